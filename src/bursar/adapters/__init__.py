@@ -1,0 +1,1 @@
+"""How we reach the world: each module satisfies one port."""

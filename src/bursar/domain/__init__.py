@@ -1,0 +1,1 @@
+"""The language: what a portfolio manager talks about, in values. Standard library only."""

@@ -1,0 +1,1 @@
+"""The imitation of Interactive Brokers, in its own vocabulary."""

@@ -1,0 +1,1 @@
+"""What happened: books as a fold over the journal."""

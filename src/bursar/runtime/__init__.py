@@ -1,0 +1,1 @@
+"""Wiring: the one loop, and what it is built from."""
