@@ -1,0 +1,72 @@
+"""What a broker says of an account, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from bursar.domain.orders import Order, OrderStatus
+
+
+class AccountMode:
+    """Account prefixes of Interactive Brokers: what an account's name says about real money."""
+
+    PAPER_PREFIXES = ("DU", "DF")
+    SIMULATED_PREFIX = "DU9"
+
+    @staticmethod
+    def is_paper(account: str) -> bool:
+        """True when the account's name says that no real money moves."""
+        return account.startswith(AccountMode.PAPER_PREFIXES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPosition:
+    """A position as the broker reports it; quantity is negative for a short."""
+
+    symbol: str
+    quantity: Decimal
+    average_cost: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """An order as the broker reports it; ``order_id`` is empty for one that is not ours."""
+
+    order_id: str
+    permanent_id: int
+    symbol: str
+    status: OrderStatus
+    filled: Decimal
+    remaining: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSnapshot:
+    """One account at one instant. It exists only when every part arrived: unknown is not empty.
+
+    execution_ids  all executions since midnight in the exchange's zone
+    """
+
+    account: str
+    at: datetime
+    cash: Mapping[str, Decimal]
+    positions: tuple[BrokerPosition, ...] = ()
+    open_orders: tuple[BrokerOrder, ...] = ()
+    execution_ids: tuple[str, ...] = ()
+    equity: Decimal | None = None
+    buying_power: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What the broker says that an order would do, without doing it."""
+
+    order: Order
+    commission: Decimal
+    initial_margin_after: Decimal
+    maintenance_margin_after: Decimal
+    equity_after: Decimal
+    warnings: tuple[str, ...] = field(default=())

@@ -1,0 +1,63 @@
+"""When an exchange is open: sessions with exact bounds, in UTC, holidays and half days included.
+
+The table of sessions comes from a calendar (``ports.Calendar``); here it is only looked up.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bursar.errors import InputError
+
+#: Settlement cycles of US shares: trade dates from the first column settle in so many business days.
+SETTLEMENT_CYCLES_US: tuple[tuple[date, int], ...] = (
+    (date.min, 3),
+    (date(2017, 9, 5), 2),  # SEC Rule 15c6-1(a) as amended in 2017
+    (date(2024, 5, 28), 1),  # as amended in 2023
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One trading day of one exchange; ``open`` and ``close`` are UTC, ``zone`` is for people.
+
+    half_day  True when the exchange closes early
+    """
+
+    day: date
+    open: datetime
+    close: datetime
+    exchange: str = "XNYS"
+    zone: str = "America/New_York"
+    half_day: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("open", "close"):
+            moment: datetime = getattr(self, name)
+            if moment.utcoffset() != timedelta(0):
+                raise InputError(f"session {self.day}: {name} is {moment}; it must be in UTC")
+        if self.close <= self.open:
+            raise InputError(f"session {self.day}: closes at {self.close}, before it opens at {self.open}")
+
+    def contains(self, at: datetime) -> bool:
+        """True from the opening bell until just before the closing one."""
+        return self.open <= at < self.close
+
+    def local(self, at: datetime) -> datetime:
+        """``at`` on the exchange's own clock."""
+        return at.astimezone(ZoneInfo(self.zone))
+
+
+def session_at(sessions: Sequence[Session], at: datetime) -> Session | None:
+    """The session of ``sessions`` (oldest first) that is open at ``at``, or None while it is shut."""
+    index = bisect_right(sessions, at, key=lambda session: session.open) - 1
+    return sessions[index] if index >= 0 and sessions[index].contains(at) else None
+
+
+def settlement_days(trade_day: date) -> int:
+    """Business days from trade to settlement of US shares on ``trade_day``."""
+    return next(days for since, days in reversed(SETTLEMENT_CYCLES_US) if trade_day >= since)
