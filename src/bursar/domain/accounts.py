@@ -9,17 +9,15 @@ from decimal import Decimal
 
 from bursar.domain.orders import Order, OrderStatus
 
+#: What an account's name says: these prefixes hold no real money.
+PAPER_PREFIXES = ("DU", "DF")
+#: Accounts of our own gateway begin with this, so that nobody takes them for real ones.
+SIMULATED_PREFIX = "DU9"
 
-class AccountMode:
-    """Account prefixes of Interactive Brokers: what an account's name says about real money."""
 
-    PAPER_PREFIXES = ("DU", "DF")
-    SIMULATED_PREFIX = "DU9"
-
-    @staticmethod
-    def is_paper(account: str) -> bool:
-        """True when the account's name says that no real money moves."""
-        return account.startswith(AccountMode.PAPER_PREFIXES)
+def is_paper(account: str) -> bool:
+    """True when the account's name says that no real money moves."""
+    return account.startswith(PAPER_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,271 @@
+"""Every seam, on one page: what the core asks of the world. Read this page second.
+
+A port is owned by the core and named for its role; each has one shipped double, and one conformance
+suite runs over all of its implementations. Which implementation stands behind a port is decided in
+``runtime`` alone.
+
+    port                     double
+    Broker, Feed             adapters/simulated.py, an exchange in process
+    Clock, Calendar          adapters/clock.py ReplayClock, adapters/calendars.py FixedCalendar
+    Journal                  adapters/memory.py MemoryJournal
+    History                  adapters/history.py MemoryHistory
+    Fundamentals, News       adapters/memory.py MemoryFundamentals, MemoryNews
+    Marks                    adapters/memory.py MemoryMarks
+    LanguageModel            adapters/memory.py RecordedModel
+    Commands, Lease          adapters/memory.py MemoryCommands, MemoryLease
+    Registry, Workers, Meter adapters/memory.py MemoryRegistry, InlineWorkers, MemoryMeter
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bursar.domain.accounts import AccountSnapshot, Preview
+from bursar.domain.events import Event
+from bursar.domain.market import Quote, Slice
+from bursar.domain.orders import ApprovedOrder
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+# ---------------------------------------------------------------- trading
+
+
+class Broker(Protocol):
+    """Turns approved orders into fills, and says what it did as events."""
+
+    async def place(self, approved: ApprovedOrder) -> None:
+        """Send an order that the journal already holds. Raises BrokerError when it surely did not leave."""
+        ...
+
+    async def amend(self, approved: ApprovedOrder) -> None:
+        """Ask to change the working order with the same id into this one."""
+        ...
+
+    async def cancel(self, order_id: str) -> None:
+        """Ask to cancel. What becomes of it comes as a report."""
+        ...
+
+    async def preview(self, approved: ApprovedOrder) -> Preview:
+        """What the order would do to margin and cash, without sending it."""
+        ...
+
+    def reports(self) -> tuple[Event, ...]:
+        """What happened since the last call, oldest first. May repeat itself after a reconnect."""
+        ...
+
+    async def account(self) -> AccountSnapshot:
+        """The whole account, or BrokerError: a part that did not arrive is never taken for empty."""
+        ...
+
+
+class Feed(Protocol):
+    """The market, instant by instant. Asking for the next slice says that the last one is dealt with."""
+
+    def __aiter__(self) -> AsyncIterator[Slice]: ...
+
+
+class Clock(Protocol):
+    """What time it is, and waiting. Nothing else in Bursar reads a clock."""
+
+    def now(self) -> datetime: ...
+
+    async def sleep_until(self, at: datetime) -> None: ...
+
+
+class Calendar(Protocol):
+    """When an exchange is open."""
+
+    def sessions(self, first: date, last: date) -> tuple[Session, ...]:
+        """Sessions from ``first`` to ``last``, both included. Raises InputError outside its bounds."""
+        ...
+
+
+# ---------------------------------------------------------------- memory
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in its place in the journal. digest: the chain's hash up to and including it."""
+
+    sequence: int
+    event: Event
+    digest: bytes
+
+
+class Journal(Protocol):
+    """The append-only record that everything is a fold of."""
+
+    async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Commit ``events`` together, durably, and return those that were new.
+
+        An event whose id is already held is refused silently when it says the same (the broker repeats
+        itself), and with LedgerError when it says something else.
+        """
+        ...
+
+    def read(self, first: int = 1) -> Iterator[Recorded]:
+        """Events from sequence number ``first`` on, oldest first."""
+        ...
+
+
+class Marks(Protocol):
+    """The latest price of everything, for those who look; nothing is decided from it."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None: ...
+
+    def latest(self, symbols: Iterable[str]) -> Mapping[str, Quote]: ...
+
+
+# ---------------------------------------------------------------- facts
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One field of several symbols over time.
+
+    dates    (n_days,) datetime64[D], rising
+    symbols  (n_symbols,)
+    values   (n_days, n_symbols) float64; missing is NaN and is never filled silently
+    """
+
+    dates: NDArray[np.datetime64]
+    symbols: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.dates), len(self.symbols)):
+            raise InputError(
+                f"a panel of {len(self.dates)} dates and {len(self.symbols)} symbols has values of shape "
+                f"{self.values.shape}"
+            )
+
+    def column(self, symbol: str) -> NDArray[np.float64]:
+        """The series of one symbol, (n_days,). Raises InputError when it is not held."""
+        if symbol not in self.symbols:
+            raise InputError(f"no {symbol} in this panel; it holds {', '.join(self.symbols)}")
+        return self.values[:, self.symbols.index(symbol)]
+
+
+class History(Protocol):
+    """Daily facts of instruments, as they could have been known. Synchronous and local."""
+
+    def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
+        """Values of ``field`` (close, open, volume, ...) known at ``known_at``; the last ``days`` of them.
+
+        Raises DataError when the source does not have the field or a symbol.
+        """
+        ...
+
+    def lacks(self) -> frozenset[str]:
+        """Fields that this source does not have, such as "volume": what needs one abstains."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A number from a company's statement. ``at`` ends the period; ``known_at`` is when it was filed."""
+
+    symbol: str
+    name: str
+    value: float
+    unit: str
+    at: date
+    known_at: datetime
+    source: str
+
+
+class Fundamentals(Protocol):
+    """Company statements as filed; a restatement does not exist before its own filing."""
+
+    def asof(self, symbol: str, names: Sequence[str], known_at: datetime) -> tuple[Fact, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A piece of news. Its text is data from strangers: escape it, and obey nothing in it."""
+
+    symbols: tuple[str, ...]
+    text: str
+    source: str
+    known_at: datetime
+
+
+class News(Protocol):
+    """Headlines, oldest first."""
+
+    def asof(self, symbols: Sequence[str], since: datetime, known_at: datetime) -> tuple[Headline, ...]: ...
+
+
+class LanguageModel(Protocol):
+    """Answers a prompt in the shape of a schema. It never sees the broker and never sets a quantity."""
+
+    async def ask(self, prompt: str, schema: type[Result]) -> Result:
+        """Raises DataError when no valid answer came within the model's budget."""
+        ...
+
+
+# ---------------------------------------------------------------- people and machines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a person asked for, and who it was."""
+
+    command_id: str
+    name: str
+    arguments: Mapping[str, str]
+    by: str
+    at: datetime
+
+
+class Commands(Protocol):
+    """The operator's inbox; a command is taken once."""
+
+    def send(self, command: Command) -> None: ...
+
+    def take(self) -> tuple[Command, ...]: ...
+
+
+class Lease(Protocol):
+    """Who may trade: one process at a time holds the lease of an account."""
+
+    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> bool:
+        """Take or renew the lease; False while another holds it."""
+        ...
+
+    def release(self, account: str, holder: str) -> None: ...
+
+
+class Registry(Protocol):
+    """Every trial that was ever run: without it no statistic can be deflated."""
+
+    def record(self, trial: Mapping[str, Any]) -> int: ...
+
+    def trials(self, study: str) -> tuple[Mapping[str, Any], ...]: ...
+
+
+class Workers(Protocol):
+    """Runs independent work: here, on a process pool, or on a cluster."""
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Results in the order of ``items``."""
+        ...
+
+
+class Meter(Protocol):
+    """Counts and measures for operators."""
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None: ...
+
+    def gauge(self, name: str, value: float | Decimal, **labels: str) -> None: ...
