@@ -106,6 +106,14 @@ class SessionOpened(Event, kind="session_opened"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished(Event, kind="task_finished"):
+    """A task of the day's agenda is done, committed with what it led to: it will not be done twice."""
+
+    task: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marked(Event, kind="marked"):
     """Prices at which positions are valued.
 

@@ -1,0 +1,113 @@
+"""The gate: the last word before an order may leave. Only this file makes an ``ApprovedOrder``.
+
+A basket is approved whole or not at all, so that a plan is never left half done by a limit. Orders that
+take risk away (exits, protection, kill) pass whatever the limits say; only the rule that nothing may
+close more than is held binds them too, since breaking it would open a position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bursar.domain.events import Approved, Check, Rejected
+from bursar.domain.orders import ApprovedOrder, Order
+from bursar.risk.limits import RiskLimits
+from bursar.risk.rules import EXEMPT, RULES, Exposure, Finding, closes_only_what_is_held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate said of a basket: all of its orders in ``approved``, or none."""
+
+    approved: tuple[ApprovedOrder, ...]
+    events: tuple[Approved | Rejected, ...]
+
+
+def judge(
+    basket: tuple[Order, ...],
+    exposure: Exposure,
+    limits: RiskLimits,
+    *,
+    at: datetime,
+    causes: tuple[str, ...],
+    new_id: Callable[[str], str],
+) -> Verdict:
+    """Approve ``basket`` whole, or reject it whole with the first rule that each order breaks.
+
+    causes  the events that the orders follow from
+    new_id  makes ids of approvals ("a") and rejections ("r")
+    """
+    findings: dict[str, list[Finding]] = {order.order_id: [] for order in basket}
+    for rule in RULES:
+        for finding in rule(basket, exposure, limits):
+            findings[finding.order_id].append(finding)
+    if all(_may_pass(order, findings[order.order_id]) for order in basket):
+        return _approve(basket, findings, at, causes, new_id)
+    return Verdict(
+        approved=(),
+        events=tuple(_rejection(order, findings[order.order_id], at, causes, new_id) for order in basket),
+    )
+
+
+def _may_pass(order: Order, findings: list[Finding]) -> bool:
+    return not any(_blocks(order, finding) for finding in findings)
+
+
+def _blocks(order: Order, finding: Finding) -> bool:
+    if finding.passed or not finding.hard:
+        return False
+    return order.purpose not in EXEMPT or finding.rule == closes_only_what_is_held.__name__
+
+
+def _approve(
+    basket: tuple[Order, ...],
+    findings: dict[str, list[Finding]],
+    at: datetime,
+    causes: tuple[str, ...],
+    new_id: Callable[[str], str],
+) -> Verdict:
+    events = tuple(
+        Approved(
+            event_id=new_id("a"),
+            at=at,
+            causes=causes,
+            order_id=order.order_id,
+            checks=tuple(
+                Check(rule=found.rule, measured=found.measured, limit=found.limit, passed=found.passed)
+                for found in findings[order.order_id]
+            ),
+        )
+        for order in basket
+    )
+    approved = tuple(
+        ApprovedOrder(order=order, approval_id=event.event_id) for order, event in zip(basket, events, strict=True)
+    )
+    return Verdict(approved=approved, events=events)
+
+
+def _rejection(
+    order: Order, findings: list[Finding], at: datetime, causes: tuple[str, ...], new_id: Callable[[str], str]
+) -> Rejected:
+    broken = next((finding for finding in findings if _blocks(order, finding)), None)
+    if broken is None:
+        broken = Finding(
+            order_id=order.order_id,
+            rule="basket",
+            measured=findings[0].measured,
+            limit=findings[0].limit,
+            passed=False,
+            hard=True,
+            message=f"{order.symbol}: held back, because another order of its basket was rejected",
+        )
+    return Rejected(
+        event_id=new_id("r"),
+        at=at,
+        causes=causes,
+        order=order,
+        rule=broken.rule,
+        measured=broken.measured,
+        limit=broken.limit,
+        message=broken.message,
+    )

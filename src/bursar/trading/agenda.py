@@ -1,0 +1,84 @@
+"""What is due, and when: the tasks of a trading day on the exchange's own clock.
+
+The agenda knows nothing of waiting. Whoever owns the clock asks what became due between two instants;
+each task of a session is due once, except monitoring, which is due at every instant while it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+
+
+class Task(StrEnum):
+    """The work of a day, in its order."""
+
+    ANALYZE = "analyze"
+    DECIDE = "decide"
+    TRADE = "trade"
+    MONITOR = "monitor"
+    CLOSE = "close"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agenda:
+    """Times of the tasks.
+
+    analyze_at, decide_at  on the exchange's clock
+    trade_after_open       how long opening orders wait after the bell, while the first quotes settle
+    review_after_close     how long the look back waits after the closing bell
+    """
+
+    analyze_at: time = time(9, 0)
+    decide_at: time = time(9, 30)
+    trade_after_open: timedelta = timedelta(minutes=5)
+    review_after_close: timedelta = timedelta(minutes=30)
+
+    def __post_init__(self) -> None:
+        if self.decide_at < self.analyze_at:
+            raise InputError(f"decisions at {self.decide_at} would come before the analysis at {self.analyze_at}")
+        for name in ("trade_after_open", "review_after_close"):
+            wait: timedelta = getattr(self, name)
+            if wait < timedelta(0):
+                raise InputError(f"{name} is {wait}; it cannot be negative")
+
+    def times(self, session: Session) -> dict[Task, datetime]:
+        """When each task that happens once is due in ``session``, UTC.
+
+        A decision never comes before the bell, nor trading before the decision, whatever the settings say.
+        """
+        decide = max(_at(session, self.decide_at), session.open)
+        return {
+            Task.ANALYZE: _at(session, self.analyze_at),
+            Task.DECIDE: decide,
+            Task.TRADE: max(decide, session.open + self.trade_after_open),
+            Task.CLOSE: session.close,
+            Task.REVIEW: session.close + self.review_after_close,
+        }
+
+    def due(self, session: Session, at: datetime, done: AbstractSet[Task]) -> tuple[Task, ...]:
+        """Tasks of ``session`` that are due at ``at`` and not ``done``, in the order of the day.
+
+        Deciding and trading are given up when the session is over: yesterday's opinion buys nothing today.
+        """
+        tasks = [task for task, when in self.times(session).items() if when <= at and task not in done]
+        if at >= session.close:
+            tasks = [task for task in tasks if task not in (Task.DECIDE, Task.TRADE)]
+        elif session.contains(at):
+            tasks.append(Task.MONITOR)
+        return tuple(sorted(tasks, key=list(Task).index))
+
+
+def _at(session: Session, moment: time) -> datetime:
+    return _local(session.day, moment, session.zone).astimezone(UTC)
+
+
+def _local(day: date, moment: time, zone: str) -> datetime:
+    return datetime.combine(day, moment, tzinfo=ZoneInfo(zone))

@@ -1,0 +1,128 @@
+"""From targets to orders: the one place where a float becomes a quantity.
+
+Targets minus what is held, in whole lots, sales before purchases. What a sleeve holds and no target
+names is sold; a position marked hands-off is never touched. Purchases are paid from settled cash alone,
+costs and a reserve included, so that cash never turns negative; where it does not reach for all, each
+purchase is cut by the same part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from bursar.domain.instruments import Instrument
+from bursar.domain.market import Quote
+from bursar.domain.money import ZERO
+from bursar.domain.orders import Effect, Purpose, Side
+from bursar.domain.targets import Targets
+from bursar.errors import DataError, InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An order without its id and its account."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    effect: Effect
+    purpose: Purpose
+    strategy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sleeve:
+    """What a rebalance may work with.
+
+    equity        net asset value of the sleeve, base currency
+    quantities    signed, by symbol; hands-off positions are left out by the caller
+    cash_settled  what purchases may use
+    cash_reserve  part of equity that stays
+    cost_rate     of trading, as a fraction of notional
+    trade_min     smallest trade worth its cost, as a fraction of equity; a full exit is always worth it
+    """
+
+    equity: Decimal
+    quantities: Mapping[str, Decimal]
+    cash_settled: Decimal
+    cash_reserve: Decimal = ZERO
+    cost_rate: Decimal = ZERO
+    trade_min: Decimal = ZERO
+
+
+def rebalance(
+    targets: Targets,
+    sleeve: Sleeve,
+    quotes: Mapping[str, Quote],
+    instruments: Mapping[str, Instrument],
+) -> tuple[Draft, ...]:
+    """The orders that bring ``sleeve`` to ``targets``: sales first, then purchases, each by symbol.
+
+    Long only: a negative target is an InputError here until shorts have permissions of their own.
+    Raises DataError where a symbol that must be traded has no two-sided quote.
+    """
+    sales: list[Draft] = []
+    wishes: list[tuple[Draft, Decimal]] = []
+    wanted = {target.symbol: target for target in targets.targets}
+    for symbol in sorted(wanted.keys() | {symbol for symbol, held in sleeve.quantities.items() if held}):
+        target = wanted.get(symbol)
+        weight = target.weight if target else 0.0
+        if weight < 0:
+            raise InputError(f"{targets.strategy} wants {weight:.2%} of {symbol}; shorts are not permitted here")
+        quote, instrument = _market(symbol, quotes, instruments)
+        held = sleeve.quantities.get(symbol, ZERO)
+        goal = instrument.whole_lots(Decimal(repr(weight)) * sleeve.equity / (quote.mid * instrument.multiplier))
+        change = goal - held
+        notional = abs(change) * quote.mid * instrument.multiplier
+        if not change or (goal and notional < sleeve.trade_min * sleeve.equity):
+            continue
+        reason = target.reason if target else "no target wants it any more"
+        strategy = (target.strategy if target else "") or targets.strategy
+        if change < 0:
+            sales.append(_draft(symbol, Side.SELL, -change, strategy, reason))
+        else:
+            price = (quote.ask or quote.mid) * instrument.multiplier * (1 + sleeve.cost_rate)
+            wishes.append((_draft(symbol, Side.BUY, change, strategy, reason), price))
+    return (*sales, *_affordable(wishes, sleeve, instruments))
+
+
+def _market(
+    symbol: str, quotes: Mapping[str, Quote], instruments: Mapping[str, Instrument]
+) -> tuple[Quote, Instrument]:
+    quote, instrument = quotes.get(symbol), instruments.get(symbol)
+    if instrument is None:
+        raise InputError(f"{symbol} is not an instrument of this account; add it to the universe first")
+    if quote is None or not quote.two_sided:
+        raise DataError(f"{symbol} has no two-sided quote; the rebalance waits for one")
+    return quote, instrument
+
+
+def _draft(symbol: str, side: Side, quantity: Decimal, strategy: str, reason: str) -> Draft:
+    buying = side is Side.BUY
+    return Draft(
+        symbol=symbol,
+        side=side,
+        quantity=quantity,
+        effect=Effect.OPEN if buying else Effect.CLOSE,
+        purpose=Purpose.ENTRY if buying else Purpose.REDUCE,
+        strategy=strategy,
+        reason=reason,
+    )
+
+
+def _affordable(
+    wishes: list[tuple[Draft, Decimal]], sleeve: Sleeve, instruments: Mapping[str, Instrument]
+) -> tuple[Draft, ...]:
+    """``wishes`` with their price a share, costs included, cut to what settled cash can pay."""
+    budget = max(sleeve.cash_settled - sleeve.cash_reserve * sleeve.equity, ZERO)
+    needed = sum((draft.quantity * price for draft, price in wishes), ZERO)
+    part = min(Decimal(1), budget / needed) if needed else Decimal(1)
+    bought = []
+    for draft, price in wishes:
+        quantity = instruments[draft.symbol].whole_lots(draft.quantity * part)
+        if quantity and quantity * price >= sleeve.trade_min * sleeve.equity:
+            bought.append(replace(draft, quantity=quantity))
+    return tuple(bought)
