@@ -37,7 +37,7 @@ vector_out = types.float64[::1]
 matrix_out = types.float64[:, ::1]
 integers_out = types.int64[::1]
 nothing = types.void
-several = types.Tuple
+several: Any = types.Tuple  # numba ships no types
 
 
 def kernel(signature: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:

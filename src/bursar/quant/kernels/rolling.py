@@ -45,12 +45,23 @@ def _powers(values: FloatArray, first: int, last: int) -> tuple[float, float, fl
     return mean, one, two, three, four
 
 
+@kernel(several((real, real, real))(real, real, real, real, integer))
+def _central(one: float, two: float, three: float, four: float, count: int) -> tuple[float, float, float]:
+    """Central moments two to four, from sums of powers about another point."""
+    mean, second, third = one / count, two / count, three / count
+    return (
+        max(second - mean**2, 0.0),
+        third - 3.0 * mean * second + 2.0 * mean**3,
+        four / count - 4.0 * mean * third + 6.0 * mean**2 * second - 3.0 * mean**4,
+    )
+
+
 @kernel(nothing(vector, integer, real, vector_out, vector_out, vector_out))
 def rolling_moments(
     values: FloatArray, window: int, annual: float, deviation: FloatArray, skew: FloatArray, excess: FloatArray
 ) -> None:
     """Standard deviation times `annual`, skew and excess kurtosis of each window, into the last three arguments."""
-    shift = one = two = three = four = two_peak = four_peak = 0.0
+    shift = one = two = three = four = peak = 0.0
     age = window  # at `window` the sums are taken anew
     equal = 0  # how many values up to here are the same number
     for t in range(values.size):
@@ -60,30 +71,26 @@ def rolling_moments(
             continue
         if age < window:
             entering, leaving = values[t] - shift, values[t - window] - shift
-            one += entering - leaving
             entering_square, leaving_square = entering * entering, leaving * leaving
+            one += entering - leaving
             two += entering_square - leaving_square
             three += entering_square * entering - leaving_square * leaving
             four += entering_square * entering_square - leaving_square * leaving_square
-            two_peak, four_peak = max(two_peak, two), max(four_peak, four)
+            peak = max(peak, four)
             age += 1
-        spread = two - one * one / window
-        if age >= window or min(spread, two) < REMAINDER_LEAST * two_peak or four < REMAINDER_LEAST * four_peak:
+        variance, third, fourth = _central(one, two, three, four, window)
+        if age >= window or fourth * window < REMAINDER_LEAST * peak:
             shift, one, two, three, four = _powers(values, t - window + 1, t + 1)
-            two_peak, four_peak, age = two, four, 1
-            spread = two - one * one / window
+            peak, age = four, 1
+            variance, third, fourth = _central(one, two, three, four, window)
         if equal >= window:
             deviation[t] = 0.0 if window > 1 else np.nan
             continue
-        deviation[t] = math.sqrt(max(spread, 0.0) / (window - 1)) * annual
-        if spread > 0.0:
-            mean, variance = one / window, spread / window
-            third = three / window - 3.0 * mean * two / window + 2.0 * mean**3
-            fourth = four / window - 4.0 * mean * three / window + 6.0 * mean**2 * two / window - 3.0 * mean**4
-            if window >= 3:
-                skew[t] = third / variance**1.5
-            if window >= 4:
-                excess[t] = fourth / variance**2 - 3.0
+        deviation[t] = math.sqrt(variance * window / (window - 1)) * annual
+        if window >= 3 and variance > 0.0:
+            skew[t] = third / variance**1.5
+        if window >= 4 and variance > 0.0:
+            excess[t] = fourth / variance**2 - 3.0
 
 
 @kernel(several((real, real, real, real))(vector, integer, integer))
@@ -106,7 +113,7 @@ def _excess_sums(values: FloatArray, first: int, last: int) -> tuple[float, floa
 def rolling_ratios(values: FloatArray, window: int, per_year: float, sharpe: FloatArray, sortino: FloatArray) -> None:
     """Sharpe and Sortino ratio of each window of excess returns, into the last two arguments."""
     root = math.sqrt(per_year)
-    shift = one = two = below = two_peak = below_peak = 0.0
+    shift = one = two = below = peak = below_peak = 0.0
     age, equal, negative = window, 0, 0
     for t in range(values.size):
         equal = equal + 1 if t > 0 and values[t] == values[t - 1] else 1
@@ -121,12 +128,12 @@ def rolling_ratios(values: FloatArray, window: int, per_year: float, sharpe: Flo
             one += entering - leaving
             two += entering * entering - leaving * leaving
             below += min(values[t], 0.0) ** 2 - min(values[t - window], 0.0) ** 2
-            two_peak, below_peak = max(two_peak, two), max(below_peak, below)
+            peak, below_peak = max(peak, two), max(below_peak, below)
             age += 1
         spread = two - one * one / window
-        if age >= window or min(spread, two) < REMAINDER_LEAST * two_peak or below < REMAINDER_LEAST * below_peak:
+        if age >= window or spread < REMAINDER_LEAST * peak or below < REMAINDER_LEAST * below_peak:
             shift, one, two, below = _excess_sums(values, t - window + 1, t + 1)
-            two_peak, below_peak, age = two, below, 1
+            peak, below_peak, age = two, below, 1
             spread = two - one * one / window
         mean = shift + one / window
         if equal < window and spread > 0.0:
@@ -221,7 +228,7 @@ def _quantile_loss(ordered: FloatArray, tail: float) -> float:
     position = (ordered.size - 1) * tail
     below = int(position)
     above = min(below + 1, ordered.size - 1)
-    return -(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
+    return -float(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
 
 
 @kernel(real(vector_out, real))
