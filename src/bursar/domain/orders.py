@@ -215,7 +215,13 @@ TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
         "order_flagged": _S.FLAGGED,
     },
     # A fill may race an end: it is booked, and the end stands unless the whole quantity is done.
-    _S.FILLED: {"order_accepted": _S.FILLED, "cancel_rejected": _S.FILLED, "amend_rejected": _S.FILLED},
+    # One fill too many is booked as well, and a person must look.
+    _S.FILLED: {
+        "order_accepted": _S.FILLED,
+        "cancel_rejected": _S.FILLED,
+        "amend_rejected": _S.FILLED,
+        "filled": _S.FLAGGED,
+    },
     _S.CANCELED: {"order_canceled": _S.CANCELED, "filled": _S.CANCELED, "cancel_rejected": _S.CANCELED},
     _S.REJECTED: {"order_rejected": _S.REJECTED, "filled": _S.FLAGGED},
     _S.EXPIRED: {"order_expired": _S.EXPIRED, "filled": _S.EXPIRED, "cancel_rejected": _S.EXPIRED},

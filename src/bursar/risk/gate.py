@@ -1,8 +1,8 @@
 """The gate: the last word before an order may leave. Only this file makes an ``ApprovedOrder``.
 
-A basket is approved whole or not at all, so that a plan is never left half done by a limit. Orders that
-take risk away (exits, protection, kill) pass whatever the limits say; only the rule that nothing may
-close more than is held binds them too, since breaking it would open a position.
+A basket is approved whole or not at all, so that a plan is never left half done by a limit. A basket of
+orders that take risk away (exits, protection, kill) meets one rule alone: nothing may close more than is
+held, since that would open a position. No limit, and no missing price elsewhere, can hold it back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from bursar.domain.events import Approved, Check, Rejected
 from bursar.domain.orders import ApprovedOrder, Order
 from bursar.risk.limits import RiskLimits
-from bursar.risk.rules import EXEMPT, RULES, Exposure, Finding, closes_only_what_is_held
+from bursar.risk.rules import EXEMPT, RULES, RULES_FOR_EXEMPT, Exposure, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,11 @@ def judge(
     new_id  makes ids of approvals ("a") and rejections ("r")
     """
     findings: dict[str, list[Finding]] = {order.order_id: [] for order in basket}
-    for rule in RULES:
+    exempt = all(order.purpose in EXEMPT for order in basket)
+    for rule in RULES_FOR_EXEMPT if exempt else RULES:
         for finding in rule(basket, exposure, limits):
             findings[finding.order_id].append(finding)
-    if all(_may_pass(order, findings[order.order_id]) for order in basket):
+    if not any(_blocks(finding) for found in findings.values() for finding in found):
         return _approve(basket, findings, at, causes, new_id)
     return Verdict(
         approved=(),
@@ -51,14 +52,8 @@ def judge(
     )
 
 
-def _may_pass(order: Order, findings: list[Finding]) -> bool:
-    return not any(_blocks(order, finding) for finding in findings)
-
-
-def _blocks(order: Order, finding: Finding) -> bool:
-    if finding.passed or not finding.hard:
-        return False
-    return order.purpose not in EXEMPT or finding.rule == closes_only_what_is_held.__name__
+def _blocks(finding: Finding) -> bool:
+    return finding.hard and not finding.passed
 
 
 def _approve(
@@ -90,7 +85,7 @@ def _approve(
 def _rejection(
     order: Order, findings: list[Finding], at: datetime, causes: tuple[str, ...], new_id: Callable[[str], str]
 ) -> Rejected:
-    broken = next((finding for finding in findings if _blocks(order, finding)), None)
+    broken = next((finding for finding in findings if _blocks(finding)), None)
     if broken is None:
         broken = Finding(
             order_id=order.order_id,

@@ -57,6 +57,9 @@ class Exposure:
         quantities = dict(self.quantities)
         for order in basket:
             quantities[order.symbol] = quantities.get(order.symbol, ZERO) + order.signed_quantity
+        unpriced = sorted(symbol for symbol, quantity in quantities.items() if quantity and symbol not in self.prices)
+        if unpriced:
+            raise DataError(f"no two-sided quote for {', '.join(unpriced)}; nothing opens until there is one")
         return {
             symbol: quantity * self.prices[symbol] * self.multipliers.get(symbol, Decimal(1)) / self.equity
             for symbol, quantity in quantities.items()
@@ -219,3 +222,6 @@ RULES: tuple[Rule, ...] = (
     settled_cash,
     portfolio_volatility,
 )
+
+#: What binds even orders that take risk away, since breaking it would open a position.
+RULES_FOR_EXEMPT: tuple[Rule, ...] = (closes_only_what_is_held,)

@@ -20,6 +20,7 @@ class Task(StrEnum):
     """The work of a day, in its order."""
 
     ANALYZE = "analyze"
+    OPEN = "open"
     DECIDE = "decide"
     TRADE = "trade"
     MONITOR = "monitor"
@@ -57,6 +58,7 @@ class Agenda:
         decide = max(_at(session, self.decide_at), session.open)
         return {
             Task.ANALYZE: _at(session, self.analyze_at),
+            Task.OPEN: session.open,
             Task.DECIDE: decide,
             Task.TRADE: max(decide, session.open + self.trade_after_open),
             Task.CLOSE: session.close,

@@ -1,0 +1,100 @@
+"""The one loop: backtest, paper and live differ only in the feed, the broker and the journal it is given.
+
+For each slice of the market: book what the broker reported, let the engine see, perform what is due,
+commit, and only then send. Nothing acts on what is not in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bursar.domain.events import Abstained, Event, ViewFormed
+from bursar.domain.orders import ApprovedOrder
+from bursar.domain.views import Abstention, View
+from bursar.ports import Broker, Feed, History, Journal, Recorded
+from bursar.research.analysts import Analyst
+from bursar.trading.agenda import Task
+from bursar.trading.engine import Engine, Step
+
+
+class Observer(Protocol):
+    """Someone who watches: a progress bar, a report, a page. It cannot change anything."""
+
+    def committed(self, recorded: Sequence[Recorded]) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Loop:
+    """One engine and its world. ``history_days``: how much history the morning's analysis is given."""
+
+    engine: Engine
+    feed: Feed
+    broker: Broker
+    journal: Journal
+    history: History
+    analysts: Sequence[Analyst]
+    history_days: int = 320
+    observers: list[Observer] = field(default_factory=list)
+    finished: Callable[[], bool] = lambda: False
+
+    async def run(self) -> None:
+        """Work until the feed ends or ``finished`` says so."""
+        async for market in self.feed:
+            await self.commit(self.broker.reports())
+            self.engine.see(market)
+            for task in self.engine.due():
+                await self._take(self._perform(task))
+            if self.finished():
+                return
+
+    async def commit(self, events: Sequence[Event]) -> None:
+        """Write ``events`` together; what is new reaches the engine and those who watch."""
+        if not events:
+            return
+        recorded = await self.journal.append(events)
+        for each in recorded:
+            self.engine.absorb(each.event)
+        for observer in self.observers:
+            observer.committed(recorded)
+
+    async def send(self, orders: Sequence[ApprovedOrder]) -> None:
+        """Hand committed orders to the broker, in their order."""
+        for order in orders:
+            await self.broker.place(order)
+
+    async def _take(self, step: Step) -> None:
+        await self.commit(step.events)
+        await self.send(step.orders)
+
+    def _perform(self, task: Task) -> Step:
+        if task is Task.ANALYZE:
+            return self.engine.finish_analysis(self._analyze())
+        return self.engine.perform(task)
+
+    def _analyze(self) -> list[Event]:
+        """The morning's job: fetch what is known by now, and ask every analyst."""
+        engine = self.engine
+        symbols = tuple(sorted(engine.market.instruments))
+        closes = self.history.asof(symbols, "close", engine.market.at, self.history_days)
+        engine.refresh(closes)
+        return [
+            _event(opinion, engine)
+            for analyst in self.analysts
+            for opinion in analyst.form(engine.market, lambda: engine.ids.new("v"))
+        ]
+
+
+def _event(opinion: View | Abstention, engine: Engine) -> Event:
+    """An analyst's answer, as it is journalled."""
+    at = engine.market.at
+    if isinstance(opinion, View):
+        return ViewFormed(event_id=opinion.view_id, at=at, view=opinion)
+    return Abstained(
+        event_id=engine.ids.new("n"),
+        at=at,
+        analyst=opinion.analyst,
+        symbol=opinion.symbol,
+        reason=opinion.reason,
+    )

@@ -1,0 +1,415 @@
+"""The engine: from what is known to what is done, with no clock, socket or thread in it.
+
+Whoever owns the world (``runtime/loop.py``) tells it of the market with ``see``, asks which tasks are
+``due``, lets it ``perform`` them, commits the events of each step, hands every committed event back with
+``absorb``, and only then sends the step's orders. State changes in ``see`` and ``absorb`` alone, so an
+engine that absorbs a journal is the engine that wrote it: starting is recovering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from bursar.domain.events import (
+    Decided,
+    DecisionSkipped,
+    Event,
+    ExitTriggered,
+    Marked,
+    OrderPlaced,
+    SessionClosed,
+    SessionOpened,
+    TaskFinished,
+    ViewFormed,
+)
+from bursar.domain.market import Slice
+from bursar.domain.money import ZERO, round_money
+from bursar.domain.orders import ApprovedOrder, Effect, Order, Purpose, Side
+from bursar.domain.sessions import Session
+from bursar.domain.targets import Targets
+from bursar.domain.views import View
+from bursar.errors import DataError
+from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
+from bursar.ledger.valuation import Valuation, value
+from bursar.ports import Panel
+from bursar.risk.gate import judge
+from bursar.risk.limits import RiskLimits
+from bursar.risk.rules import Exposure
+from bursar.trading.agenda import Agenda, Task
+from bursar.trading.ids import Ids
+from bursar.trading.oms import Orders
+from bursar.trading.rebalance import Draft, Sleeve, rebalance
+from bursar.trading.strategy import Holdings, Strategy
+from bursar.trading.view import MarketView
+
+#: Days of closes that the covariance behind the volatility warning is taken from.
+COVARIANCE_DAYS = 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """What an engine may do with one portfolio of one account.
+
+    stop_loss, take_profit  distances from the entry price at which a position is closed, as fractions
+    reentry_wait            how long a symbol that was closed by an exit is not bought again
+    cost_rate               of trading, as a fraction of notional
+    trade_min               smallest trade worth its cost, as a fraction of equity
+    """
+
+    account: str
+    portfolio: str = "main"
+    base_currency: str = "USD"
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    agenda: Agenda = field(default_factory=Agenda)
+    stop_loss: Decimal = Decimal("0.05")
+    take_profit: Decimal = Decimal("0.10")
+    reentry_wait: timedelta = timedelta(days=5)
+    cost_rate: Decimal = ZERO
+    trade_min: Decimal = Decimal("0.005")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a task led to: events to commit together, then orders to send."""
+
+    events: tuple[Event, ...] = ()
+    orders: tuple[ApprovedOrder, ...] = ()
+
+
+class Engine:
+    """One portfolio's decisions."""
+
+    def __init__(self, mandate: Mandate, strategy: Strategy, market: MarketView, sessions: Sequence[Session]) -> None:
+        self.mandate = mandate
+        self.market = market
+        self.orders = Orders()
+        self.ids = Ids()
+        self._strategy = strategy
+        self._sessions = {session.day: session for session in sessions}
+        self._books = Bookkeeper()
+        self._portfolio: PortfolioBook | None = None
+        self._done: dict[date, set[Task]] = {}
+        self._views: dict[tuple[str, str], View] = {}
+        self._decided: Decided | None = None
+        self._exits: dict[str, datetime] = {}
+        self._covariance: tuple[tuple[str, ...], np.ndarray] | None = None
+
+    # ------------------------------------------------------------ what changes the state
+
+    def see(self, market: Slice) -> None:
+        """Take in what became known."""
+        self.market = self.market.extended(market)
+        if session := self.session:
+            self.market = replace(self.market, session=session)
+
+    def refresh(self, closes: Panel) -> None:
+        """Take in the history of finished sessions, as it is known this morning."""
+        self.market = replace(self.market, closes=closes)
+        recent = closes.values[-COVARIANCE_DAYS - 1 :]
+        returns = recent[1:] / recent[:-1] - 1
+        enough = len(returns) == COVARIANCE_DAYS and bool(np.isfinite(returns).all())
+        self._covariance = (closes.symbols, np.cov(returns, rowvar=False)) if enough else None
+
+    def absorb(self, event: Event) -> None:
+        """Take in one committed event."""
+        self.ids.seen(event.event_id)
+        self._books.apply(event)
+        self.orders.apply(event)
+        self._portfolio = None
+        match event:
+            case TaskFinished(task=task, day=day):
+                self._done.setdefault(day, set()).add(Task(task))
+            case ViewFormed(view=view):
+                self._views[view.analyst, view.symbol] = view
+            case Decided():
+                self._decided = event
+            case ExitTriggered(symbol=symbol):
+                self._exits[symbol] = event.at
+            case _:
+                pass
+
+    def recover(self, events: Iterable[Event]) -> None:
+        """Take in a journal from its beginning."""
+        for event in events:
+            self.absorb(event)
+
+    # ------------------------------------------------------------ what can be asked
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the exchange's present day, open or not; None on a holiday."""
+        zone_day = self.market.session.local(self.market.at).date()
+        return self._sessions.get(zone_day)
+
+    @property
+    def portfolio(self) -> PortfolioBook:
+        """The book of this portfolio as of the last committed event."""
+        if self._portfolio is None:
+            self._portfolio = self._books.book().portfolio(self.mandate.account, self.mandate.portfolio)
+        return self._portfolio
+
+    def valuation(self) -> Valuation:
+        """The portfolio at the latest two-sided quotes."""
+        prices = {symbol: quote.mid for symbol, quote in self.market.quotes.items() if quote.two_sided}
+        return value(self.portfolio, prices, {}, self.mandate.base_currency)
+
+    def views(self) -> tuple[View, ...]:
+        """Views formed for the present session, by analyst and symbol."""
+        session = self.session
+        if session is None:
+            return ()
+        since = self.mandate.agenda.times(session)[Task.ANALYZE]
+        fresh = [view for view in self._views.values() if view.known_at >= since - timedelta(hours=1)]
+        return tuple(sorted(fresh, key=lambda view: (view.analyst, view.symbol)))
+
+    def due(self) -> tuple[Task, ...]:
+        """Tasks to perform now, in order."""
+        session = self.session
+        if session is None:
+            return ()
+        return self.mandate.agenda.due(session, self.market.at, self._done.get(session.day, set()))
+
+    # ------------------------------------------------------------ what is done
+
+    def perform(self, task: Task) -> Step:
+        """What ``task`` leads to. Analysis is a job and not performed here: see ``finish_analysis``."""
+        session = self.session
+        if session is None:
+            raise DataError(f"{task} is not due at {self.market.at}: the exchange has no session that day")
+        match task:
+            case Task.OPEN:
+                return self._finish(task, session, self._open(session))
+            case Task.DECIDE:
+                return self._finish(task, session, self._decide())
+            case Task.TRADE:
+                return self._finish(task, session, self._trade())
+            case Task.MONITOR:
+                return self._monitor()
+            case Task.CLOSE:
+                return self._finish(task, session, self._mark(session))
+            case Task.REVIEW:
+                return self._finish(task, session, self._review(session))
+            case Task.ANALYZE:
+                raise DataError("analysis is a job: run the analysts and call finish_analysis")
+
+    def finish_analysis(self, formed: Sequence[Event]) -> Step:
+        """The analysts' views and abstentions, as one step."""
+        session = self.session
+        if session is None:
+            return Step(events=tuple(formed))
+        return self._finish(Task.ANALYZE, session, Step(events=tuple(formed)))
+
+    def _finish(self, task: Task, session: Session, step: Step) -> Step:
+        done = TaskFinished(
+            event_id=f"{task}/{session.exchange}/{session.day}",
+            at=self.market.at,
+            causes=tuple(event.event_id for event in step.events),
+            task=task,
+            day=session.day,
+        )
+        return replace(step, events=(*step.events, done))
+
+    def _open(self, session: Session) -> Step:
+        opened = SessionOpened(
+            event_id=f"session/{session.exchange}/{session.day}/opened",
+            at=self.market.at,
+            day=session.day,
+            exchange=session.exchange,
+        )
+        return Step(events=(opened,))
+
+    def _decide(self) -> Step:
+        """Ask the strategy what it wants to hold; nothing is sent yet."""
+        views = self.views()
+        try:
+            valuation = self.valuation()
+            holdings = Holdings(equity=valuation.net_asset_value, weights=valuation.weights)
+            targets = self._strategy.decide(self.market, views, holdings)
+            prices = {target.symbol: self.market.price(target.symbol) for target in targets.targets}
+        except DataError as error:
+            return self._skip(str(error))
+        decided = Decided(
+            event_id=self.ids.new("d"),
+            at=self.market.at,
+            causes=tuple(dict.fromkeys(view_id for target in targets.targets for view_id in target.view_ids)),
+            portfolio=self.mandate.portfolio,
+            strategy=targets.strategy,
+            targets=targets.targets,
+            equity=valuation.net_asset_value,
+            prices=prices,
+        )
+        return Step(events=(decided,))
+
+    def _skip(self, reason: str) -> Step:
+        skipped = DecisionSkipped(
+            event_id=self.ids.new("k"), at=self.market.at, portfolio=self.mandate.portfolio, reason=reason
+        )
+        return Step(events=(skipped,))
+
+    def _trade(self) -> Step:
+        """Turn today's decision into orders and put them to the gate, whole."""
+        decided = self._decided
+        if decided is None or decided.at.date() != self.market.at.date():
+            return Step()
+        try:
+            drafts = self._drafts(decided)
+        except DataError as error:
+            return self._skip(str(error))
+        return self._submit(drafts, causes=(decided.event_id,))
+
+    def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
+        waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
+        wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
+        exposure = self._exposure()
+        hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
+        sleeve = Sleeve(
+            equity=exposure.equity,
+            quantities={s: quantity for s, quantity in exposure.quantities.items() if s not in hands_off},
+            cash_settled=exposure.cash_settled,
+            cash_reserve=self.mandate.limits.cash_reserve,
+            cost_rate=self.mandate.cost_rate,
+            trade_min=self.mandate.trade_min,
+        )
+        targets = Targets(strategy=decided.strategy, targets=wanted)
+        return rebalance(targets, sleeve, self.market.quotes, self.market.instruments)
+
+    def _submit(self, drafts: Sequence[Draft], causes: tuple[str, ...], before: tuple[Event, ...] = ()) -> Step:
+        """Number the drafts, let the gate judge them, and place what it approves."""
+        if not drafts:
+            return Step(events=before)
+        basket = tuple(self._order(draft) for draft in drafts)
+        verdict = judge(
+            basket,
+            self._exposure(),
+            self.mandate.limits,
+            at=self.market.at,
+            causes=causes,
+            new_id=self.ids.new,
+        )
+        placed = tuple(
+            OrderPlaced(
+                event_id=approved.order.order_id,
+                at=self.market.at,
+                causes=(approved.approval_id,),
+                order=approved.order,
+            )
+            for approved in verdict.approved
+        )
+        return Step(events=(*before, *verdict.events, *placed), orders=verdict.approved)
+
+    def _order(self, draft: Draft) -> Order:
+        return Order(
+            order_id=self.ids.new("o"),
+            account=self.mandate.account,
+            portfolio=self.mandate.portfolio,
+            strategy=draft.strategy,
+            symbol=draft.symbol,
+            side=draft.side,
+            quantity=draft.quantity,
+            effect=draft.effect,
+            purpose=draft.purpose,
+            reason=draft.reason,
+        )
+
+    def _monitor(self) -> Step:
+        """Close what has reached its stop or its target, unless an order is at it already."""
+        steps = [
+            self._exit(position)
+            for symbol, position in sorted(self.portfolio.positions.items())
+            if position.quantity > 0 and not position.hands_off and not self.orders.working(symbol)
+        ]
+        return Step(
+            events=tuple(event for step in steps for event in step.events),
+            orders=tuple(order for step in steps for order in step.orders),
+        )
+
+    def _exit(self, position: Position) -> Step:
+        quote = self.market.quotes.get(position.symbol)
+        if quote is None or quote.bid is None or position.entry_price is None:
+            return Step()
+        stop = position.entry_price * (1 - self.mandate.stop_loss)
+        target = position.entry_price * (1 + self.mandate.take_profit)
+        if stop < quote.bid < target:
+            return Step()
+        lost = quote.bid <= stop
+        triggered = ExitTriggered(
+            event_id=self.ids.new("x"),
+            at=self.market.at,
+            causes=tuple(dict.fromkeys(lot.source for lot in position.lots)),
+            portfolio=self.mandate.portfolio,
+            symbol=position.symbol,
+            reason="stop loss" if lost else "take profit",
+            level=stop if lost else target,
+            observed=quote.bid,
+        )
+        draft = Draft(
+            symbol=position.symbol,
+            side=Side.SELL,
+            quantity=position.quantity,
+            effect=Effect.CLOSE,
+            purpose=Purpose.EXIT,
+            strategy=next((lot.strategy for lot in position.lots if lot.strategy), ""),
+            reason=f"{triggered.reason}: the bid of {quote.bid} reached {triggered.level:.4f}",
+        )
+        return self._submit((draft,), causes=(triggered.event_id,), before=(triggered,))
+
+    def _closing_prices(self) -> dict[str, Decimal]:
+        """The last print of every symbol, which after the bell is the official close."""
+        quotes = sorted(self.market.quotes.items())
+        return {symbol: quote.last for symbol, quote in quotes if quote.last is not None}
+
+    def _mark(self, session: Session) -> Step:
+        marked = Marked(
+            event_id=f"marks/{session.exchange}/{session.day}",
+            at=self.market.at,
+            prices=self._closing_prices(),
+            official=True,
+        )
+        return Step(events=(marked,))
+
+    def _review(self, session: Session) -> Step:
+        worth = value(self.portfolio, self._closing_prices(), {}, self.mandate.base_currency)
+        notes = tuple(f"{symbol} has no price; its last one is used" for symbol in worth.missing)
+        closed = SessionClosed(
+            event_id=f"session/{session.exchange}/{session.day}/closed",
+            at=self.market.at,
+            day=session.day,
+            exchange=session.exchange,
+            equity=round_money(worth.net_asset_value),
+            cash=round_money(self.portfolio.cash.get(self.mandate.base_currency, ZERO)),
+            notes=notes,
+        )
+        return Step(events=(closed,))
+
+    def _exposure(self) -> Exposure:
+        """The account as it is, with what works at the broker counted as if filled."""
+        session = self.session
+        quantities = {symbol: position.quantity for symbol, position in self.portfolio.positions.items()}
+        reserved = ZERO
+        for state in self.orders.working():
+            order = state.order
+            signed = state.remaining if order.side is Side.BUY else -state.remaining
+            quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
+            if order.side is Side.BUY:
+                reserved += state.remaining * self.market.price(order.symbol) * (1 + self.mandate.cost_rate)
+        day = session.day if session else self.market.at.date()
+        settled = self.portfolio.settled_cash(self.mandate.base_currency, day)
+        symbols, covariance = self._covariance or ((), None)
+        return Exposure(
+            equity=self.valuation().net_asset_value,
+            quantities=quantities,
+            prices={symbol: quote.mid for symbol, quote in self.market.quotes.items() if quote.two_sided},
+            multipliers={symbol: item.multiplier for symbol, item in self.market.instruments.items()},
+            sectors={symbol: item.sector for symbol, item in self.market.instruments.items()},
+            cash_settled=settled - reserved,
+            cost_rate=self.mandate.cost_rate,
+            opening_orders_today=self.orders.opened_between(session.open, session.close) if session else 0,
+            market_open=session is not None and session.contains(self.market.at),
+            covariance=covariance,
+            covariance_symbols=symbols,
+        )
