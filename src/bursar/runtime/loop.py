@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from bursar.domain.events import Abstained, Event, ViewFormed
@@ -38,12 +39,14 @@ class Loop:
     history_days: int = 320
     observers: list[Observer] = field(default_factory=list)
     finished: Callable[[], bool] = lambda: False
+    _refreshed: date | None = None
 
     async def run(self) -> None:
         """Work until the feed ends or ``finished`` says so."""
         async for market in self.feed:
             await self.commit(self.broker.reports())
             self.engine.see(market)
+            self._refresh()
             for task in self.engine.due():
                 await self._take(self._perform(task))
             if self.finished():
@@ -73,12 +76,24 @@ class Loop:
             return self.engine.finish_analysis(self._analyze())
         return self.engine.perform(task)
 
-    def _analyze(self) -> list[Event]:
-        """The morning's job: fetch what is known by now, and ask every analyst."""
-        engine = self.engine
+    def _refresh(self) -> None:
+        """Give the engine, once a session, the history as it was known before the session.
+
+        It is asked for as of the time of the analysis, so that a restart at noon sees what the morning saw.
+        """
+        engine, session = self.engine, self.engine.session
+        if session is None or session.day == self._refreshed:
+            return
+        known_at = engine.mandate.agenda.times(session)[Task.ANALYZE]
+        if engine.market.at < known_at:
+            return
         symbols = tuple(sorted(engine.market.instruments))
-        closes = self.history.asof(symbols, "close", engine.market.at, self.history_days)
-        engine.refresh(closes)
+        engine.refresh(self.history.asof(symbols, "close", known_at, self.history_days))
+        self._refreshed = session.day
+
+    def _analyze(self) -> list[Event]:
+        """The morning's job: ask every analyst."""
+        engine = self.engine
         return [
             _event(opinion, engine)
             for analyst in self.analysts

@@ -28,25 +28,13 @@ from bursar.domain.money import ZERO
 from bursar.domain.orders import FINAL, TRANSITIONS, Order, OrderStatus
 from bursar.errors import LedgerError
 
-#: Events that move an order which is already there.
-OrderEvent = (
-    OrderAccepted
-    | OrderRejected
-    | CancelRequested
-    | CancelRejected
-    | OrderCanceled
-    | OrderExpired
-    | OrderAmended
-    | AmendRejected
-    | OrderFlagged
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderState:
     """One order and what became of it so far.
 
     acknowledged  True once the broker has said anything about it
+    amended       what we asked to change it into, until the broker answers
     """
 
     order: Order
@@ -55,6 +43,7 @@ class OrderState:
     filled: Decimal = ZERO
     acknowledged: bool = False
     permanent_id: int = 0
+    amended: Order | None = None
 
     @property
     def working(self) -> bool:
@@ -82,8 +71,12 @@ class Orders:
                     raise LedgerError(f"order {order.order_id} was placed twice")
                 self._keep(OrderState(order=order, status=OrderStatus.PENDING_NEW, placed_at=event.at))
             case AmendRequested(order=order):
-                state = self._move(self[order.order_id], event.kind)
-                self._keep(replace(state, order=order))
+                self._keep(replace(self._move(self[order.order_id], event.kind), amended=order))
+            case OrderAmended(order_id=order_id):
+                state = self._answered(order_id, event.kind)
+                self._keep(replace(state, order=state.amended or state.order, amended=None))
+            case AmendRejected(order_id=order_id):
+                self._keep(replace(self._answered(order_id, event.kind), amended=None))
             case Filled(order_id=order_id, quantity=quantity) if order_id in self._states:
                 state = self._move(self[order_id], event.kind)
                 self._keep(_filled(state, state.filled + quantity))
@@ -98,8 +91,6 @@ class Orders:
                 | CancelRejected(order_id=order_id)
                 | OrderCanceled(order_id=order_id)
                 | OrderExpired(order_id=order_id)
-                | OrderAmended(order_id=order_id)
-                | AmendRejected(order_id=order_id)
                 | OrderFlagged(order_id=order_id)
             ):
                 self._keep(self._answered(order_id, event.kind))

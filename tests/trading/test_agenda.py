@@ -1,0 +1,86 @@
+"""Tasks fall due once, in the order of the day, on the exchange's own clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+from bursar.trading.agenda import Agenda, Task
+from tests.builders import SESSION
+
+NOTHING: frozenset[Task] = frozenset()
+AGENDA = Agenda()
+
+
+def utc(hour: int, minute: int = 0) -> datetime:
+    return datetime(2022, 1, 3, hour, minute, tzinfo=UTC)
+
+
+def test_a_winter_day_in_new_york_is_five_hours_behind_utc() -> None:
+    assert AGENDA.times(SESSION) == {
+        Task.ANALYZE: utc(14, 0),
+        Task.OPEN: utc(14, 30),
+        Task.DECIDE: utc(14, 30),
+        Task.TRADE: utc(14, 35),
+        Task.CLOSE: utc(21, 0),
+        Task.REVIEW: utc(21, 30),
+    }
+
+
+def test_a_summer_day_is_four_hours_behind_and_a_half_day_ends_early() -> None:
+    summer = Session(
+        day=date(2022, 7, 1),
+        open=datetime(2022, 7, 1, 13, 30, tzinfo=UTC),
+        close=datetime(2022, 7, 1, 20, 0, tzinfo=UTC),
+    )
+    assert AGENDA.times(summer)[Task.ANALYZE] == datetime(2022, 7, 1, 13, 0, tzinfo=UTC)
+    half = Session(
+        day=date(2022, 11, 25),
+        open=datetime(2022, 11, 25, 14, 30, tzinfo=UTC),
+        close=datetime(2022, 11, 25, 18, 0, tzinfo=UTC),
+        half_day=True,
+    )
+    assert AGENDA.times(half)[Task.REVIEW] == datetime(2022, 11, 25, 18, 30, tzinfo=UTC)
+
+
+def test_each_task_is_due_from_its_time_until_it_is_done() -> None:
+    assert AGENDA.due(SESSION, utc(13, 59), NOTHING) == ()
+    assert AGENDA.due(SESSION, utc(14, 0), NOTHING) == (Task.ANALYZE,)
+    assert AGENDA.due(SESSION, utc(14, 0), {Task.ANALYZE}) == ()
+    assert AGENDA.due(SESSION, utc(14, 30), {Task.ANALYZE}) == (Task.OPEN, Task.DECIDE, Task.MONITOR)
+    assert AGENDA.due(SESSION, utc(14, 35), {Task.ANALYZE, Task.OPEN, Task.DECIDE}) == (Task.TRADE, Task.MONITOR)
+
+
+def test_monitoring_is_due_at_every_instant_of_the_session_and_at_no_other() -> None:
+    done = set(Task) - {Task.CLOSE, Task.REVIEW}
+    assert AGENDA.due(SESSION, utc(18, 17), done) == (Task.MONITOR,)
+    assert AGENDA.due(SESSION, utc(21, 0), done) == (Task.CLOSE,)
+    assert AGENDA.due(SESSION, utc(21, 30), done | {Task.CLOSE}) == (Task.REVIEW,)
+
+
+def test_what_was_missed_is_caught_up_but_nothing_is_bought_after_the_bell() -> None:
+    assert AGENDA.due(SESSION, utc(15, 0), NOTHING) == (
+        Task.ANALYZE,
+        Task.OPEN,
+        Task.DECIDE,
+        Task.TRADE,
+        Task.MONITOR,
+    )
+    assert AGENDA.due(SESSION, utc(21, 5), NOTHING) == (Task.ANALYZE, Task.OPEN, Task.CLOSE)
+
+
+def test_a_decision_waits_for_the_bell_and_trading_for_the_decision() -> None:
+    early = Agenda(decide_at=time(9, 0)).times(SESSION)
+    assert early[Task.DECIDE] == SESSION.open
+    late = Agenda(decide_at=time(11, 0)).times(SESSION)
+    assert late[Task.TRADE] == utc(16, 0)
+
+
+def test_times_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(InputError, match="before the analysis"):
+        Agenda(analyze_at=time(10, 0), decide_at=time(9, 30))
+    with pytest.raises(InputError, match="trade_after_open"):
+        Agenda(trade_after_open=timedelta(minutes=-1))
