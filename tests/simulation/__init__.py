@@ -1,0 +1,1 @@
+"""A world in which time, network, scheduling and power are virtual and follow from one seed."""
