@@ -46,6 +46,13 @@ def test_a_summer_day_is_four_hours_behind_and_a_half_day_ends_early() -> None:
     assert AGENDA.times(half)[Task.REVIEW] == datetime(2022, 11, 25, 18, 30, tzinfo=UTC)
 
 
+def test_times_may_be_given_on_another_clock_than_the_exchange_has() -> None:
+    # 14:15 in London is 14:15 UTC in winter.
+    assert Agenda(analyze_at=time(14, 15), decide_at=time(15, 0), zone="Europe/London").times(SESSION)[
+        Task.ANALYZE
+    ] == utc(14, 15)
+
+
 def test_each_task_is_due_from_its_time_until_it_is_done() -> None:
     assert AGENDA.due(SESSION, utc(13, 59), NOTHING) == ()
     assert AGENDA.due(SESSION, utc(14, 0), NOTHING) == (Task.ANALYZE,)

@@ -1,4 +1,4 @@
-"""What is due, and when: the tasks of a trading day on the exchange's own clock.
+"""What is due, and when: the tasks of a trading day.
 
 The agenda knows nothing of waiting. Whoever owns the clock asks what became due between two instants;
 each task of a session is due once, except monitoring, which is due at every instant while it is open.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ class Task(StrEnum):
 class Agenda:
     """Times of the tasks.
 
-    analyze_at, decide_at  on the exchange's clock
+    analyze_at, decide_at  on the clock of ``zone``, or of the exchange where that is empty
     trade_after_open       how long opening orders wait after the bell, while the first quotes settle
     review_after_close     how long the look back waits after the closing bell
     """
@@ -41,6 +41,7 @@ class Agenda:
     decide_at: time = time(9, 30)
     trade_after_open: timedelta = timedelta(minutes=5)
     review_after_close: timedelta = timedelta(minutes=30)
+    zone: str = ""
 
     def __post_init__(self) -> None:
         if self.decide_at < self.analyze_at:
@@ -55,9 +56,9 @@ class Agenda:
 
         A decision never comes before the bell, nor trading before the decision, whatever the settings say.
         """
-        decide = max(_at(session, self.decide_at), session.open)
+        decide = max(self._at(session, self.decide_at), session.open)
         return {
-            Task.ANALYZE: _at(session, self.analyze_at),
+            Task.ANALYZE: self._at(session, self.analyze_at),
             Task.OPEN: session.open,
             Task.DECIDE: decide,
             Task.TRADE: max(decide, session.open + self.trade_after_open),
@@ -77,10 +78,6 @@ class Agenda:
             tasks.append(Task.MONITOR)
         return tuple(sorted(tasks, key=list(Task).index))
 
-
-def _at(session: Session, moment: time) -> datetime:
-    return _local(session.day, moment, session.zone).astimezone(UTC)
-
-
-def _local(day: date, moment: time, zone: str) -> datetime:
-    return datetime.combine(day, moment, tzinfo=ZoneInfo(zone))
+    def _at(self, session: Session, moment: time) -> datetime:
+        zone = ZoneInfo(self.zone or session.zone)
+        return datetime.combine(session.day, moment, tzinfo=zone).astimezone(UTC)
