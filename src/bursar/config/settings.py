@@ -1,0 +1,389 @@
+"""Everything that can be set: one class a section, one field a key, each with its meaning, bounds and default.
+
+Fractions (weights, stops, targets) are written as 0.20 or as "20%". Durations and rates carry their unit
+in their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.fields import FieldInfo
+
+from bursar.config.kinds import (
+    AccountName,
+    AgentNames,
+    Clock,
+    Count,
+    Fraction,
+    MinuteStep,
+    Number,
+    Port,
+    Secret,
+    StrategyNames,
+    Symbols,
+    Zone,
+)
+from bursar.risk.limits import RiskLimits
+from bursar.trading.agenda import Agenda
+
+#: What keys are also called in the environment, beside BURSAR_<SECTION>_<KEY>.
+ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        "INITIAL_CASH": "account.initial_cash",
+        "MAX_POSITION_SIZE": "risk.position_weight_max",
+        "MAX_DAILY_TRADES": "risk.opening_orders_per_day_max",
+        "STOP_LOSS_PERCENTAGE": "risk.stop_loss",
+        "TAKE_PROFIT_PERCENTAGE": "risk.take_profit",
+        "PRIMARY_MODEL": "models.primary_model",
+        "SELECTED_AGENTS": "models.selected_agents",
+        "OPENAI_API_KEY": "models.openai_api_key",
+        "FINANCIAL_DATASETS_API_KEY": "models.financial_datasets_api_key",
+    }
+)
+
+#: Names that bursar.toml takes without a section, for those who bring a flat configuration.
+SHORT_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "host": "broker.host",
+        "port": "broker.port",
+        "client_id": "broker.client_id",
+        "timeout": "broker.data_timeout_seconds",
+        "max_reconnect_attempts": "broker.reconnect_attempts_max",
+        "reconnect_delay": "broker.reconnect_delay_seconds",
+        "account_id": "account.account_id",
+        "initial_cash": "account.initial_cash",
+        "currency": "account.base_currency",
+        "max_position_size": "risk.position_weight_max",
+        "analysis_schedule": "schedule.analysis",
+        "timezone": "market.timezone",
+    }
+)
+
+
+def _setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
+    """A field with what it means and what it takes, both in words for a person."""
+    return Field(default=default, description=description, json_schema_extra={"allowed": allowed}, **limits)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+# ---------------------------------------------------------------- the sections
+
+
+class Account(_Section):
+    """The account that is traded, and how its books are kept."""
+
+    account_id: AccountName = _setting(
+        "DU9000001", "Account at the broker.", "the name of a paper account, DU or DF and digits, such as DU9000001"
+    )
+    base_currency: str = _setting(
+        "USD",
+        "Currency of the books and of the cash.",
+        "the ISO 4217 code of the currency that the stocks trade in, such as USD",
+        pattern=r"^[A-Z]{3}$",
+    )
+    initial_cash: Number = _setting(
+        Decimal(100_000),
+        "Cash that a simulated account begins with, in the base currency.",
+        "more than 0 and at most 1,000,000,000",
+        gt=0,
+        le=1_000_000_000,
+    )
+    lot_method: Literal["fifo", "lifo", "hifo"] = _setting(
+        "fifo", "Which lot a sale takes; it must equal what is set at the broker.", "fifo, lifo or hifo"
+    )
+
+
+class Broker(_Section):
+    """How to reach Trader Workstation, IB Gateway or Bursar's own gateway."""
+
+    host: str = _setting("127.0.0.1", "Where it listens.", "a host name or an address", min_length=1)
+    port: Port = _setting(
+        4002,
+        "Port. 4002: Bursar's own gateway, or a paper IB Gateway; 7497: a paper Trader Workstation.",
+        "1 to 65535, but not 7496 or 4001, behind which real money lies",
+    )
+    client_id: Count = _setting(
+        1, "Number of this client; the broker refuses a second one with the same.", "1 to 999,999", ge=1, le=999_999
+    )
+    connect_timeout_seconds: Number = _setting(
+        Decimal(10), "How long a connection may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
+    )
+    data_timeout_seconds: Number = _setting(
+        Decimal(30), "How long an answer may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
+    )
+    reconnect_attempts_max: Count = _setting(
+        5, "Attempts to connect again after the line broke.", "0 to 1000", ge=0, le=1000
+    )
+    reconnect_delay_seconds: Number = _setting(
+        Decimal(10), "Wait before the first of them, doubled each time, in seconds.", "0 to 3600", ge=0, le=3600
+    )
+
+
+class Market(_Section):
+    """What is traded, and by which clock."""
+
+    timezone: Zone = _setting(
+        "America/New_York",
+        "Time zone in which [schedule] is given and times are shown.",
+        "an IANA time zone, such as America/New_York (US/Eastern is taken too)",
+    )
+    watchlist: Symbols = _setting(
+        (), "Symbols to trade; an empty list takes all that the prices hold.", 'symbols, such as ["AAPL", "JPM"]'
+    )
+
+
+class Schedule(_Section):
+    """The times of a trading day. Holidays and half days come from the exchange's calendar."""
+
+    pre_market: Clock = _setting(
+        time(9, 0), "Analysts form their views.", "a time of day, such as 09:00, not after schedule.analysis"
+    )
+    analysis: Clock = _setting(
+        time(9, 30),
+        "The strategy decides; never before the opening bell.",
+        "a time of day, such as 09:30, not before schedule.pre_market",
+    )
+    trade_after_open_minutes: Count = _setting(
+        5, "Opening orders wait so long after the bell, in minutes.", "0 to 300", ge=0, le=300
+    )
+    monitor_minutes: MinuteStep = _setting(
+        5, "Stops and targets are looked at so often, in minutes.", "1 to 60, a divisor of 60"
+    )
+    post_market_minutes: Count = _setting(
+        30, "The look back on the day comes so long after the close, in minutes.", "0 to 300", ge=0, le=300
+    )
+
+    def agenda(self) -> Agenda:
+        """These times, as the engine takes them."""
+        return Agenda(
+            analyze_at=self.pre_market,
+            decide_at=self.analysis,
+            trade_after_open=timedelta(minutes=self.trade_after_open_minutes),
+            review_after_close=timedelta(minutes=self.post_market_minutes),
+        )
+
+
+_WEIGHT = 'a fraction above 0 and at most 1, such as 0.20 or "20%"'
+
+
+class Risk(_Section):
+    """Limits that no order passes, and when a position is closed. Weights are fractions of equity."""
+
+    position_weight_max: Fraction = _setting(Decimal("0.20"), "Largest position.", _WEIGHT, gt=0, le=1)
+    sector_weight_max: Fraction = _setting(Decimal("0.30"), "Largest sector.", _WEIGHT, gt=0, le=1)
+    opening_orders_per_day_max: Count = _setting(
+        10, "Orders that open or add to a position, in one session.", "1 to 10,000", ge=1, le=10_000
+    )
+    volatility_warning: Fraction = _setting(
+        Decimal("0.15"),
+        "Volatility of the portfolio, a year, above which the gate warns; it blocks nothing.",
+        'a fraction above 0 and at most 5, such as 0.15 or "15%"',
+        gt=0,
+        le=5,
+    )
+    cash_reserve: Fraction = _setting(
+        Decimal("0.005"),
+        "Part of equity that purchases leave in cash.",
+        'a fraction from 0 to below 1, such as 0.005 or "0.5%"',
+        ge=0,
+        lt=1,
+    )
+    stop_loss: Fraction = _setting(
+        Decimal("0.05"),
+        "A position is closed when it has fallen so far below its entry price.",
+        'a fraction above 0 and below 1, such as 0.05 or "5%"',
+        gt=0,
+        lt=1,
+    )
+    take_profit: Fraction = _setting(
+        Decimal("0.10"),
+        "A position is closed when it has risen so far above its entry price.",
+        'a fraction above 0 and at most 10, such as 0.10 or "10%"',
+        gt=0,
+        le=10,
+    )
+    reentry_wait_days: Count = _setting(
+        5, "Calendar days for which a symbol is not bought again after its stop or target.", "0 to 365", ge=0, le=365
+    )
+
+    def limits(self) -> RiskLimits:
+        """These limits, as the gate takes them."""
+        return RiskLimits(
+            position_weight_max=self.position_weight_max,
+            sector_weight_max=self.sector_weight_max,
+            opening_orders_per_day_max=self.opening_orders_per_day_max,
+            volatility_warning=self.volatility_warning,
+            cash_reserve=self.cash_reserve,
+        )
+
+
+class Costs(_Section):
+    """What trading costs in a simulation. A basis point is a hundredth of a percent of the money traded."""
+
+    commission_basis_points: Number = _setting(Decimal(1), "Commission, in basis points.", "0 to 1000", ge=0, le=1000)
+    spread_basis_points: Number = _setting(
+        Decimal(4), "Simulated distance from bid to ask, in basis points of the price.", "0 to 1000", ge=0, le=1000
+    )
+
+
+class Strategy(_Section):
+    """What decides, and how eagerly."""
+
+    names: StrategyNames = _setting(
+        ("momentum", "mean_reversion"),
+        "Strategies, each with an equal part of equity.",
+        'one or more of "momentum", "mean_reversion"',
+    )
+    trade_min: Fraction = _setting(
+        Decimal("0.005"),
+        "Smallest trade that is worth its cost, as a fraction of equity; an exit is always worth it.",
+        'a fraction from 0 to below 1, such as 0.005 or "0.5%"',
+        ge=0,
+        lt=1,
+    )
+
+
+class Models(_Section):
+    """The analysts, and the language model for those that use one."""
+
+    primary_model: str = _setting(
+        "gpt-4o-mini", "Language model that analysts ask; it never sets a quantity.", "a model's name", min_length=1
+    )
+    selected_agents: AgentNames = _setting(
+        ("technical_analyst",),
+        "Analysts to ask. One that lacks what it needs abstains and says so.",
+        "one or more of technical_analyst, fundamentals_analyst, valuation_analyst, sentiment_analyst, warren_buffett",
+    )
+    openai_api_key: Secret = _setting(
+        None, "Key for the language model. Better in the environment than in a file.", "a key, or nothing"
+    )
+    financial_datasets_api_key: Secret = _setting(
+        None, "Key for company statements. Better in the environment than in a file.", "a key, or nothing"
+    )
+
+
+class Demo(_Section):
+    """What ``bursar demo`` runs when the command line does not say."""
+
+    days: Count = _setting(20, "Trading days.", "1 to 2,520", ge=1, le=2520)
+    first_day: date = _setting(date(2022, 1, 3), "First trading day.", "a day, such as 2022-01-03")
+    seed: Count = _setting(7, "Seed of everything that is simulated.", "0 to 4,294,967,295", ge=0, le=4_294_967_295)
+
+
+class Log(_Section):
+    """The log for people. The journal, not the log, is the record of what happened."""
+
+    file: str = _setting("ibkr_hedge_fund.log", "Name of the file, in the run's folder.", "a file name", min_length=1)
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+        "INFO", "What is worth a line.", "DEBUG, INFO, WARNING or ERROR"
+    )
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    account: Account = Account()
+    broker: Broker = Broker()
+    market: Market = Market()
+    schedule: Schedule = Schedule()
+    risk: Risk = Risk()
+    costs: Costs = Costs()
+    strategy: Strategy = Strategy()
+    models: Models = Models()
+    demo: Demo = Demo()
+    log: Log = Log()
+
+    def text(self) -> str:
+        """Every setting as a line ``section.key = value``, secrets left out: what the journal keeps."""
+        return "\n".join(f"{entry.key} = {entry.shown(self)}" for entry in entries())
+
+
+# ---------------------------------------------------------------- the catalogue of keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One key: ``section.name``, what it means and takes, its default, and its names in the environment."""
+
+    section: str
+    name: str
+    description: str
+    allowed: str
+    default: Any
+    secret: bool
+
+    @property
+    def key(self) -> str:
+        """``section.name``."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Environment names, the one that wins first."""
+        own = f"BURSAR_{self.section}_{self.name}".upper()
+        return (own, *(name for name, key in ENVIRONMENT.items() if key == self.key))
+
+    @property
+    def short_names(self) -> tuple[str, ...]:
+        """Names that bursar.toml takes without a section."""
+        return tuple(name for name, key in SHORT_NAMES.items() if key == self.key)
+
+    def value(self, settings: Settings) -> Any:
+        """What it is set to."""
+        return getattr(getattr(settings, self.section), self.name)
+
+    def shown(self, settings: Settings) -> str:
+        """What it is set to, as bursar.toml would write it; of a secret only whether there is one."""
+        value = self.value(settings)
+        if self.secret:
+            return '"set"' if value else '"not set"'
+        return as_toml(value)
+
+
+def entries() -> Iterator[Entry]:
+    """Every key, in the order of the sections."""
+    for section, holder in Settings.model_fields.items():
+        shape = holder.annotation
+        assert isinstance(shape, type), f"section {section} is a class"
+        assert issubclass(shape, _Section), f"section {section} holds settings"
+        for name, field in shape.model_fields.items():
+            yield Entry(
+                section=section,
+                name=name,
+                description=field.description or "",
+                allowed=_allowed(field),
+                default=field.default,
+                secret=field.annotation == SecretStr | None,
+            )
+
+
+def _allowed(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra["allowed"]) if isinstance(extra, dict) else ""
+
+
+def as_toml(value: object) -> str:
+    """``value`` as bursar.toml writes it."""
+    match value:
+        case str():
+            return f'"{value}"'
+        case time():
+            return f'"{value:%H:%M}"'
+        case tuple():
+            return "[" + ", ".join(as_toml(item) for item in value) + "]"
+        case Decimal():
+            return format(value.normalize(), "f")
+        case None:
+            return '""'
+        case _:
+            return str(value)
