@@ -37,7 +37,14 @@ STARTED = time.monotonic()
 
 
 class ChoreError(Exception):
-    """A chore cannot go on: one line that says what is wrong and what to do."""
+    """A chore cannot go on: one line that says what is wrong and what to do.
+
+    harmless  True when the environment is as it was before, and can still be trusted
+    """
+
+    def __init__(self, message: str, *, harmless: bool = False) -> None:
+        super().__init__(message)
+        self.harmless = harmless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +172,7 @@ def why_rebuild(venv: Path) -> str | None:
     if stamps.get("made at", str(venv)) != str(venv):
         return "the folder was moved"
     if "unfinished" in stamps:
-        return f"its last set-up was interrupted ({stamps['unfinished']})"
+        return f"its last set-up did not finish ({stamps['unfinished']})"
     if not (3, 11) <= tuple(map(int, version.split("."))) <= (3, 14):
         return f"the one that is there has Python {version}"
     if os.environ.get("PYTHON") and version != running:
@@ -224,7 +231,10 @@ def pip(venv: Path, lock: IO[str], *arguments: str | Path) -> None:
     output = "".join(lines)
     log.write_text(output)
     if running.returncode != 0:
-        raise ChoreError(diagnose(output, log.relative_to(ROOT)))
+        # pip fetches everything before it installs anything.
+        raise ChoreError(
+            diagnose(output, log.relative_to(ROOT)), harmless="Installing collected packages" not in output
+        )
 
 
 def show_progress(lines: Iterable[str]) -> Iterator[str]:
@@ -321,7 +331,12 @@ def set_up(wanted: str) -> None:
             # Installing can be cut short and leave half a package that pip takes for whole; compiling cannot.
             if step.name != "kernels":
                 write_stamps(VENV, {**stamps, "unfinished": step.name})
-            step.act(lock)
+            try:
+                step.act(lock)
+            except ChoreError as trouble:
+                if trouble.harmless:
+                    write_stamps(VENV, stamps)
+                raise
             write_stamps(VENV, {**stamps, step.name: step.made_from, **dict(step.also)})
     say("set-up is done")
 

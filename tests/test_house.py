@@ -299,7 +299,7 @@ def test_an_environment_that_cannot_be_trusted_is_built_anew(tmp_path: Path, mon
     assert chores.why_rebuild(tmp_path / "none") == "there is none yet"
 
     chores.write_stamps(venv, {"made at": str(venv), "unfinished": "run"})
-    assert chores.why_rebuild(venv) == "its last set-up was interrupted (run)"
+    assert chores.why_rebuild(venv) == "its last set-up did not finish (run)"
 
     chores.write_stamps(venv, {"made at": "/elsewhere/.venv"})
     assert chores.why_rebuild(venv) == "the folder was moved"
@@ -346,6 +346,25 @@ def test_a_changed_lock_changes_its_hash_and_parts_do_not_run_together(tmp_path:
 )
 def test_a_failed_installation_says_why(printed: str, says: str, tmp_path: Path) -> None:
     assert says in chores.diagnose(printed, tmp_path / "setup.log")
+
+
+@pytest.mark.parametrize(("harmless", "kept"), [(True, True), (False, False)])
+def test_only_an_installation_that_touched_nothing_leaves_the_environment_trusted(
+    harmless: bool, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv = made_environment(tmp_path / "venv")
+    monkeypatch.delenv("PYTHON", raising=False)
+    monkeypatch.setattr(chores, "VENV", venv)
+    monkeypatch.setattr(chores, "PEERS", tmp_path)
+
+    def fail(*_: object) -> None:
+        raise chores.ChoreError("the package index cannot be reached", harmless=harmless)
+
+    monkeypatch.setattr(chores, "install_sets", fail)
+    with pytest.raises(chores.ChoreError, match="cannot be reached"):
+        chores.set_up("run")
+
+    assert (chores.why_rebuild(venv) is None) == kept
 
 
 def test_a_second_set_up_waits_for_the_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
