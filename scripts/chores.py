@@ -432,8 +432,7 @@ def test(arguments: Sequence[str]) -> int:
             "tests/quant", "-m", "not prove and not compiled", "--cov-report=", *measured, NUMBA_DISABLE_JIT="1"
         )
     say("all tests")
-    report = f"--cov-report=json:{BUILD / 'coverage.json'}"
-    code = pytest("--cov-report=term", report, *measured) or code
+    code = pytest("--cov-report=term", "--cov-report=json:build/coverage.json", *measured) or code
     return code or coverage_verdict()
 
 
