@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,9 +81,10 @@ def test_a_calendar_of_one_day_is_a_calendar() -> None:
     assert ExchangeCalendar("XNYS", DAY, DAY).sessions(DAY, DAY) == (SESSION,)
 
 
-def test_a_calendar_of_a_weekend_is_empty() -> None:
-    weekend = ExchangeCalendar("XNYS", date(2022, 1, 8), date(2022, 1, 9))
-    assert weekend.sessions(date(2022, 1, 8), date(2022, 1, 9)) == ()
+@pytest.mark.parametrize("saturday", [date(2022, 1, 8), date(2022, 1, 15)], ids=["before a Monday", "before a holiday"])
+def test_a_calendar_of_a_weekend_is_empty(saturday: date) -> None:
+    sunday = saturday + timedelta(days=1)
+    assert ExchangeCalendar("XNYS", saturday, sunday).sessions(saturday, sunday) == ()
 
 
 def test_a_holiday_is_named_with_its_weekday() -> None:
