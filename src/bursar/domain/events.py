@@ -392,7 +392,11 @@ class Filled(Event, kind="filled"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillCorrected(Event, kind="fill_corrected"):
-    """The broker restated an execution. A quantity of zero busts it: it never happened."""
+    """The broker restated an execution. A quantity of zero busts it: it never happened.
+
+    corrects  the execution that was restated, itself a correction or not
+    The books are then those of a journal in which the first report had been right.
+    """
 
     execution_id: str
     corrects: str
@@ -405,22 +409,87 @@ class FillCorrected(Event, kind="fill_corrected"):
 
 
 class LotMethod(StrEnum):
-    """Which lot a sale takes. It must equal what is set at the broker, or it binds nobody."""
+    """Which lot a sale takes, by the names of IBKR's Tax Optimizer. What is set there must be set here.
+
+    SPECIFIC takes the oldest first until ``LotsChosen`` names others.
+    """
 
     FIFO = "fifo"
     LIFO = "lifo"
     HIFO = "hifo"
     SPECIFIC = "specific"
+    LONG_TERM_GAIN = "long_term_gain"
+    LONG_TERM_LOSS = "long_term_loss"
+    SHORT_TERM_GAIN = "short_term_gain"
+    SHORT_TERM_LOSS = "short_term_loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOpened(Event, kind="account_opened"):
-    """We began to keep books for an account."""
+    """We began to keep books for an account; said again, its lot method and permissions change from then on."""
 
     account: str
     base_currency: str
     lot_method: LotMethod = LotMethod.FIFO
     shorts_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioOpened(Event, kind="portfolio_opened"):
+    """A part of an account got a name and a purpose. Books are kept for portfolios that were never opened, too."""
+
+    account: str
+    portfolio: str
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioClosed(Event, kind="portfolio_closed"):
+    """A portfolio is not used any more. Its history stays."""
+
+    account: str
+    portfolio: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotsChosen(Event, kind="lots_chosen"):
+    """A person named the lots that a sale takes. IBKR accepts that until the evening of the trade.
+
+    lots  quantity by the event that the lot came from, above zero each; together the quantity of the sale
+    """
+
+    execution_id: str
+    lots: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskBudgetSet(Event, kind="risk_budget_set"):
+    """How much of a portfolio's risk a part of it may use.
+
+    level  what the part is: strategy, sector, symbol or horizon
+    share  of the portfolio's risk, 0 to 1
+    """
+
+    account: str
+    portfolio: str
+    level: str
+    name: str
+    share: Decimal
+    method: str = "custom"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributionReported(Event, kind="attribution_reported"):
+    """A return was explained. effects: by name, as fractions; they sum to the active return."""
+
+    account: str
+    portfolio: str
+    method: str
+    first: date
+    last: date
+    effects: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -554,18 +623,21 @@ class PositionMoved(Event, kind="position_moved"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split(Event, kind="split"):
-    """new shares for each old one: 4 for a four-for-one, 0.05 for a reverse one for twenty.
+    """``new`` shares for every ``old`` one: 4 for 1, or 1 for 20 in a reverse split.
 
-    stock_dividend  True where it was paid as shares; the arithmetic is the same
-    cash_in_lieu    paid per account for the fraction that is not delivered, for the account's whole position
+    Two whole numbers and no ratio, because a third has no exact Decimal.
+    stock_dividend  True where it was paid as shares (21 for 20 is five percent); the arithmetic is the same
     """
 
     symbol: str
-    ratio: Decimal
+    new: Decimal
+    old: Decimal
     stock_dividend: bool = False
-    account: str = ""
-    portfolio: str = ""
-    cash_in_lieu: Money | None = None
+
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if self.new <= 0 or self.old <= 0:
+            raise InputError(f"{self.symbol}: a split of {self.new} for {self.old}; both must be above zero")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -581,6 +653,14 @@ class SpunOff(Event, kind="spun_off"):
     ratio: Decimal
     basis_fraction: Decimal
 
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if self.ratio <= 0 or not 0 <= self.basis_fraction <= 1:
+            raise InputError(
+                f"{self.symbol}: {self.ratio} shares of {self.child} with {self.basis_fraction} of the cost; "
+                "the ratio must be above zero and the fraction from 0 to 1"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged(Event, kind="merged"):
@@ -589,12 +669,38 @@ class Merged(Event, kind="merged"):
     into   the company that is held afterwards, or empty where only cash was paid
     ratio  its shares for one old share
     cash   for one old share
+    price  of one of its shares on the day; needed where both are given, to say how much of the gain is realized
     """
 
     symbol: str
     into: str
     ratio: Decimal
     cash: Money
+    price: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if (self.into != "") != (self.ratio > 0) or self.cash.amount < 0 or (self.into == "" and not self.cash.amount):
+            raise InputError(
+                f"{self.symbol}: merged into {self.into!r} at {self.ratio} with {self.cash}; "
+                "give cash, or a company with a ratio above zero, or both"
+            )
+        if self.into and self.cash.amount and self.price is None:
+            raise InputError(f"{self.symbol}: paid in shares of {self.into} and in cash; give the price of its share")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionPaid(Event, kind="fraction_paid"):
+    """Cash in lieu of a fraction of a share that a corporate action left: a sale without an order.
+
+    quantity  above zero, of the position as it stands after the action; amount  what was paid for it
+    """
+
+    account: str
+    portfolio: str
+    symbol: str
+    quantity: Decimal
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -605,19 +711,28 @@ class SymbolChanged(Event, kind="symbol_changed"):
     new_symbol: str
 
 
+class OptionEnd(StrEnum):
+    """How an option ends other than by a trade."""
+
+    EXERCISED = "exercised"
+    ASSIGNED = "assigned"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionEnded(Event, kind="option_ended"):
     """Options were exercised by us, assigned to us, or expired.
 
-    how       exercised, assigned or expired
     quantity  contracts, above zero; the shares that move follow from the option's terms
+    cash      paid instead of shares where the option settles in cash, negative when we paid it
     """
 
     account: str
     portfolio: str
     symbol: str
     quantity: Decimal
-    how: str
+    how: OptionEnd
+    cash: Money | None = None
 
 
 # ---------------------------------------------------------------- contradictions

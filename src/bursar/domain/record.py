@@ -14,6 +14,7 @@ Decoders are built once a class from its annotations, so that there is no list o
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import types
@@ -34,9 +35,18 @@ UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 _Read = Callable[[Any], Any]
 
 
+#: What the first event is chained to.
+GENESIS = bytes(32)
+
+
+def link(previous: bytes, data: bytes) -> bytes:
+    """The digest of an event stored as ``data`` after one with the digest ``previous``: a hash over both."""
+    return hashlib.sha256(previous + data).digest()
+
+
 def encode(event: Event) -> bytes:
-    """The canonical bytes of ``event``. Raises InputError for a float that is not finite."""
-    fields = {name: _plain(getattr(event, name)) for name in _names(type(event))}
+    """The canonical bytes of ``event``. Raises InputError for a number that is not finite."""
+    fields: dict[str, Any] = _plain(event)
     return _dumps(fields | {"kind": event.kind, "version": event.version})
 
 
@@ -59,7 +69,8 @@ def decode(data: bytes) -> Event:
             raise LedgerError(f"{kind!r} version {version} cannot be read any more: no upcast to {version + 1}")
         fields, version = upcast(fields), version + 1
     try:
-        return _reader(shape)(fields)  # type: ignore[no-any-return]  # readers are made from annotations
+        kind_of_event: Any = shape
+        return _reader(kind_of_event)(fields)  # type: ignore[no-any-return]  # readers are made from annotations
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise LedgerError(f"a {kind!r} event does not read: {error}; the journal is damaged") from error
 
@@ -82,11 +93,11 @@ def _plain(value: Any) -> Any:
             return value.value
         case str():
             return value
+        case Decimal() | float() if not math.isfinite(value):
+            raise InputError(f"{value} cannot be journalled; only finite numbers can")
         case Decimal():
             return format(value, "f")
         case float():
-            if not math.isfinite(value):
-                raise InputError(f"{value} cannot be journalled; only finite numbers can")
             return value
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -97,7 +108,8 @@ def _plain(value: Any) -> Any:
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value):
-            return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+            shape: Any = type(value)
+            return {name: _plain(getattr(value, name)) for name in _names(shape)}
     raise InputError(f"a {type(value).__name__} cannot be journalled")
 
 
@@ -148,12 +160,19 @@ def _float(value: Any) -> float:
     return float(value)
 
 
+def _decimal(value: Any) -> Decimal:
+    number = Decimal(_same(str)(value))
+    if not number.is_finite():
+        raise ValueError(f"expected a finite number, found {value!r}")
+    return number
+
+
 _SCALARS: dict[type, _Read] = {
     str: _same(str),
     int: _same(int),
     bool: _same(bool),
     float: _float,
-    Decimal: lambda value: Decimal(_same(str)(value)),
+    Decimal: _decimal,
     date: date.fromisoformat,
     datetime: datetime.fromisoformat,
 }

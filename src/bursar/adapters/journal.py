@@ -1,0 +1,305 @@
+"""The journal on disk: one SQLite file to which events are only ever added, and one line beside it.
+
+An event is stored as the canonical bytes of ``domain/record.py`` with a digest that chains it to the one
+before, so that nothing can be changed, taken out or put in without every later digest being wrong. Whoever
+edits the file could compute those anew; therefore the last digest is also kept outside, in ``<file>.head``,
+which belongs on another disk or in a log that nobody can edit. ``verify`` compares all of it.
+
+SQLite is used bare, without SQLAlchemy: there is one table, and what matters is exactly where a transaction
+ends and when the disk is told. The file is in WAL mode with ``synchronous=FULL``: when ``append`` returns,
+the events survive a power cut. One thread writes, in the order of the calls; the loop only waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bursar.domain.events import Event
+from bursar.domain.record import GENESIS, decode, encode, link
+from bursar.errors import InputError, LedgerError
+from bursar.ports import Recorded
+
+#: Version of the file's own layout; the events in it carry versions of their own.
+LAYOUT = 1
+#: "Burs" in ASCII: marks the file as ours, for ``file`` and for ``open``.
+APPLICATION_ID = 0x42757273
+
+SCHEMA = """
+CREATE TABLE journal (
+    sequence INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL UNIQUE,
+    bytes    BLOB NOT NULL,
+    digest   BLOB NOT NULL
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: the sequence number of the last event, 0 for none, and the digest there."""
+
+    sequence: int = 0
+    digest: bytes = GENESIS
+
+    def __str__(self) -> str:
+        return f"{self.sequence:020d} {self.digest.hex()}\n"
+
+
+class SQLiteJournal:
+    """The journal in the SQLite file at ``path``, which is made if it does not exist.
+
+    Raises LedgerError when the file is damaged, ends before its head, or was written by a newer Bursar,
+    and InputError when it cannot be opened or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(path)
+            _prepare(self._connection, path)
+        try:
+            self._anchor = _Anchor(head_path(path))
+            _meet(self._connection, self._anchor.read(), path)
+            with _explained(path):
+                self._anchor.write(_last(self._connection))
+        except BaseException:
+            self._connection.close()
+            raise
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Commit ``events`` together and return those that were new; see ``ports.Journal``."""
+        encoded = [(event, encode(event)) for event in events]
+        loop = asyncio.get_running_loop()
+        # Shielded: once handed over the events will be committed, and whoever is canceled must not believe otherwise.
+        return await asyncio.shield(loop.run_in_executor(self._writer, self._commit, encoded))
+
+    def read(self, first: int = 1) -> Iterator[Recorded]:
+        """Events from ``first`` on, as committed when the reading began."""
+        with closing(_connect(self.path, readonly=True)) as connection:
+            rows = connection.execute(
+                "SELECT sequence, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
+            )
+            for sequence, data, digest in rows:
+                yield Recorded(sequence, decode(data), digest)
+
+    def close(self) -> None:
+        """Finish what was handed over and let go of the file."""
+        self._writer.shutdown(wait=True)
+        self._connection.close()
+        self._anchor.close()
+
+    def _commit(self, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
+        """One transaction; in the writer's thread."""
+        with _explained(self.path):
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                recorded = _insert(connection, encoded)
+                connection.execute("COMMIT")
+            except BaseException:
+                # A full disk has ended the transaction already.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            if recorded:
+                self._anchor.write(Head(recorded[-1].sequence, recorded[-1].digest))
+            return recorded
+
+
+def head_path(journal: Path) -> Path:
+    """Where the last digest of ``journal`` is kept."""
+    return journal.with_name(journal.name + ".head")
+
+
+def verify(path: Path) -> Head:
+    """Read the journal at ``path`` from its beginning and return its end, or raise what is wrong with it.
+
+    Raises LedgerError that names the first event that was edited, removed or inserted, and InputError when
+    there is no journal. Changes nothing.
+    """
+    if not path.is_file():
+        raise InputError(f"no journal at {path}; a run makes one")
+    with _explained(path), closing(_connect(path, readonly=True)) as connection:
+        _check_layout(connection, path)
+        return verify_rows(
+            connection.execute("SELECT sequence, event_id, bytes, digest FROM journal ORDER BY sequence"),
+            _Anchor.parse(head_path(path)),
+            str(path),
+        )
+
+
+def verify_rows(rows: Iterator[tuple[int, str, bytes, bytes]], anchor: Head | None, name: str) -> Head:
+    """``verify`` for rows of (sequence, event id, bytes, digest) from any store; ``anchor`` is kept outside of it."""
+    head = Head()
+    for sequence, event_id, data, digest in rows:
+        if sequence != head.sequence + 1:
+            raise LedgerError(f"it was removed from {name}", sequence=head.sequence + 1)
+        if link(head.digest, data) != digest:
+            raise LedgerError(
+                f"{event_id} in {name} was edited or inserted, or one was removed before it", sequence=sequence
+            )
+        if decode(data).event_id != event_id:
+            raise LedgerError(f"{event_id} in {name} was filed under another id than its own", sequence=sequence)
+        head = Head(sequence, digest)
+        if anchor is not None and anchor.sequence == sequence and anchor.digest != digest:
+            raise LedgerError(
+                f"{name} was rebuilt at or before it: its digest is not the one in the head", sequence=sequence
+            )
+    if anchor is None:
+        raise LedgerError(
+            f"{name} has no head beside it, so that nobody knows whether its end was cut off; restore both"
+        )
+    if anchor.sequence > head.sequence:
+        raise LedgerError(
+            f"it was removed from the end of {name}, which its head places at {anchor.sequence}",
+            sequence=head.sequence + 1,
+        )
+    return head
+
+
+def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """A connection with transactions begun and ended by hand; the journal's only writer is its own thread."""
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+    if not readonly:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Lay out a new file, or see that an old one is ours and not too new."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables:
+        _check_layout(connection, path)
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(SCHEMA)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={LAYOUT}")
+    connection.execute("COMMIT")
+
+
+def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise InputError(f"{path} is a database, but not a journal of Bursar; name another file")
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if layout > LAYOUT:
+        raise LedgerError(f"journal {path} has layout {layout}, this Bursar knows {LAYOUT}; open it with a newer one")
+
+
+def _last(connection: sqlite3.Connection) -> Head:
+    row = connection.execute("SELECT sequence, digest FROM journal ORDER BY sequence DESC LIMIT 1").fetchone()
+    return Head(*row) if row else Head()
+
+
+def _meet(connection: sqlite3.Connection, anchor: Head | None, path: Path) -> None:
+    """See that the chain passes through its anchor. It may go on: the anchor is written after the commit."""
+    last = _last(connection)
+    if anchor is None:
+        if last.sequence:
+            raise LedgerError(f"journal {path} has lost its head ({head_path(path).name}); restore both from a backup")
+        return
+    if anchor.sequence == 0:
+        return
+    row = connection.execute("SELECT digest FROM journal WHERE sequence = ?", (anchor.sequence,)).fetchone()
+    if row is None:
+        raise LedgerError(
+            f"journal {path} ends at event {last.sequence}, but {anchor.sequence} were committed; restore a backup"
+        )
+    if row[0] != anchor.digest:
+        raise LedgerError(f"journal {path} is not the one of its head; run `bursar audit`", sequence=anchor.sequence)
+
+
+def _insert(connection: sqlite3.Connection, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
+    """Add the events that are new, within the caller's transaction."""
+    head, recorded = _last(connection), []
+    for event, data in encoded:
+        held = connection.execute(
+            "SELECT sequence, bytes FROM journal WHERE event_id = ?", (event.event_id,)
+        ).fetchone()
+        if held is not None:
+            refuse_other(event, data, *held)
+            continue
+        head = Head(head.sequence + 1, link(head.digest, data))
+        connection.execute(
+            "INSERT INTO journal VALUES (?, ?, ?, ?)", (head.sequence, event.event_id, data, head.digest)
+        )
+        recorded.append(Recorded(head.sequence, event, head.digest))
+    return tuple(recorded)
+
+
+def refuse_other(event: Event, data: bytes, sequence: int, held: bytes) -> None:
+    """Raise LedgerError unless ``data`` repeats what is held under the same id, byte for byte."""
+    if held != data:
+        raise LedgerError(
+            f"{event.event_id} is held already and says something else ({held.decode()[:200]}); "
+            "an event never changes, correct it by another",
+            sequence=sequence,
+        )
+
+
+class _explained:  # noqa: N801  # used as a statement: ``with _explained(path):``
+    """Turns what SQLite and the system say about ``path`` into an error that says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case sqlite3.DatabaseError(sqlite_errorcode=sqlite3.SQLITE_FULL) | OSError(errno=28):
+                said = "no space left; make room on its disk and start again"
+            case sqlite3.DatabaseError(sqlite_errorcode=sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB):
+                raise LedgerError(f"journal {self.path} is damaged ({error}); restore it from a backup") from error
+            case sqlite3.DatabaseError() | OSError():
+                said = f"{error}; see that the disk is sound and that the folder is yours to write"
+            case _:
+                return
+        raise InputError(f"journal {self.path} cannot be written: {said}") from error
+
+
+class _Anchor:
+    """The line with the head, overwritten in place: it lies within one sector of the disk and never grows.
+
+    It is not synced at each commit. After a power cut it may be older than the journal, never newer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = -1
+
+    @staticmethod
+    def parse(path: Path) -> Head | None:
+        """The head at ``path``, or None where there is no such file."""
+        try:
+            sequence, digest = path.read_text("ascii").split()
+            return Head(int(sequence), bytes.fromhex(digest))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise LedgerError(f"{path} does not hold a head; restore it with its journal from a backup") from error
+
+    def read(self) -> Head | None:
+        return self.parse(self.path)
+
+    def write(self, head: Head) -> None:
+        if self._file < 0:
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(self._file, str(head).encode("ascii"), 0)
+
+    def close(self) -> None:
+        os.fsync(self._file)
+        os.close(self._file)
