@@ -102,8 +102,9 @@ def test_a_room_that_no_layer_names_is_refused(copied_tree: Path) -> None:
     assert "not listed as layers: - bursar.cellar" in said
 
 
-def test_the_gateway_never_meets_its_client(copied_tree: Path) -> None:
-    plant(copied_tree, "gateway/planted.py", "import ib_async")
+@pytest.mark.parametrize("client", ["ib_async", "bursar.adapters", "bursar.domain.orders"])
+def test_the_gateway_never_meets_its_client(copied_tree: Path, client: str) -> None:
+    plant(copied_tree, "gateway/planted.py", f"import {client}")
     code, said = lint_imports(copied_tree)
     assert code == 1
     assert "The gateway never meets its client BROKEN" in said
