@@ -61,3 +61,20 @@ def session_at(sessions: Sequence[Session], at: datetime) -> Session | None:
 def settlement_days(trade_day: date) -> int:
     """Business days from trade to settlement of US shares on ``trade_day``."""
     return next(days for since, days in reversed(SETTLEMENT_CYCLES_US) if trade_day >= since)
+
+
+def settles_on(trade_day: date, days: Sequence[date]) -> date:
+    """The day on which a trade in US shares on ``trade_day`` settles.
+
+    days  trading days, oldest first. Past the last of them business days are Mondays to Fridays, which is
+          one day early for each holiday in between.
+    """
+    ahead = settlement_days(trade_day)
+    first = bisect_right(days, trade_day)
+    known = days[first : first + ahead]
+    if len(known) == ahead:
+        return known[-1]
+    day = known[-1] if known else max(trade_day, days[-1]) if days else trade_day
+    for _ in range(ahead - len(known)):
+        day += timedelta(days=7 - day.weekday() if day.weekday() >= 4 else 1)
+    return day

@@ -1,0 +1,310 @@
+"""What a broker in IBKR's manner says of our orders, as events: the one translation, for the wire and in process.
+
+A ``Reporter`` is told what we sent and what came back, in plain values, and answers with events that are new.
+It makes each of them once: what the journal already holds is taken in by ``recover`` and not said again. It never
+trusts a status alone: an order is filled by its executions, and an execution counts once its commission is known.
+
+    accepted   the first status that carries a permId
+    amended    the order stands with the terms that we asked for
+    canceled   status Cancelled; expired where we did not ask for it, the order was for the day and the closing
+               bell has rung
+    rejected   an error of REJECTIONS before the order stood, or of REJECTIONS_LATER after, or status Inactive
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from bursar.domain.events import (
+    AmendRejected,
+    AmendRequested,
+    CancelRejected,
+    CancelRequested,
+    Event,
+    Filled,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderExpired,
+    OrderPlaced,
+    OrderRejected,
+)
+from bursar.domain.instruments import Instrument
+from bursar.domain.money import Money, round_money
+from bursar.domain.orders import Order, OrderStatus, Side, TimeInForce
+from bursar.domain.sessions import Session, settles_on
+
+#: Errors that say of an order which the broker never had that it will not have it.
+REJECTIONS = frozenset({103, 104, 105, 110, 135, 200, 201, 203, 320, 321, 387, 404, 434, 435, 436, 460, 10243, 10289})
+#: Errors that end an order which the broker had.
+REJECTIONS_LATER = frozenset({201, 203})
+#: Errors that answer a cancellation.
+CANCEL_REFUSALS = frozenset({161, 10147, 10148})
+#: The error that gives the reason of a cancellation.
+CANCELED = 202
+
+#: IBKR's statuses in our words. Inactive and the pending ones can mean several things, and are left out.
+STATUSES: Mapping[str, OrderStatus] = {
+    "PreSubmitted": OrderStatus.NEW,
+    "Submitted": OrderStatus.NEW,
+    "Filled": OrderStatus.FILLED,
+    "Cancelled": OrderStatus.CANCELED,
+    "ApiCancelled": OrderStatus.CANCELED,
+}
+
+
+@dataclass(slots=True)
+class _Known:
+    """What we know of one of our orders."""
+
+    order: Order
+    accepted: bool = False
+    ended: bool = False
+    cancel_asked: bool = False
+    amendment: Order | None = None
+    reason: str = ""
+    cancels_refused: int = 0
+    amendments: int = 0
+
+
+class Reporter:
+    """See the module. Times that it is given are the broker's, in UTC and whole seconds."""
+
+    def __init__(
+        self, instruments: Mapping[str, Instrument], sessions: Sequence[Session], *, portfolio: str = "main"
+    ) -> None:
+        """``portfolio`` takes what was traded in the account without us."""
+        self._instruments = instruments
+        self._portfolio = portfolio
+        self._days = tuple(session.day for session in sessions)
+        self._sessions = {session.day: session for session in sessions}
+        self._known: dict[str, _Known] = {}
+        self._booked: set[str] = set()
+        self._waiting: dict[str, _Execution] = {}
+
+    # ------------------------------------------------------------ what we did
+
+    def recover(self, events: Iterable[Event]) -> None:
+        """Take in a journal, so that nothing it holds is said again."""
+        for event in events:
+            match event:
+                case OrderPlaced(order=order):
+                    self.sent(order)
+                case CancelRequested(order_id=order_id):
+                    self.cancel_sent(order_id)
+                case AmendRequested(order=order):
+                    self.amend_sent(order)
+                case Filled(execution_id=execution_id):
+                    self._booked.add(execution_id)
+                case _:
+                    self._took(event)
+
+    def sent(self, order: Order) -> None:
+        """``order`` is about to leave."""
+        self._known.setdefault(order.order_id, _Known(order))
+
+    def cancel_sent(self, order_id: str) -> None:
+        """A cancellation is about to leave."""
+        if known := self._known.get(order_id):
+            known.cancel_asked = True
+
+    def amend_sent(self, order: Order) -> None:
+        """A change of a working order into ``order`` is about to leave."""
+        if known := self._known.get(order.order_id):
+            known.amendment = order
+
+    # ------------------------------------------------------------ what came back
+
+    def stands(
+        self,
+        order_id: str,
+        *,
+        at: datetime,
+        status: str,
+        permanent_id: int,
+        quantity: Decimal | None = None,
+        limit_price: Decimal | None = None,
+    ) -> tuple[Event, ...]:
+        """What openOrder (with its terms) or orderStatus (without) says of the order with the orderRef ``order_id``."""
+        known = self._known.get(order_id)
+        if known is None or known.ended:
+            return ()
+        events: list[Event] = []
+        if permanent_id and not known.accepted and status in ("PreSubmitted", "Submitted", "Filled"):
+            accepted = OrderAccepted(
+                event_id=f"{order_id}/accepted",
+                at=at,
+                causes=(order_id,),
+                order_id=order_id,
+                permanent_id=permanent_id,
+            )
+            events.append(accepted)
+        wish = known.amendment
+        if wish and quantity == wish.quantity and limit_price == wish.limit_price:
+            number = known.amendments + 1
+            events.append(
+                OrderAmended(event_id=f"{order_id}/amended/{number}", at=at, causes=(order_id,), order_id=order_id)
+            )
+        if status in ("Cancelled", "ApiCancelled"):
+            events.append(self._ended(known, at))
+        elif status == "Inactive":
+            events.append(_rejected(order_id, at, 0, "The broker holds the order inactive."))
+        return self._said(events)
+
+    def refused(self, order_id: str, *, at: datetime, code: int, text: str) -> tuple[Event, ...]:
+        """What errMsg says of the order with the orderRef ``order_id``. What is only a warning gives nothing."""
+        known = self._known.get(order_id)
+        if known is None:
+            return ()
+        if code == CANCELED:
+            known.reason = text.partition("reason:")[2].strip()
+            return ()
+        if code in CANCEL_REFUSALS:
+            return self._said([_cancel_rejected(known, at, code, text)] if known.cancel_asked else [])
+        if known.ended:
+            return ()
+        if known.amendment and code in REJECTIONS:
+            return self._said([_amend_rejected(known, at, code, text)])
+        if code in (REJECTIONS_LATER if known.accepted else REJECTIONS):
+            return self._said([_rejected(order_id, at, code, text)])
+        return ()
+
+    def executed(
+        self,
+        order_id: str,
+        *,
+        at: datetime,
+        execution_id: str,
+        account: str,
+        symbol: str,
+        side: str,
+        quantity: Decimal,
+        price: Decimal,
+    ) -> None:
+        """execDetails; ``side`` is BOT or SLD. It becomes an event with its commission."""
+        self._waiting[execution_id] = _Execution(order_id, at, account, symbol, side, quantity, price)
+
+    def charged(self, execution_id: str, *, amount: Decimal, currency: str) -> tuple[Event, ...]:
+        """commissionReport: now the execution is whole."""
+        execution = self._waiting.pop(execution_id, None)
+        if execution is None or execution_id in self._booked:
+            return ()
+        self._booked.add(execution_id)
+        known = self._known.get(execution.order_id)
+        instrument = self._instruments.get(execution.symbol)
+        filled = Filled(
+            event_id=f"f-{execution_id}",
+            at=execution.at,
+            causes=(known.order.order_id,) if known else (),
+            order_id=known.order.order_id if known else "",
+            execution_id=execution_id,
+            account=execution.account,
+            portfolio=known.order.portfolio if known else self._portfolio,
+            symbol=execution.symbol,
+            side=Side.BUY if execution.side == "BOT" else Side.SELL,
+            quantity=exact(execution.quantity, instrument.lot) if instrument else execution.quantity,
+            price=exact(execution.price, instrument.tick) if instrument else execution.price,
+            commission=Money(round_money(amount, currency), currency),
+            settles_on=settles_on(self._exchange_day(execution.at), self._days),
+            strategy=known.order.strategy if known else "",
+        )
+        return (filled,)
+
+    # ------------------------------------------------------------ inside
+
+    def _exchange_day(self, at: datetime) -> date:
+        session = self._sessions.get(at.date()) or next(iter(self._sessions.values()), None)
+        return session.local(at).date() if session else at.date()
+
+    def _ended(self, known: _Known, at: datetime) -> OrderCanceled | OrderExpired:
+        order_id = known.order.order_id
+        session = self._sessions.get(self._exchange_day(at))
+        over = session is not None and at >= session.close
+        if over and not known.cancel_asked and known.order.time_in_force is TimeInForce.DAY:
+            return OrderExpired(event_id=f"{order_id}/expired", at=at, causes=(order_id,), order_id=order_id)
+        return OrderCanceled(
+            event_id=f"{order_id}/canceled", at=at, causes=(order_id,), order_id=order_id, reason=known.reason
+        )
+
+    def _said(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        for event in events:
+            self._took(event)
+        return tuple(events)
+
+    def _took(self, event: Event) -> None:
+        """Remember what an event, said now or found in the journal, means for its order."""
+        match event:
+            case OrderAccepted(order_id=order_id) if known := self._known.get(order_id):
+                known.accepted = True
+            case OrderAmended(order_id=order_id) | AmendRejected(order_id=order_id) if known := self._known.get(
+                order_id
+            ):
+                if isinstance(event, OrderAmended) and known.amendment:
+                    known.order = known.amendment
+                known.amendment = None
+                known.amendments += 1
+            case CancelRejected(order_id=order_id) if known := self._known.get(order_id):
+                known.cancel_asked = False
+                known.cancels_refused += 1
+            case (
+                OrderRejected(order_id=order_id) | OrderCanceled(order_id=order_id) | OrderExpired(order_id=order_id)
+            ) if known := self._known.get(order_id):
+                known.ended = True
+            case _:
+                pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """An execution that waits for its commission."""
+
+    order_id: str
+    at: datetime
+    account: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+
+
+def exact(value: Decimal, step: Decimal) -> Decimal:
+    """``value`` written with the decimals of ``step`` where it is a multiple of it, else as it is.
+
+    A price that came as a float over a wire so has the same digits as one that never left the process.
+    """
+    steps = value / step
+    whole = steps.to_integral_value()
+    return whole * step if steps == whole else value
+
+
+def _rejected(order_id: str, at: datetime, code: int, text: str) -> OrderRejected:
+    return OrderRejected(
+        event_id=f"{order_id}/rejected", at=at, causes=(order_id,), order_id=order_id, code=code, message=text
+    )
+
+
+def _cancel_rejected(known: _Known, at: datetime, code: int, text: str) -> CancelRejected:
+    order_id = known.order.order_id
+    return CancelRejected(
+        event_id=f"{order_id}/cancel_rejected/{known.cancels_refused + 1}",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=code,
+        message=text,
+    )
+
+
+def _amend_rejected(known: _Known, at: datetime, code: int, text: str) -> AmendRejected:
+    order_id = known.order.order_id
+    return AmendRejected(
+        event_id=f"{order_id}/amend_rejected/{known.amendments + 1}",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=code,
+        message=text,
+    )

@@ -1,0 +1,211 @@
+"""The broker and the feed over an exchange in the same process, without a wire.
+
+They keep the rules that the wire keeps, so that a run in process and one over TCP see the same slices and
+report the same events: time goes on only when nothing was sent since the last slice was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from types import MappingProxyType
+
+from bursar.adapters.reports import STATUSES, Reporter
+from bursar.domain.accounts import AccountSnapshot, BrokerOrder, BrokerPosition, Preview
+from bursar.domain.events import Event
+from bursar.domain.market import Slice
+from bursar.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
+from bursar.errors import BrokerError
+from bursar.gateway.commands import Cancel, Place
+from bursar.gateway.exchange import Exchange
+from bursar.gateway.notices import (
+    CommissionReported,
+    Executed,
+    Notice,
+    OrderOpened,
+    Refused,
+    StatusReported,
+    client_of,
+)
+from bursar.gateway.notices import Order as ExchangeOrder
+
+ORDER_TYPES = MappingProxyType({OrderType.MARKET: "MKT", OrderType.LIMIT: "LMT"})
+TIMES_IN_FORCE = MappingProxyType({TimeInForce.DAY: "DAY", TimeInForce.GOOD_TILL_CANCELED: "GTC"})
+ACTIONS = MappingProxyType({Side.BUY: "BUY", Side.SELL: "SELL"})
+
+
+class SimulatedBroker:
+    """Satisfies ``ports.Broker`` as one client of an exchange in process.
+
+    journal  what was said before, where the exchange outlived us: nothing of it is reported again
+    """
+
+    def __init__(self, exchange: Exchange, *, client_id: int = 1, journal: Iterable[Event] = ()) -> None:
+        self._exchange = exchange
+        self._client_id = client_id
+        self._account = exchange.terms.accounts[0]
+        self._reporter = Reporter(exchange.world.listed, exchange.world.sessions)
+        self._reporter.recover(journal)
+        self._seen = 0
+        self._references: dict[int, str] = {}
+        self.asked = False  # True once anything was sent; the feed sets it back with each slice
+
+    async def place(self, approved: ApprovedOrder) -> None:
+        order = approved.order
+        request = self._request(order, self._exchange.next_order_id(self._client_id))
+        self._reporter.sent(order)
+        self._send(request)
+
+    async def amend(self, approved: ApprovedOrder) -> None:
+        order = approved.order
+        request = self._request(order, self._working(order.order_id).request.order_id)
+        self._reporter.amend_sent(order)
+        self._send(request)
+
+    async def cancel(self, order_id: str) -> None:
+        number = next((number for number, known in self._references.items() if known == order_id), None)
+        if number is None:
+            number = self._working(order_id).request.order_id
+        self._reporter.cancel_sent(order_id)
+        self.asked = True
+        self._exchange.cancel(Cancel(client_id=self._client_id, order_id=number))
+
+    async def preview(self, approved: ApprovedOrder) -> Preview:
+        self.asked = True
+        order = approved.order
+        answer = self._exchange.what_if(self._request(order, self._exchange.next_order_id(self._client_id)))
+        if isinstance(answer, Refused):
+            raise BrokerError(f"{order.order_id} would be refused: {answer.text}", code=answer.code)
+        return Preview(
+            order=order,
+            commission=answer.commission,
+            initial_margin_after=answer.margin_after,
+            maintenance_margin_after=answer.margin_after,
+            equity_after=answer.equity_after,
+        )
+
+    def reports(self) -> tuple[Event, ...]:
+        notices = self._exchange.notices[self._seen :]
+        self._seen = len(self._exchange.notices)
+        ours = (notice for notice in notices if client_of(notice) == self._client_id)
+        return tuple(event for notice in ours for event in self._events(notice))
+
+    async def account(self) -> AccountSnapshot:
+        self.asked = True
+        exchange, held = self._exchange, self._exchange.accounts[self._account]
+        prices = {symbol: exchange.price(symbol) for symbol in held.positions}
+        return AccountSnapshot(
+            account=self._account,
+            at=exchange.now,
+            cash=MappingProxyType({held.currency: held.cash}),
+            positions=tuple(
+                BrokerPosition(symbol=symbol, quantity=position.quantity, average_cost=position.avg_cost)
+                for symbol, position in sorted(held.positions.items())
+                if position.quantity
+            ),
+            open_orders=tuple(
+                _broker_order(order) for order in exchange.open_orders() if order.request.account == self._account
+            ),
+            execution_ids=tuple(
+                executed.exec_id for executed, _ in exchange.executions() if executed.account == self._account
+            ),
+            equity=exchange.net_liquidation(self._account),
+            buying_power=held.available_cash(prices),
+        )
+
+    def _send(self, request: Place) -> None:
+        self.asked = True
+        self._references[request.order_id] = request.order_ref
+        self._exchange.place(request)
+
+    def _request(self, order: Order, order_id: int) -> Place:
+        """``order`` in the exchange's words. Raises BrokerError for a kind that it does not trade."""
+        if order.type not in ORDER_TYPES or order.time_in_force not in TIMES_IN_FORCE:
+            raise BrokerError(
+                f"{order.order_id}: the simulated exchange takes {' and '.join(ORDER_TYPES)} orders, "
+                f"{' or '.join(TIMES_IN_FORCE)}, and not {order.type}, {order.time_in_force}"
+            )
+        return Place(
+            client_id=self._client_id,
+            order_id=order_id,
+            account=order.account,
+            symbol=order.symbol,
+            action=ACTIONS[order.side],
+            total_quantity=order.quantity,
+            order_type=ORDER_TYPES[order.type],
+            lmt_price=order.limit_price if order.type is OrderType.LIMIT else None,
+            tif=TIMES_IN_FORCE[order.time_in_force],
+            order_ref=order.order_id,
+        )
+
+    def _working(self, order_id: str) -> ExchangeOrder:
+        for order in self._exchange.open_orders(self._client_id):
+            if order.request.order_ref == order_id:
+                return order
+        raise BrokerError(f"no working order {order_id} at the broker", code=10147)
+
+    def _events(self, notice: Notice) -> tuple[Event, ...]:
+        reporter = self._reporter
+        match notice:
+            case OrderOpened(at=at, order=order):
+                request = order.request
+                self._references[request.order_id] = request.order_ref
+                return reporter.stands(
+                    request.order_ref,
+                    at=at,
+                    status=order.status,
+                    permanent_id=order.perm_id,
+                    quantity=request.total_quantity,
+                    limit_price=request.lmt_price,
+                )
+            case StatusReported(at=at, order=order):
+                reference = order.request.order_ref
+                return reporter.stands(reference, at=at, status=order.status, permanent_id=order.perm_id)
+            case Refused(at=at, order_id=order_id, code=code, text=text):
+                return reporter.refused(self._references.get(order_id, ""), at=at, code=code, text=text)
+            case Executed():
+                reporter.executed(
+                    notice.order_ref,
+                    at=notice.at,
+                    execution_id=notice.exec_id,
+                    account=notice.account,
+                    symbol=notice.symbol,
+                    side=notice.side,
+                    quantity=notice.shares,
+                    price=notice.price,
+                )
+                return ()
+            case CommissionReported():
+                return reporter.charged(notice.exec_id, amount=notice.commission, currency=notice.currency)
+
+
+class SimulatedFeed:
+    """Satisfies ``ports.Feed`` over the same exchange as ``broker``.
+
+    The first slice is the present one. Asking for another steps the exchange, unless the broker was asked for
+    anything since: then the market stands still for one more slice, at which its answers can be read.
+    """
+
+    def __init__(self, exchange: Exchange, broker: SimulatedBroker) -> None:
+        self._exchange = exchange
+        self._broker = broker
+
+    async def __aiter__(self) -> AsyncIterator[Slice]:
+        exchange, broker = self._exchange, self._broker
+        broker.asked = False
+        yield Slice(at=exchange.now, quotes=exchange.quotes)
+        while broker.asked or exchange.next_instant is not None:
+            quotes = () if broker.asked else exchange.advance()
+            broker.asked = False
+            yield Slice(at=exchange.now, quotes=quotes)
+
+
+def _broker_order(order: ExchangeOrder) -> BrokerOrder:
+    status = STATUSES[order.status]
+    return BrokerOrder(
+        order_id=order.request.order_ref,
+        permanent_id=order.perm_id,
+        symbol=order.request.symbol,
+        status=OrderStatus.PARTIALLY_FILLED if order.filled and status is OrderStatus.NEW else status,
+        filled=order.filled,
+        remaining=order.remaining,
+    )

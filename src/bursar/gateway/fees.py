@@ -1,0 +1,134 @@
+"""What the broker charges for a trade, as values that can be compared, printed and dated.
+
+A schedule charges a whole order, seller's regulatory fees included; an execution costs what it adds to the
+charge of its order, so that many small fills cost what one large one does. Amounts are rounded to the
+cent, halves up, once an order.
+
+On prices adjusted for splits and dividends only basis points are right: an adjusted price of 0.288 for a share
+that cost 40 makes a cent a share 3.5 % instead of 0.03 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Protocol
+
+from bursar.domain.money import CENT, ZERO
+from bursar.errors import InputError
+from bursar.gateway.world import World
+from bursar.quant.costs import per_share_fee, proportional_cost
+
+#: Section 31 of the Securities Exchange Act: dollars for a million of sales, from each date on.
+SECTION_31_RATES: tuple[tuple[date, Decimal], ...] = (
+    (date(2018, 5, 22), Decimal("13.00")),
+    (date(2019, 4, 16), Decimal("20.70")),
+    (date(2020, 2, 18), Decimal("22.10")),
+    (date(2021, 2, 25), Decimal("5.10")),
+    (date(2022, 5, 14), Decimal("22.90")),
+    (date(2023, 2, 27), Decimal("8.00")),
+    (date(2024, 5, 22), Decimal("27.80")),
+    (date(2025, 5, 14), Decimal("0.00")),
+)
+
+#: FINRA's trading activity fee: dollars for each share sold and the most for one trade, from each date on.
+TRADING_ACTIVITY_FEES: tuple[tuple[date, Decimal, Decimal], ...] = (
+    (date(2012, 7, 1), Decimal("0.000119"), Decimal("5.95")),
+    (date(2022, 1, 1), Decimal("0.000130"), Decimal("6.49")),
+    (date(2023, 1, 1), Decimal("0.000145"), Decimal("7.27")),
+    (date(2024, 1, 1), Decimal("0.000166"), Decimal("8.30")),
+)
+
+
+class FeeSchedule(Protocol):
+    """Charges orders."""
+
+    @property
+    def by_share(self) -> bool:
+        """True where a charge depends on the number of shares, which adjusted prices falsify."""
+        ...
+
+    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:
+        """Dollars for an order of ``quantity`` shares and ``notional`` money, both above zero; whole cents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasisPoints:
+    """A part of the money traded, and nothing else."""
+
+    rate: Decimal = Decimal("1.0")
+
+    def __post_init__(self) -> None:
+        if not self.rate.is_finite() or self.rate < 0:
+            raise InputError(f"a fee of {self.rate} basis points cannot be charged; give zero or more")
+
+    @property
+    def by_share(self) -> bool:
+        return False
+
+    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:  # noqa: ARG002 - the shape of every schedule
+        return _cents(proportional_cost(notional, self.rate))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IbkrFixedUS:
+    """IBKR Pro, fixed plan, US shares, with the regulators' fees on sales of their day.
+
+    Source: interactivebrokers.com, "Commissions: Stocks, ETFs and Warrants": USD 0.005 a share, at least 1.00
+    an order, at most 1 % of its value.
+    """
+
+    per_share: Decimal = Decimal("0.005")
+    minimum: Decimal = Decimal("1.00")
+    maximum_fraction: Decimal = Decimal("0.01")
+
+    @property
+    def by_share(self) -> bool:
+        return True
+
+    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:
+        commission = per_share_fee(
+            quantity,
+            notional,
+            per_share=self.per_share,
+            minimum=self.minimum,
+            maximum_fraction=self.maximum_fraction,
+        )
+        regulatory = section_31_fee(notional, day) + trading_activity_fee(quantity, day) if action == "SELL" else ZERO
+        return _cents(commission + regulatory)
+
+
+def section_31_fee(notional: Decimal, day: date) -> Decimal:
+    """What the SEC takes of a sale, not rounded. Raises InputError before the first rate that is known."""
+    rate = next((rate for since, rate in reversed(SECTION_31_RATES) if day >= since), None)
+    if rate is None:
+        raise InputError(f"no SEC fee is known for {day}; the table begins on {SECTION_31_RATES[0][0]}")
+    return notional * rate / 1_000_000
+
+
+def trading_activity_fee(quantity: Decimal, day: date) -> Decimal:
+    """What FINRA takes of a sale, not rounded. Raises InputError before the first rate that is known."""
+    for since, rate, most in reversed(TRADING_ACTIVITY_FEES):
+        if day >= since:
+            return min(quantity * rate, most)
+    raise InputError(f"no FINRA fee is known for {day}; the table begins on {TRADING_ACTIVITY_FEES[0][0]}")
+
+
+def check_fees(schedule: FeeSchedule, world: World) -> None:
+    """Raise InputError where ``schedule`` cannot be right for the prices of ``world``."""
+    if schedule.by_share and world.adjusted:
+        raise InputError(
+            f"{type(schedule).__name__} charges by the share, and the prices of {world.name!r} are adjusted for "
+            "splits and dividends: use BasisPoints, or a world of raw prices"
+        )
+    if schedule.by_share and world.sessions[0].day < SECTION_31_RATES[0][0]:
+        raise InputError(
+            f"{type(schedule).__name__} is known since {SECTION_31_RATES[0][0]}, and {world.name!r} begins on "
+            f"{world.sessions[0].day}: use BasisPoints, or begin later"
+        )
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)

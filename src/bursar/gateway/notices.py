@@ -1,0 +1,127 @@
+"""What the exchange says: an order, and every notice about it, in IBKR's words.
+
+The wire's session and the broker in process both read these and nothing else. A notice is never changed
+once it was given; a client sees those with its own id. Statuses are IBKR's:
+
+    PreSubmitted  accepted, waiting for the exchange to open
+    Submitted     working
+    Filled, Cancelled, Inactive   ended: done, taken back or expired, refused
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bursar.domain.money import ZERO
+from bursar.gateway.commands import Place
+
+PRE_SUBMITTED, SUBMITTED, FILLED, CANCELLED, INACTIVE = "PreSubmitted", "Submitted", "Filled", "Cancelled", "Inactive"
+ENDED = frozenset({FILLED, CANCELLED, INACTIVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order as the exchange holds it at one moment.
+
+    request      as placed, or as last changed
+    perm_id      the exchange's own number, stable for its life
+    filled_value price times quantity over its executions, without the multiplier
+    commission   charged so far
+    """
+
+    request: Place
+    perm_id: int
+    status: str
+    placed_at: datetime
+    filled: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    commission: Decimal = ZERO
+    last_fill_price: Decimal = ZERO
+    ended_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Client id and order id, which together name it."""
+        return (self.request.client_id, self.request.order_id)
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.request.total_quantity - self.filled
+
+    @property
+    def avg_fill_price(self) -> Decimal:
+        return self.filled_value / self.filled if self.filled else ZERO
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOpened:
+    """openOrder: the whole order as it stands."""
+
+    at: datetime
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReported:
+    """orderStatus: where it stands, without its terms."""
+
+    at: datetime
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """execDetails: shares changed hands. ``side`` is BOT or SLD; ``cum_qty`` includes this execution."""
+
+    at: datetime
+    client_id: int
+    order_id: int
+    perm_id: int
+    order_ref: str
+    exec_id: str
+    account: str
+    symbol: str
+    side: str
+    shares: Decimal
+    price: Decimal
+    cum_qty: Decimal
+    avg_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommissionReported:
+    """commissionReport: what an execution cost. ``realized_pnl`` is None where it closed nothing."""
+
+    at: datetime
+    client_id: int
+    exec_id: str
+    commission: Decimal
+    currency: str
+    realized_pnl: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """errMsg about an order: a refusal, a warning, or the reason of an end; IBKR's codes say which."""
+
+    at: datetime
+    client_id: int
+    order_id: int
+    code: int
+    text: str
+
+
+Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused
+
+
+def client_of(notice: Notice) -> int:
+    """Whose order the notice is about."""
+    if isinstance(notice, OrderOpened | StatusReported):
+        return notice.order.request.client_id
+    return notice.client_id

@@ -1,0 +1,106 @@
+"""The world that the exchange plays in: what is listed, when it is open, and what it trades at.
+
+A world is a value that is handed in whole (``runtime/worlds.py`` composes one): the gateway fetches
+nothing. Its prices come from a ``Tape``, which answers for any day without the days before it. What in
+them is made up is said in ``simulated``, in words for a screen; nothing here is passed off as measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Protocol
+
+from bursar.domain.instruments import Instrument
+from bursar.domain.market import Quote, Trade
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+
+#: Contract ids that we give out begin here, far above those in use at IBKR when this was written.
+FIRST_CONTRACT_ID = 1_800_000_000
+CONTRACT_IDS = 300_000_000
+
+
+class Tape(Protocol):
+    """Prices, session by session. Asked twice, it says the same."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything that the prices follow from."""
+        ...
+
+    def instants(self, session: Session) -> tuple[datetime, ...]:
+        """When virtual time stops in ``session``: rising, whole seconds, UTC."""
+        ...
+
+    def quotes(self, session: Session) -> tuple[tuple[Quote, ...], ...]:
+        """What changed at each of the instants: one quote a symbol, none where the market is shut."""
+        ...
+
+    def trades(self, symbol: str, session: Session) -> tuple[Trade, ...]:
+        """The prints of one symbol, oldest first; empty where it did not trade that day."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that an exchange needs to know and cannot know by itself.
+
+    sessions   through which time walks, oldest first
+    past       sessions before them, known to history alone
+    simulated  what in this world is made up, in words; empty only where nothing is
+    adjusted   prices are adjusted for splits and dividends: fees by the share would be wrong on them
+    """
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    sessions: tuple[Session, ...]
+    tape: Tape
+    past: tuple[Session, ...] = ()
+    simulated: tuple[str, ...] = ()
+    adjusted: bool = True
+    listed: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
+    contract_ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.instruments or not self.sessions:
+            raise InputError(f"the world {self.name!r} needs at least one instrument and one session")
+        days = [session.day for session in (*self.past, *self.sessions)]
+        if any(later <= earlier for earlier, later in pairwise(days)):
+            raise InputError(f"the sessions of the world {self.name!r} must be in order, each day once")
+        listed = {instrument.symbol: instrument for instrument in self.instruments}
+        if len(listed) != len(self.instruments):
+            raise InputError(f"the world {self.name!r} lists a symbol twice")
+        object.__setattr__(self, "listed", MappingProxyType(listed))
+        object.__setattr__(self, "contract_ids", MappingProxyType(_contract_ids(self.instruments)))
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Every trading day that is known, past ones included."""
+        return tuple(session.day for session in (*self.past, *self.sessions))
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the world: two worlds that share it play the same."""
+        parts = (self.name, self.instruments, self.sessions, self.adjusted, self.tape.fingerprint)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _contract_ids(instruments: tuple[Instrument, ...]) -> dict[str, int]:
+    """The broker's number of each symbol; where it has none, one that depends on the symbol alone."""
+    taken = {instrument.contract_id for instrument in instruments if instrument.contract_id}
+    numbers: dict[str, int] = {}
+    for instrument in sorted(instruments, key=lambda each: each.symbol):
+        number = instrument.contract_id
+        if not number:
+            digest = hashlib.blake2b(instrument.symbol.encode(), digest_size=8).digest()
+            number = FIRST_CONTRACT_ID + int.from_bytes(digest, "big") % CONTRACT_IDS
+            while number in taken:
+                number += 1
+            taken.add(number)
+        numbers[instrument.symbol] = number
+    return numbers

@@ -1,0 +1,103 @@
+"""Composes the worlds that the exchange plays in, from instruments, sessions and closes that others fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from bursar.domain.instruments import Instrument
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+from bursar.gateway.path import Shape, SimulatedTape
+from bursar.gateway.world import World
+from bursar.ports import Panel
+
+#: Adjusted prices have no tick of any market; this is the precision of the numbers.
+ADJUSTED_TICK = Decimal("0.0001")
+
+
+def compose(
+    *,
+    name: str,
+    instruments: Sequence[Instrument],
+    sessions: Sequence[Session],
+    closes: Panel,
+    seed: int,
+    first: date,
+    last: date | None = None,
+    shape: Shape | None = None,
+    adjusted: bool = True,
+) -> World:
+    """A world whose days are walked between the real closes of ``closes``.
+
+    sessions     all that are known, oldest first. Those from ``first`` to ``last`` are played; earlier ones for
+                 which there are closes are the past, which history requests reach
+    closes       official closes, a column for each instrument; NaN where one did not trade
+    first, last  days of sessions, both included; without ``last``, up to the end of the closes
+    adjusted     the closes are adjusted for splits and dividends: ticks become ADJUSTED_TICK
+
+    Raises InputError where a day to play has no session or no closes, or an instrument no column.
+    """
+    shape = shape or Shape()
+    played, past = _split(sessions, closes, first, last)
+    chosen = tuple(replace(each, tick=ADJUSTED_TICK) if adjusted else each for each in instruments)
+    tape = SimulatedTape(
+        instruments=chosen,
+        dates=closes.dates,
+        closes=np.column_stack([closes.column(each.symbol) for each in chosen]),
+        seed=seed,
+        shape=shape,
+    )
+    return World(
+        name=name,
+        instruments=chosen,
+        sessions=played,
+        past=past,
+        tape=tape,
+        simulated=_made_up(shape, adjusted=adjusted),
+        adjusted=adjusted,
+    )
+
+
+def _split(
+    sessions: Sequence[Session], closes: Panel, first: date, last: date | None
+) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+    """The sessions to play and the ones before them, checked against the days that have closes."""
+    days = closes.dates.astype("datetime64[D]").astype(object).tolist()
+    if not days:
+        raise InputError("there are no closes to make a world of")
+    final = last or days[-1]
+    by_day = {session.day: session for session in sessions}
+    for day in (first, final):
+        if not days[0] <= day <= days[-1]:
+            raise InputError(f"{day} is outside the data, which reach from {days[0]} to {days[-1]}")
+        if day not in by_day:
+            raise InputError(f"the exchange has no session on {day} ({day:%A}); give one of its trading days")
+    if final < first:
+        raise InputError(f"a world from {first} to {final} would end before it begins")
+    held = set(days)
+    played = tuple(session for session in sessions if first <= session.day <= final)
+    for session in played:
+        if session.day not in held:
+            raise InputError(f"no closes on {session.day}, a day of trading; the world cannot be played over it")
+    return played, tuple(session for session in sessions if session.day < first and session.day in held)
+
+
+def _made_up(shape: Shape, *, adjusted: bool) -> tuple[str, ...]:
+    inside = (
+        f"The way of every price inside a day is simulated: a gap at the open ({shape.gap_share:.0%} of the variance) "
+        "and a random walk that ends at the real close."
+    )
+    around = (
+        f"Spreads (about {shape.spread_basis_points:g} basis points, wider at the open), sizes and volumes are "
+        "simulated."
+    )
+    level = (
+        "Prices are adjusted for splits and dividends: returns are real, price levels and share counts are not those "
+        "of the day."
+    )
+    return (inside, around, level) if adjusted else (inside, around)
