@@ -1,0 +1,298 @@
+"""The demo: automated trading days on real closing prices, from price to report.
+
+Everything that a run is made of follows from its request, so equal requests give equal journals. The run
+lives in its own folder below BURSAR_HOME; a finished one is kept, for ``bursar why``, until the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from bursar.adapters.calendars import ExchangeCalendar, session_of
+from bursar.adapters.history import ParquetHistory
+from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.adapters.vendors import wheels
+from bursar.config import Settings
+from bursar.domain.events import (
+    AccountOpened,
+    Deposited,
+    Event,
+    InstrumentListed,
+    Mode,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
+from bursar.domain.instruments import Instrument
+from bursar.domain.money import Money
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+from bursar.gateway.exchange import Exchange, Terms
+from bursar.gateway.fees import BasisPoints
+from bursar.gateway.world import World
+from bursar.ports import Journal, Panel, Recorded
+from bursar.runtime import build
+from bursar.runtime.loop import Loop
+from bursar.runtime.results import DemoResult, Universe
+from bursar.runtime.summary import Summary
+from bursar.runtime.worlds import compose
+from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
+from bursar.trading.engine import Engine
+from bursar.trading.view import MarketView
+
+#: Sessions of history that the world is given before the first day: the analysts' year, and some.
+HISTORY_DAYS = 320
+
+JOURNAL_NAME = "journal.sqlite"
+
+HELD_BILL = (
+    "The sample has no Treasury bill rate after March 2017; the last one, 0.03 % a month, stands in, "
+    "so the Sharpe ratio is a little too high where bills paid more."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoRequest:
+    """What is to be run. Two equal requests are one run."""
+
+    days: int
+    first: date
+    seed: int
+    cash: Decimal
+    settings: Settings
+    home: Path
+    in_process: bool = True
+
+
+class Progress(Protocol):
+    """Someone who waits."""
+
+    def day_started(self, day: date) -> None: ...
+
+    def day_finished(self, day: date, equity: Decimal) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a run plays on: data, sessions and world, all of them values."""
+
+    request: DemoRequest
+    history: ParquetHistory
+    instruments: tuple[Instrument, ...]
+    sessions: tuple[Session, ...]
+    closes: Panel
+    world: World
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The trading days of the run."""
+        return tuple(session.day for session in self.sessions)
+
+
+def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
+    """Run the demo, and tell what came of it.
+
+    Raises InputError for a request that cannot be run, before anything is written.
+    """
+    stage = prepare(request)
+    folder = request.home / "runs" / "demo"
+    _start_afresh(folder, request)
+    journal = SQLiteJournal(folder / JOURNAL_NAME)
+    try:
+        asyncio.run(play(stage, journal, progress))
+        events = [recorded.event for recorded in journal.read()]
+    finally:
+        journal.close()
+    return tell(stage, events, folder)
+
+
+def prepare(request: DemoRequest) -> Stage:
+    """Fetch the data, check the days, and compose the world."""
+    source = wheels.STOCKS
+    source.covers(request.first, request.first)
+    calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=request.home / "data")
+    session_of(calendar, request.first)
+    sessions = calendar.sessions(request.first, source.last)[: request.days]
+    if len(sessions) < request.days:
+        raise InputError(
+            f"{request.days} days from {request.first} reach beyond the prices, which end on {source.last}; "
+            f"ask for at most {len(sessions)}"
+        )
+    history = wheels.stocks(request.home, calendar)
+    instruments = build.universe(request.settings, wheels.instruments())
+    past = calendar.sessions(source.first, request.first)[:-1][-HISTORY_DAYS:]
+    closes = history.asof(
+        tuple(instrument.symbol for instrument in instruments),
+        "close",
+        sessions[-1].close,
+        len(past) + len(sessions),
+    )
+    world = compose(
+        name=source.title,
+        instruments=instruments,
+        sessions=(*past, *sessions),
+        closes=closes,
+        seed=request.seed,
+        first=request.first,
+        shape=build.shape(request.settings),
+    )
+    return Stage(
+        request=request,
+        history=history,
+        instruments=instruments,
+        sessions=sessions,
+        closes=closes,
+        world=world,
+    )
+
+
+async def play(stage: Stage, journal: Journal, progress: Progress | None = None) -> None:
+    """Trade every day of ``stage`` in this process, into ``journal``."""
+    request, settings = stage.request, stage.request.settings
+    exchange = Exchange(
+        stage.world,
+        Terms(
+            seed=request.seed,
+            accounts=(settings.account.account_id,),
+            cash=request.cash,
+            currency=settings.account.base_currency,
+            fees=BasisPoints(rate=settings.costs.commission_basis_points),
+        ),
+    )
+    broker = SimulatedBroker(exchange)
+    loop = Loop(
+        engine=engine(stage),
+        feed=SimulatedFeed(exchange, broker),
+        broker=broker,
+        journal=journal,
+        history=stage.history,
+        analysts=build.analysts(settings, wheels.STOCKS),
+        history_days=HISTORY_DAYS,
+        observers=[_Teller(progress)] if progress else [],
+    )
+    await loop.commit(beginning(stage, loop.engine))
+    await loop.run()
+
+
+def engine(stage: Stage) -> Engine:
+    """The engine of a run that has not begun."""
+    settings = stage.request.settings
+    market = MarketView(
+        at=stage.sessions[0].open,
+        instruments={instrument.symbol: instrument for instrument in stage.instruments},
+        quotes={},
+        closes=stage.closes,
+        session=stage.sessions[0],
+        lacks=stage.history.lacks(),
+    )
+    return Engine(build.mandate(settings), build.strategy(settings), market, stage.sessions)
+
+
+def beginning(stage: Stage, fresh: Engine) -> list[Event]:
+    """What the journal of a new run begins with: the run, the account, what can be traded, and the cash."""
+    request, mandate = stage.request, fresh.mandate
+    at = stage.world.tape.instants(stage.sessions[0])[0]
+    started = RunStarted(
+        event_id=fresh.ids.new("u"),
+        at=at,
+        run_id="demo",
+        mode=Mode.PAPER,
+        account=mandate.account,
+        seed=request.seed,
+        settings=request.settings.text(),
+        simulated=stage.world.simulated,
+    )
+    account = AccountOpened(
+        event_id=f"account/{mandate.account}",
+        at=at,
+        account=mandate.account,
+        base_currency=mandate.base_currency,
+    )
+    listed = [
+        InstrumentListed(event_id=f"instrument/{instrument.symbol}", at=at, instrument=instrument)
+        for instrument in stage.instruments
+    ]
+    deposited = Deposited(
+        event_id=f"deposit/{mandate.account}/initial",
+        at=at,
+        account=mandate.account,
+        portfolio=mandate.portfolio,
+        amount=Money(request.cash, mandate.base_currency),
+    )
+    return [started, account, *listed, deposited]
+
+
+def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
+    """What the journal of a run says of it."""
+    request, mandate, source = stage.request, build.mandate(stage.request.settings), wheels.STOCKS
+    summary = Summary(mandate.account, mandate.portfolio, lambda at: stage.sessions[0].local(at).date())
+    summary.read(events)
+    days = summary.days(request.cash)
+    book = summary.book()
+    bill = treasury_bill(wheels.factors(), stage.days)
+    invested = [1.0 - float(day.cash / day.equity) if day.equity else 0.0 for day in days]
+    return DemoResult(
+        run_folder=folder,
+        journal_path=folder / JOURNAL_NAME,
+        seed=request.seed,
+        currency=mandate.base_currency,
+        in_process=request.in_process,
+        strategy=" and ".join(request.settings.strategy.names),
+        costs=f"{request.settings.costs.commission_basis_points} basis points of notional, and the spread",
+        days=days,
+        benchmark=equal_weight(stage.closes, stage.days, request.cash, mandate.cost_rate, source.prices),
+        book=book,
+        keys=report_keys(days, book.round_trips, request.cash, len(book.positions), bill),
+        universe=Universe(
+            origin=source.origin,
+            symbols=tuple(instrument.symbol for instrument in stage.instruments),
+            survivors=source.survivors,
+            digest=wheels.STOCKS_FILE.sha256,
+        ),
+        without_best=without_best(summary.profit_by_symbol(), days[-1].equity, request.cash),
+        simulated=stage.world.simulated,
+        share_all_cash=sum(part <= 0.0 for part in invested) / len(days),
+        cash_weight=1.0 - sum(invested) / len(days),
+        bill_return_pct=bill.total_pct,
+        notes=(HELD_BILL,) if bill.held else (),
+    )
+
+
+class _Teller:
+    """Tells whoever waits of days that began and ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def committed(self, recorded: Sequence[Recorded]) -> None:
+        for each in recorded:
+            match each.event:
+                case SessionOpened(day=day):
+                    self._progress.day_started(day)
+                case SessionClosed(day=day, equity=equity):
+                    self._progress.day_finished(day, equity)
+                case _:
+                    pass
+
+
+def _start_afresh(folder: Path, request: DemoRequest) -> None:
+    """Replace the last run by an empty folder that says what is run in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    said = {
+        "days": request.days,
+        "first": request.first.isoformat(),
+        "seed": request.seed,
+        "cash": str(request.cash),
+        "settings": request.settings.text().splitlines(),
+    }
+    (folder / "request.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
