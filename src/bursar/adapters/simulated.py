@@ -92,15 +92,13 @@ class SimulatedBroker:
     async def account(self) -> AccountSnapshot:
         self.asked = True
         exchange, held = self._exchange, self._exchange.accounts[self._account]
-        prices = {symbol: exchange.price(symbol) for symbol in held.positions}
         return AccountSnapshot(
             account=self._account,
             at=exchange.now,
             cash=MappingProxyType({held.currency: held.cash}),
             positions=tuple(
-                BrokerPosition(symbol=symbol, quantity=position.quantity, average_cost=position.avg_cost)
-                for symbol, position in sorted(held.positions.items())
-                if position.quantity
+                BrokerPosition(symbol=symbol, quantity=quantity, average_cost=held.position(symbol).avg_cost)
+                for symbol, quantity in sorted(held.quantities.items())
             ),
             open_orders=tuple(
                 _broker_order(order) for order in exchange.open_orders() if order.request.account == self._account
@@ -108,8 +106,8 @@ class SimulatedBroker:
             execution_ids=tuple(
                 executed.exec_id for executed, _ in exchange.executions() if executed.account == self._account
             ),
-            equity=exchange.net_liquidation(self._account),
-            buying_power=held.available_cash(prices),
+            equity=exchange.credit.net_liquidation(held),
+            buying_power=exchange.credit.available_cash(held),
         )
 
     def _send(self, request: Place) -> None:

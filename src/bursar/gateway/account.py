@@ -3,14 +3,10 @@
 The broker keeps its own books, from its own executions: whoever checks his own against them has a second
 witness. Average cost includes commissions, as IBKR's does. Cash of the day of the trade pays for purchases;
 what is settled is reported beside it, for those who must not use the rest.
-
-A cash account cannot owe: a purchase needs its money and a sale its shares, both net of what other working orders
-hold back. Where shorts are allowed, cash worth 150 % of what is short stays blocked (Regulation T).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -68,21 +64,14 @@ class Account:
         """What is held of ``symbol``, possibly nothing."""
         return self.positions.get(symbol, Position())
 
-    def available_cash(self, prices: Mapping[str, Decimal], besides: int = 0) -> Decimal:
-        """What a new order may use; the order with permId ``besides`` holds nothing back.
+    @property
+    def quantities(self) -> dict[str, Decimal]:
+        """Shares held of each symbol, negative when short, zeros left out."""
+        return {symbol: position.quantity for symbol, position in self.positions.items() if position.quantity}
 
-        prices  of one unit of each position, multiplier included
-        """
-        held = sum((amount for perm_id, amount in self._held_cash.items() if perm_id != besides), ZERO)
-        short = sum(
-            (
-                -position.quantity * prices.get(symbol, ZERO)
-                for symbol, position in self.positions.items()
-                if position.quantity < 0
-            ),
-            ZERO,
-        )
-        return self.cash - held - SHORT_REQUIREMENT * short
+    def held_cash(self, besides: int = 0) -> Decimal:
+        """What working orders hold back, without the one with permId ``besides``."""
+        return sum((amount for perm_id, amount in self._held_cash.items() if perm_id != besides), ZERO)
 
     def available_shares(self, symbol: str, besides: int = 0) -> Decimal:
         """What a new sale may use of a long position."""

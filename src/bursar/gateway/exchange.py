@@ -17,8 +17,9 @@ What a user of it needs:
     told it    place  cancel  cancel_all  advance, or ``apply`` with any of the four as a ``Command``
     time       now  next_instant  session  open
     said by it notices (append-only; keep your own place in it)
-    asked      quote  order  open_orders  completed_orders  executions  next_order_id  what_if  account
-               and ``gateway/portfolio.py`` (account values), ``gateway/history.py`` (bars and the day's ticks)
+    asked      quote  order  open_orders  completed_orders  executions  next_order_id  what_if  accounts  credit
+               and ``gateway/portfolio.py`` (account values, positions, profit), ``gateway/history.py`` (bars and
+               the day's ticks)
 
 Texts and codes are IBKR's where IBKR has one; none was confirmed against a real gateway.
 """
@@ -28,7 +29,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
@@ -37,10 +38,11 @@ from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import Session, settles_on
 from bursar.errors import InputError
-from bursar.gateway.account import SHORT_REQUIREMENT, Account
-from bursar.gateway.checks import Refusal, bad_change, bad_request, no_money, no_shares, waits_until
+from bursar.gateway.account import Account
+from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
 from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, decode
-from bursar.gateway.fees import BasisPoints, FeeSchedule, check_fees
+from bursar.gateway.credit import Credit
+from bursar.gateway.fees import check_fees
 from bursar.gateway.notices import (
     CANCELLED,
     FILLED,
@@ -54,47 +56,10 @@ from bursar.gateway.notices import (
     OrderOpened,
     Refused,
     StatusReported,
+    WhatIf,
 )
+from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
-
-#: Our accounts begin like this, so that nobody takes them for real ones.
-ACCOUNT_PREFIX = "DU9"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """On what terms the exchange deals.
-
-    cash  that each account begins with
-    """
-
-    seed: int = 0
-    accounts: tuple[str, ...] = ("DU9000001",)
-    cash: Decimal = Decimal(100_000)
-    currency: str = "USD"
-    fees: FeeSchedule = field(default_factory=BasisPoints)
-    shorts_allowed: bool = False
-    partial_fills: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.accounts or len(set(self.accounts)) != len(self.accounts):
-            raise InputError("an exchange needs at least one account, each named once")
-        for name in self.accounts:
-            if not name.startswith(ACCOUNT_PREFIX):
-                raise InputError(f"account {name!r} could be taken for a real one; begin it with {ACCOUNT_PREFIX}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIf:
-    """What an order would do, without doing it. Margin of a cash account is the value of what it holds."""
-
-    commission: Decimal
-    currency: str
-    margin_before: Decimal
-    margin_after: Decimal
-    equity_before: Decimal
-    equity_after: Decimal
-    warning: str = ""
 
 
 class Exchange:
@@ -117,6 +82,7 @@ class Exchange:
         self._first_exec = _number(terms.seed, "execId")
         self._placed = 0
         self._latest: dict[str, Quote] = {}
+        self.credit = Credit(world, terms.fees, self._latest)
         self._live: dict[str, Quote] = {}
         self._displayed: dict[tuple[str, str], Decimal] = {}
         self.now = world.tape.instants(world.sessions[0])[0]
@@ -239,44 +205,17 @@ class Exchange:
         """The lowest order id that ``client_id`` may use: above all that it has used."""
         return self._next_order_ids.get(client_id, 1)
 
-    def price(self, symbol: str) -> Decimal:
-        """What a position of one in ``symbol`` is worth: its last print, times the multiplier; zero before any."""
-        quote = self._latest.get(symbol)
-        last = quote.last if quote else None
-        return (last or ZERO) * self.world.listed[symbol].multiplier
-
-    def net_liquidation(self, account: str) -> Decimal:
-        """Cash and positions at their last prints."""
-        held = self.accounts[account]
-        positions = held.positions.items()
-        return held.cash + sum((each.quantity * self.price(symbol) for symbol, each in positions), ZERO)
-
     def what_if(self, request: Place) -> WhatIf | Refused:
         """What ``request`` would cost and leave, or why it would be refused."""
         refusal = self._invalid(request) or self._unaffordable(request, request.total_quantity, perm_id=0)
         if refusal:
             return self._refused(request, *refusal)
-        account = self.accounts[request.account]
-        before = {symbol: each.quantity for symbol, each in account.positions.items()}
-        signed = request.total_quantity if request.action == "BUY" else -request.total_quantity
-        after = {**before, request.symbol: before.get(request.symbol, ZERO) + signed}
-        notional = request.total_quantity * self._unit_price(request)
-        commission = self.terms.fees.charge(request.action, request.total_quantity, notional, self.session.day)
-        equity = self.net_liquidation(request.account)
-        return WhatIf(
-            commission=commission,
-            currency=account.currency,
-            margin_before=self._gross(before),
-            margin_after=self._gross(after),
-            equity_before=equity,
-            equity_after=equity - commission,
-        )
+        return self.credit.what_if(self.accounts[request.account], request, self.session.day)
 
     @property
     def header(self) -> str:
         """One line that names world and terms; a command log begins with it."""
-        terms = self.terms
-        named = {"kind": "exchange", "version": 1, "world": self.world.fingerprint, "terms": repr(terms)}
+        named = {"kind": "exchange", "version": 1, "world": self.world.fingerprint, "terms": repr(self.terms)}
         return json.dumps(named, sort_keys=True, separators=(",", ":"))
 
     # ------------------------------------------------------------ time
@@ -435,10 +374,17 @@ class Exchange:
     def _cancel(self, order: Order, reason: str) -> None:
         self._end(order, CANCELLED, (202, f"Order Canceled - reason:{reason}"))
 
+    def _unaffordable(self, request: Place, quantity: Decimal, perm_id: int) -> Refusal | None:
+        account = self.accounts[request.account]
+        return self.credit.refusal(account, request, quantity, self.session.day, perm_id)
+
+    def _hold(self, order: Order) -> None:
+        self.credit.hold(self.accounts[order.request.account], order, self.session.day)
+
     def _end(self, order: Order, status: str, why: Refusal) -> None:
         """Nothing more of ``order`` will trade."""
         order = self._keep(replace(order, status=status, ended_at=self.now))
-        self.accounts[order.request.account].release(order.perm_id)
+        self._hold(order)
         self._refuse(order.request, *why)
         self._report(order)
 
@@ -449,57 +395,6 @@ class Exchange:
         else:
             self._working[order.perm_id] = order
         return order
-
-    # ------------------------------------------------------------ money
-
-    def _unit_price(self, request: Place) -> Decimal:
-        """What one of it would cost at worst as far as is known: its limit, else the far side, else the last print."""
-        quote = self._latest.get(request.symbol)
-        far = (quote.ask if request.action == "BUY" else quote.bid) if quote else None
-        multiplier = self.world.listed[request.symbol].multiplier
-        if request.lmt_price is not None:
-            return request.lmt_price * multiplier
-        return far * multiplier if far is not None else self.price(request.symbol)
-
-    def _cost(self, request: Place, quantity: Decimal) -> Decimal:
-        """Money that buying ``quantity`` may take, commission included."""
-        notional = quantity * self._unit_price(request)
-        return notional + self.terms.fees.charge(request.action, quantity, notional, self.session.day)
-
-    def _unaffordable(self, request: Place, quantity: Decimal, perm_id: int) -> Refusal | None:
-        """Why the account cannot carry ``quantity`` of ``request``, besides what its order already holds."""
-        account = self.accounts[request.account]
-        prices = {symbol: self.price(symbol) for symbol in account.positions}
-        available = account.available_cash(prices, besides=perm_id)
-        if request.action == "BUY":
-            covering = min(quantity, max(-account.position(request.symbol).quantity, ZERO))
-            cost = self._cost(request, quantity)
-            needed = cost - SHORT_REQUIREMENT * covering * self.price(request.symbol)
-            # Who only covers makes things safer, and may do so with whatever cash there is.
-            if needed <= available or (covering == quantity and cost <= account.cash):
-                return None
-            return no_money(available, needed, account.currency)
-        short = quantity - account.available_shares(request.symbol, besides=perm_id)
-        if short <= 0:
-            return None
-        if not account.shorts_allowed:
-            return no_shares()
-        # The proceeds stay blocked, so what must be there already is the half on top.
-        needed = (SHORT_REQUIREMENT - 1) * short * self._unit_price(request)
-        return no_money(available, needed, account.currency) if needed > available else None
-
-    def _hold(self, order: Order) -> None:
-        """Hold back what is left of ``order`` may take."""
-        request, account = order.request, self.accounts[order.request.account]
-        if order.ended:
-            account.release(order.perm_id)
-        elif request.action == "BUY":
-            account.hold(order.perm_id, cash=self._cost(request, order.remaining))
-        else:
-            account.hold(order.perm_id, symbol=request.symbol, shares=order.remaining)
-
-    def _gross(self, quantities: dict[str, Decimal]) -> Decimal:
-        return sum((abs(quantity) * self.price(symbol) for symbol, quantity in quantities.items()), ZERO)
 
     # ------------------------------------------------------------ saying
 

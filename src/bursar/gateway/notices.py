@@ -117,6 +117,19 @@ class Refused:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What an order would do, without doing it. Margin of a cash account is the value of what it holds."""
+
+    commission: Decimal
+    currency: str
+    margin_before: Decimal
+    margin_after: Decimal
+    equity_before: Decimal
+    equity_after: Decimal
+    warning: str = ""
+
+
 Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused
 
 
