@@ -61,6 +61,8 @@ from bursar.gateway.notices import (
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 
+__all__ = ["Exchange", "Terms", "WhatIf", "replay"]
+
 
 class Exchange:
     """See the module. State changes in ``apply`` and what it stands for, and nowhere else."""
