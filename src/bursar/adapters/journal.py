@@ -84,12 +84,7 @@ class SQLiteJournal:
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
-        with closing(_connect(self.path, readonly=True)) as connection:
-            rows = connection.execute(
-                "SELECT sequence, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
-            )
-            for sequence, data, digest in rows:
-                yield Recorded(sequence, decode(data), digest)
+        return read(self.path, first)
 
     def close(self) -> None:
         """Finish what was handed over and let go of the file."""
@@ -118,6 +113,22 @@ class SQLiteJournal:
 def head_path(journal: Path) -> Path:
     """Where the last digest of ``journal`` is kept."""
     return journal.with_name(journal.name + ".head")
+
+
+def read(path: Path, first: int = 1) -> Iterator[Recorded]:
+    """Events of the journal at ``path`` from ``first`` on, for those who only look: nothing is locked or changed.
+
+    Raises InputError when there is no journal, LedgerError for an event that does not read.
+    """
+    if not path.is_file():
+        raise InputError(f"no journal at {path}; a run makes one")
+    with _explained(path), closing(_connect(path, readonly=True)) as connection:
+        _check_layout(connection, path)
+        rows = connection.execute(
+            "SELECT sequence, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
+        )
+        for sequence, data, digest in rows:
+            yield Recorded(sequence, decode(data), digest)
 
 
 def verify(path: Path) -> Head:

@@ -367,6 +367,7 @@ class Filled(Event, kind="filled"):
     order_id      empty for a trade that was not ours (made in TWS, say)
     commission    what was paid for it, never negative; a rebate is a FeeCharged with a positive amount
     settles_on    the day on which cash and shares change hands
+    traded_on     the day on the exchange's calendar; where it is not given, the day of ``at`` in UTC
     """
 
     order_id: str
@@ -380,6 +381,7 @@ class Filled(Event, kind="filled"):
     commission: Money
     settles_on: date | None = None
     strategy: str = ""
+    traded_on: date | None = None
 
     def __post_init__(self) -> None:
         Event.__post_init__(self)

@@ -17,6 +17,17 @@ CENT = Decimal("0.01")
 #: Currencies whose smallest unit is not a hundredth (ISO 4217, minor units).
 MINOR_UNITS: dict[str, Decimal] = {"JPY": Decimal(1), "KRW": Decimal(1), "CLP": Decimal(1), "HUF": CENT}
 
+_CODES = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP
+CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG
+HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA
+MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD
+RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
+USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
+"""
+#: ISO 4217, and CNH, which banks use for yuan outside of China.
+CURRENCIES = frozenset(_CODES.split())
+
 
 def round_money(amount: Decimal, currency: str = "USD") -> Decimal:
     """``amount`` in whole minor units of ``currency``; halves go away from zero."""
@@ -33,7 +44,7 @@ class Money:
     def __post_init__(self) -> None:
         if not self.amount.is_finite():
             raise InputError(f"an amount of {self.amount} {self.currency} is not money; give a finite number")
-        if len(self.currency) != 3 or not self.currency.isalpha() or not self.currency.isupper():
+        if self.currency not in CURRENCIES:
             raise InputError(f"unknown currency {self.currency!r}; give an ISO 4217 code such as USD")
 
     def __add__(self, other: Money) -> Money:
