@@ -7,7 +7,7 @@ what is settled is reported beside it, for those who must not use the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -24,7 +24,8 @@ COST_PRECISION = Decimal("1e-10")
 class Position:
     """Shares held, negative when short, and what they cost in all, commissions included.
 
-    cost  signed as the quantity: what was paid for a long, minus what was received for a short
+    cost      signed as the quantity: what was paid for a long, minus what was received for a short
+    realized  profit of the present trading day
     """
 
     quantity: Decimal = ZERO
@@ -39,7 +40,7 @@ class Position:
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """One account, kept in step by ``book``, ``hold`` and ``settle``."""
+    """One account, kept in step by ``book``, ``hold`` and ``begin_day``."""
 
     name: str
     cash: Decimal
@@ -111,9 +112,11 @@ class Account:
         self.positions[symbol] = after
         return after.realized - before.realized if before.quantity * signed < 0 else None
 
-    def settle(self, day: date) -> None:
-        """The proceeds that settle on ``day`` or before become settled cash."""
+    def begin_day(self, day: date) -> None:
+        """A trading day begins: proceeds due by ``day`` are settled, and what was realized counts from zero."""
         self._unsettled = [(due, amount) for due, amount in self._unsettled if due > day]
+        held = {symbol: position for symbol, position in self.positions.items() if position.quantity}
+        self.positions = {symbol: replace(position, realized=ZERO) for symbol, position in held.items()}
 
 
 def _after(before: Position, signed: Decimal, paid: Decimal) -> Position:

@@ -17,9 +17,9 @@ What a user of it needs:
     told it    place  cancel  cancel_all  advance, or ``apply`` with any of the four as a ``Command``
     time       now  next_instant  session  open
     said by it notices (append-only; keep your own place in it)
-    asked      quote  order  open_orders  completed_orders  executions  next_order_id  what_if  accounts  credit
-               and ``gateway/portfolio.py`` (account values, positions, profit), ``gateway/history.py`` (bars and
-               the day's ticks)
+    asked      quote  order  open_orders  completed_orders  executions  next_order_id  what_if  accounts
+               ``history.bars`` and ``history.day`` (high, low, volume, the close before), and ``portfolio.py`` for
+               account values, holdings and profit
 
 Texts and codes are IBKR's where IBKR has one; none was confirmed against a real gateway.
 """
@@ -43,6 +43,7 @@ from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
 from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, decode
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
+from bursar.gateway.history import History
 from bursar.gateway.notices import (
     CANCELLED,
     FILLED,
@@ -85,6 +86,8 @@ class Exchange:
         self._placed = 0
         self._latest: dict[str, Quote] = {}
         self.credit = Credit(world, terms.fees, self._latest)
+        self.history = History(world)
+        self.equity_before: dict[str, Decimal] = {}
         self._live: dict[str, Quote] = {}
         self._displayed: dict[tuple[str, str], Decimal] = {}
         self.now = world.tape.instants(world.sessions[0])[0]
@@ -230,8 +233,9 @@ class Exchange:
         self._quotes = self.world.tape.quotes(session)
         self._index = 0
         self.now = self._instants[0]
-        for account in self.accounts.values():
-            account.settle(session.day)
+        for name, account in self.accounts.items():
+            self.equity_before[name] = self.credit.net_liquidation(account)
+            account.begin_day(session.day)
         self._take(self._quotes[0])
 
     def _take(self, quotes: tuple[Quote, ...]) -> None:
