@@ -1,0 +1,54 @@
+"""A blend of strategies: each gets a part of the equity, and what two of them want is held once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bursar.domain.targets import Target, Targets
+from bursar.domain.views import View
+from bursar.errors import InputError
+from bursar.research.strategies import Component
+from bursar.research.strategies.shape import Shape
+from bursar.trading.strategy import Holdings
+from bursar.trading.view import MarketView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blend:
+    """``parts`` are strategies with their fractions, which add up to one. Limits hold for the whole."""
+
+    parts: tuple[tuple[Component, float], ...]
+    name: str = "blend"
+    shape: Shape = field(default_factory=Shape)
+
+    def __post_init__(self) -> None:
+        total = sum(fraction for _, fraction in self.parts)
+        if not self.parts or any(fraction <= 0.0 for _, fraction in self.parts) or abs(total - 1.0) > 1e-9:
+            told = ", ".join(f"{part.name} {fraction:.0%}" for part, fraction in self.parts) or "nothing"
+            raise InputError(f"{self.name} is made of {told}; give parts above 0 % that add up to 100 %")
+        names = [part.name for part, _ in self.parts]
+        if len(set(names)) != len(names):
+            raise InputError(f"{self.name} is made of {', '.join(names)}; give each part a name of its own")
+
+    def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
+        return self.shape.targets(self.name, self.wishes(market, views, holdings), market, holdings)
+
+    def wishes(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
+        merged: dict[str, Target] = {}
+        for part, fraction in self.parts:
+            for wish in part.wishes(market, views, holdings):
+                scaled = replace(wish, weight=wish.weight * fraction, reason=f"{part.name}: {wish.reason}")
+                merged[wish.symbol] = _joined(merged[wish.symbol], scaled) if wish.symbol in merged else scaled
+        return tuple(sorted(merged.values(), key=lambda target: (-target.weight, target.symbol)))
+
+
+def _joined(one: Target, other: Target) -> Target:
+    """Two wishes for one symbol as one."""
+    return replace(
+        one,
+        weight=one.weight + other.weight,
+        strategy=f"{one.strategy}+{other.strategy}",
+        reason=f"{one.reason}; {other.reason}",
+        view_ids=tuple(dict.fromkeys((*one.view_ids, *other.view_ids))),
+    )
