@@ -10,15 +10,17 @@ import asyncio
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from bursar.adapters.calendars import ExchangeCalendar, session_of
-from bursar.adapters.history import ParquetHistory
 from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.adapters.vendors import wheels
 from bursar.config import Settings
@@ -39,10 +41,10 @@ from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange, Terms
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.world import World
-from bursar.ports import Journal, Panel, Recorded
+from bursar.ports import History, Journal, Panel, Recorded
 from bursar.runtime import build
 from bursar.runtime.loop import Loop
-from bursar.runtime.results import DemoResult, Universe
+from bursar.runtime.results import DemoResult, SeedSpread, Universe
 from bursar.runtime.summary import Summary
 from bursar.runtime.worlds import compose
 from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
@@ -53,6 +55,10 @@ from bursar.trading.view import MarketView
 HISTORY_DAYS = 320
 
 JOURNAL_NAME = "journal.sqlite"
+
+#: How many other seeds the days are run under, and how many seeds there are.
+OTHER_SEEDS = 4
+SEEDS = 2**32
 
 HELD_BILL = (
     "The sample has no Treasury bill rate after March 2017; the last one, 0.03 % a month, stands in, "
@@ -81,16 +87,33 @@ class Progress(Protocol):
     def day_finished(self, day: date, equity: Decimal) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a run plays on: data, sessions and world, all of them values."""
+    """What a run plays on, all of it values.
+
+    past, sessions  before the run, and of it
+    closes          official closes of both
+    """
 
     request: DemoRequest
-    history: ParquetHistory
+    history: History
     instruments: tuple[Instrument, ...]
+    past: tuple[Session, ...]
     sessions: tuple[Session, ...]
     closes: Panel
-    world: World
+
+    @cached_property
+    def world(self) -> World:
+        """The world that the request's seed makes of it."""
+        return compose(
+            name=wheels.STOCKS.title,
+            instruments=self.instruments,
+            sessions=(*self.past, *self.sessions),
+            closes=self.closes,
+            seed=self.request.seed,
+            first=self.request.first,
+            shape=build.shape(self.request.settings),
+        )
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -99,7 +122,7 @@ class Stage:
 
 
 def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
-    """Run the demo, and tell what came of it.
+    """Run the demo, then its days again under other seeds, and tell what came of it.
 
     Raises InputError for a request that cannot be run, before anything is written.
     """
@@ -112,7 +135,21 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
         events = [recorded.event for recorded in journal.read()]
     finally:
         journal.close()
-    return tell(stage, events, folder)
+    result = tell(stage, events, folder)
+    return replace(result, spread=spread(stage, result.keys.total_return_pct))
+
+
+def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
+    """What the next seeds make of the same days: nothing in a result may hang on the path that was made up."""
+    request = stage.request
+    found = {request.seed: total_return_pct}
+    for seed in range(request.seed + 1, request.seed + 1 + OTHER_SEEDS):
+        other = replace(request, seed=seed % SEEDS)
+        journal = MemoryJournal()
+        asyncio.run(play(replace(stage, request=other), journal))
+        closed = [each.event.equity for each in journal.read() if isinstance(each.event, SessionClosed)]
+        found[other.seed] = float(closed[-1] / request.cash - 1) * 100.0
+    return SeedSpread(total_return_pct=MappingProxyType(found))
 
 
 def prepare(request: DemoRequest) -> Stage:
@@ -136,22 +173,13 @@ def prepare(request: DemoRequest) -> Stage:
         sessions[-1].close,
         len(past) + len(sessions),
     )
-    world = compose(
-        name=source.title,
-        instruments=instruments,
-        sessions=(*past, *sessions),
-        closes=closes,
-        seed=request.seed,
-        first=request.first,
-        shape=build.shape(request.settings),
-    )
     return Stage(
         request=request,
         history=history,
         instruments=instruments,
+        past=past,
         sessions=sessions,
         closes=closes,
-        world=world,
     )
 
 

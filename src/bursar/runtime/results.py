@@ -252,6 +252,26 @@ class WithoutBest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedSpread:
+    """The same days under other seeds: how much of the result is the simulated way inside the days.
+
+    total_return_pct  by seed, in percent, this run's own among them
+    """
+
+    total_return_pct: Mapping[int, float]
+
+    @property
+    def lowest(self) -> float:
+        """The worst of them, percent."""
+        return min(self.total_return_pct.values())
+
+    @property
+    def highest(self) -> float:
+        """The best of them, percent."""
+        return max(self.total_return_pct.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportKeys:
     """The headline figures. Keys that end in ``_pct`` are percent, every other ratio is a fraction.
 
@@ -319,6 +339,7 @@ class DemoResult:
     share_all_cash     part of the days that ended without any position
     cash_weight        part of equity that was cash at the close, on average
     bill_return_pct    what the Treasury bill returned over the same days, percent; None where unknown
+    spread             what other seeds made of the same days; None where they were not run
     notes              what a reader must know beside that
     """
 
@@ -339,6 +360,7 @@ class DemoResult:
     share_all_cash: float
     cash_weight: float
     bill_return_pct: float | None = None
+    spread: SeedSpread | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
