@@ -94,4 +94,12 @@ def universe(settings: Settings, listed: tuple[Instrument, ...]) -> tuple[Instru
             f"market.watchlist names {', '.join(unknown)}, for which there are no prices; "
             f"choose from {', '.join(sorted(by_symbol))}"
         )
-    return tuple(by_symbol[symbol] for symbol in wanted) if wanted else listed
+    chosen = tuple(by_symbol[symbol] for symbol in wanted) if wanted else listed
+    base = settings.account.base_currency
+    foreign = sorted({instrument.currency for instrument in chosen} - {base})
+    if foreign:
+        raise InputError(
+            f"account.base_currency is {base}, and these prices are in {', '.join(foreign)}; "
+            f"set it to {foreign[0]}, since currencies are not converted yet"
+        )
+    return chosen

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+
 from bursar.adapters.calendars import ExchangeCalendar, session_of
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory import MemoryJournal
@@ -35,20 +37,22 @@ from bursar.domain.events import (
     SessionOpened,
 )
 from bursar.domain.instruments import Instrument
-from bursar.domain.money import Money
+from bursar.domain.money import Money, round_money
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange, Terms
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.world import World
 from bursar.ports import History, Journal, Panel, Recorded
+from bursar.research.analysts import Analyst
 from bursar.runtime import build
 from bursar.runtime.loop import Loop
 from bursar.runtime.results import DemoResult, SeedSpread, Universe
 from bursar.runtime.summary import Summary
 from bursar.runtime.worlds import compose
 from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
-from bursar.trading.engine import Engine
+from bursar.trading.engine import Engine, Mandate
+from bursar.trading.strategy import Strategy
 from bursar.trading.view import MarketView
 
 #: Sessions of history that the world is given before the first day: the analysts' year, and some.
@@ -101,6 +105,9 @@ class Stage:
     past: tuple[Session, ...]
     sessions: tuple[Session, ...]
     closes: Panel
+    mandate: Mandate
+    strategy: Strategy
+    analysts: tuple[Analyst, ...]
 
     @cached_property
     def world(self) -> World:
@@ -173,6 +180,7 @@ def prepare(request: DemoRequest) -> Stage:
         sessions[-1].close,
         len(past) + len(sessions),
     )
+    _check_cash(request, closes, len(past) - 1)
     return Stage(
         request=request,
         history=history,
@@ -180,7 +188,23 @@ def prepare(request: DemoRequest) -> Stage:
         past=past,
         sessions=sessions,
         closes=closes,
+        mandate=build.mandate(request.settings),
+        strategy=build.strategy(request.settings),
+        analysts=build.analysts(request.settings, source),
     )
+
+
+def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:
+    """Refuse cash that cannot buy one share of anything within the limits."""
+    prices = closes.values[row]
+    cheapest = int(np.nanargmin(prices))
+    weight = request.settings.risk.position_weight_max
+    least = round_money(Decimal(repr(float(prices[cheapest]))) / weight)
+    if request.cash < least:
+        raise InputError(
+            f"cash of {request.cash:,.2f} is too small: one share of {closes.symbols[cheapest]}, the cheapest, costs "
+            f"{prices[cheapest]:,.2f}, and a position may be {weight:.0%} of equity; give at least {least:,.2f}"
+        )
 
 
 async def play(stage: Stage, journal: Journal, progress: Progress | None = None) -> None:
@@ -203,7 +227,7 @@ async def play(stage: Stage, journal: Journal, progress: Progress | None = None)
         broker=broker,
         journal=journal,
         history=stage.history,
-        analysts=build.analysts(settings, wheels.STOCKS),
+        analysts=stage.analysts,
         history_days=HISTORY_DAYS,
         observers=[_Teller(progress)] if progress else [],
     )
@@ -213,7 +237,6 @@ async def play(stage: Stage, journal: Journal, progress: Progress | None = None)
 
 def engine(stage: Stage) -> Engine:
     """The engine of a run that has not begun."""
-    settings = stage.request.settings
     market = MarketView(
         at=stage.sessions[0].open,
         instruments={instrument.symbol: instrument for instrument in stage.instruments},
@@ -222,7 +245,7 @@ def engine(stage: Stage) -> Engine:
         session=stage.sessions[0],
         lacks=stage.history.lacks(),
     )
-    return Engine(build.mandate(settings), build.strategy(settings), market, stage.sessions)
+    return Engine(stage.mandate, stage.strategy, market, stage.sessions)
 
 
 def beginning(stage: Stage, fresh: Engine) -> list[Event]:
@@ -261,7 +284,7 @@ def beginning(stage: Stage, fresh: Engine) -> list[Event]:
 
 def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
     """What the journal of a run says of it."""
-    request, mandate, source = stage.request, build.mandate(stage.request.settings), wheels.STOCKS
+    request, mandate, source = stage.request, stage.mandate, wheels.STOCKS
     summary = Summary(mandate.account, mandate.portfolio, lambda at: stage.sessions[0].local(at).date())
     summary.read(events)
     days = summary.days(request.cash)
