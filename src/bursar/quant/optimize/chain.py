@@ -1,0 +1,107 @@
+"""One solver after another until one answers, and an explanation where none can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bursar.quant.optimize import solvers
+from bursar.quant.optimize.forms import convex_program, figure
+from bursar.quant.optimize.objectives import MaximumDiversification, MaximumSharpe, Objective
+from bursar.quant.optimize.problem import Problem
+from bursar.quant.optimize.program import Program
+from bursar.quant.optimize.solution import Solution
+
+# Weights that break a constraint by more than the first are said to be inaccurate, by more than the second no answer.
+EXACT_WITHIN = 1e-9
+USABLE_WITHIN = 1e-5
+# The relative gap that counts as proof.
+PROVEN_WITHIN = 1e-8
+
+
+def solve(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverName] | None = None) -> Solution:
+    """The best answer of the chain; without one, the reason why."""
+    found = ask(objective, problem, chain)
+    return found if found.weights is not None else explain(objective, found)
+
+
+def ask(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverName] | None = None) -> Solution:
+    """Ask one solver after another until one answers, and see for ourselves whether its weights are allowed.
+
+    Without an answer the status is that of the last verdict and is not yet a proof.
+    """
+    program = convex_program(objective, problem)
+    attempts: list[tuple[str, str]] = []
+    best: Solution | None = None
+    verdict: solvers.AnswerStatus = "failed"
+    for name in chain or solvers.suitable(program):
+        answer = solvers.solve(program, name)
+        attempts.append((name, answer.detail))
+        if answer.status in {"infeasible", "unbounded"}:
+            verdict = answer.status
+            if chain is None:
+                break
+        found = None if answer.x is None else _checked(objective, problem, program, answer)
+        if found is not None and (best is None or found.violation < best.violation):
+            best = found
+        if found is not None and found.status == "optimal":
+            break
+    if best is not None:
+        return replace(best, attempts=tuple(attempts))
+    return Solution(weights=None, status=verdict, solver="", attempts=tuple(attempts), problem=problem)
+
+
+def _checked(objective: Objective, problem: Problem, program: Program, answer: solvers.Answer) -> Solution | None:
+    """The answer as a Solution, demoted where its weights break a constraint, None where they are no use."""
+    assert answer.x is not None
+    weights = program.weights(answer.x)
+    if not np.isfinite(weights).all():
+        return None
+    violation = problem.violation(weights)
+    if violation > USABLE_WITHIN:
+        return None
+    # A solver that stopped short of its own tolerance has still answered where its gap meets ours.
+    proven = answer.status == "optimal" or answer.gap <= PROVEN_WITHIN
+    return Solution(
+        weights=weights,
+        status="optimal" if proven and violation <= EXACT_WITHIN else "inaccurate",
+        solver=answer.solver,
+        objective=figure(objective, problem, weights),
+        gap=answer.gap,
+        violation=violation,
+        problem=problem,
+    )
+
+
+def explain(objective: Objective, nothing: Solution) -> Solution:
+    """Why there are no weights: constraints that conflict, a ratio that no portfolio has, an objective without end.
+
+    A verdict that does not stand (the solver called a feasible problem infeasible) sends the problem on to the
+    solvers that were not asked yet.
+    """
+    from bursar.quant.optimize import diagnose
+
+    problem = nothing.problem
+    if conflicts := diagnose.conflicts(problem):
+        return replace(nothing, status="infeasible", conflicts=conflicts)
+    if isinstance(objective, MaximumSharpe | MaximumDiversification):
+        sharpe = isinstance(objective, MaximumSharpe)
+        means = problem.excess if sharpe else np.sqrt(problem.risk.variances)
+        best = diagnose.best_functional(problem, means)
+        if best <= 0:
+            earned = "return above risk_free" if sharpe else "weighted volatility"
+            note = f"no allowed portfolio has a positive {earned}: the best is {best:.3g}"
+            return replace(nothing, status="infeasible", note=note)
+    asked = {name for name, _ in nothing.attempts}
+    others = [name for name in solvers.suitable(convex_program(objective, problem)) if name not in asked]
+    if others:
+        second = ask(objective, problem, others)
+        second = replace(second, attempts=nothing.attempts + second.attempts)
+        if second.weights is not None:
+            return second
+        nothing = replace(nothing, attempts=second.attempts, status=second.status)
+    if nothing.status == "unbounded":
+        return replace(nothing, note="the objective grows without end: bound the weights")
+    return replace(nothing, status="failed", note="no solver has an answer, although the constraints do not conflict")
