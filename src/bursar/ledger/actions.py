@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from bursar.domain.events import (
@@ -31,7 +32,7 @@ from bursar.errors import LedgerError
 from bursar.ledger.lots import Lot, insert, rounded
 from bursar.ledger.position import Flow
 from bursar.ledger.postings import Nature, Posting
-from bursar.ledger.state import Books, Holding, quantity_of
+from bursar.ledger.state import Books, Holding
 from bursar.ledger.trades import close_all, take_parts, trade
 
 # ---------------------------------------------------------------- corporate actions
@@ -230,7 +231,7 @@ def position_adopted(books: Books, event: PositionAdopted) -> None:
         holding.begin(event.at)
     receive(holding, [lot])
     holding.hands_off = holding.hands_off or event.hands_off
-    _flow(holding, event, event.quantity, outside=True)
+    _flow(holding, event.at.date(), [lot], 1, outside=True)
 
 
 def position_released(books: Books, event: PositionReleased) -> None:
@@ -240,7 +241,7 @@ def position_released(books: Books, event: PositionReleased) -> None:
     cost = sum((lot.cost for lot in parts), ZERO)
     if cost:
         books.enter((holding.basis, -cost), (holding.owner.ledger(Nature.CAPITAL, holding.currency), cost))
-    _flow(holding, event, -quantity_of(parts), outside=True)
+    _flow(holding, event.at.date(), parts, -1, outside=True)
 
 
 def position_moved(books: Books, event: PositionMoved) -> None:
@@ -260,8 +261,8 @@ def position_moved(books: Books, event: PositionMoved) -> None:
     if not target.quantity:
         target.begin(opened_at)
     receive(target, parts)
-    _flow(source, event, -quantity_of(parts), outside=False)
-    _flow(target, event, quantity_of(parts), outside=False)
+    _flow(source, event.at.date(), parts, -1, outside=False)
+    _flow(target, event.at.date(), parts, 1, outside=False)
 
 
 def _leave(books: Books, holding: Holding, event: PositionReleased | PositionMoved) -> list[Lot]:
@@ -276,16 +277,23 @@ def _leave(books: Books, holding: Holding, event: PositionReleased | PositionMov
     return parts
 
 
-def _flow(
-    holding: Holding,
-    event: PositionAdopted | PositionReleased | PositionMoved,
-    quantity: Decimal,
-    *,
-    outside: bool,
-) -> None:
+def _flow(holding: Holding, day: date, lots: Iterable[Lot], sign: int, *, outside: bool) -> None:
+    """Note lots that came in (sign 1) or went out (-1)."""
     owner = holding.owner
-    owner.flows.append(
-        Flow(event.at.date(), owner.account, owner.name, holding.currency, ZERO, holding.symbol, quantity, outside)
+    owner.flows += (
+        Flow(
+            day,
+            owner.account,
+            owner.name,
+            holding.currency,
+            ZERO,
+            outside,
+            holding.symbol,
+            lot.strategy,
+            sign * lot.quantity,
+            sign * lot.cost,
+        )
+        for lot in lots
     )
 
 

@@ -88,7 +88,7 @@ class Flow(NamedTuple):
     """What came into a portfolio, or went out of it, and is neither gain nor loss.
 
     amount    cash, in ``currency``; zero for a flow in kind
-    symbol, quantity  what came in kind; it is worth what it is worth on that day
+    symbol, strategy, quantity, cost  of a lot that came in kind; it is worth what it is worth on that day
     outside   False for a move between portfolios of one account
     """
 
@@ -97,6 +97,8 @@ class Flow(NamedTuple):
     portfolio: str
     currency: str
     amount: Decimal
-    symbol: str = ""
-    quantity: Decimal = ZERO
     outside: bool = True
+    symbol: str = ""
+    strategy: str = ""
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO

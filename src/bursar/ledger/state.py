@@ -6,7 +6,6 @@ and freezes what others may look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -243,8 +242,3 @@ def check_currency(currency: str) -> None:
     """Raise LedgerError for what is no currency."""
     if currency not in CURRENCIES:
         raise LedgerError(f"unknown currency {currency!r}; give an ISO 4217 code such as USD")
-
-
-def quantity_of(lots: Iterable[Lot]) -> Decimal:
-    """The sum of the lots."""
-    return sum((lot.quantity for lot in lots), ZERO)
