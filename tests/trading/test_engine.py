@@ -1,0 +1,317 @@
+"""The engine: what it does about views, limits, exits, missing quotes and half-finished days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from bursar.domain.events import (
+    Abstained,
+    AccountOpened,
+    Approved,
+    Decided,
+    DecisionSkipped,
+    Deposited,
+    Event,
+    ExitTriggered,
+    InstrumentListed,
+    OrderAccepted,
+    OrderPlaced,
+    PositionAdopted,
+    Rejected,
+    TaskFinished,
+)
+from bursar.domain.market import Quote, Slice
+from bursar.domain.orders import Purpose
+from bursar.domain.targets import Target, Targets
+from bursar.domain.views import View
+from bursar.errors import DataError
+from bursar.ports import Panel
+from bursar.trading.agenda import Task
+from bursar.trading.engine import COVARIANCE_DAYS, Engine, Mandate, Step
+from bursar.trading.strategy import Holdings
+from bursar.trading.view import MarketView
+from tests.builders import ACCOUNT, CLOSE, DAY, OPEN, SESSION, filled, instrument, money, quote
+
+INSTRUMENTS = {symbol: instrument(symbol, sector) for symbol, sector in (("AAPL", "technology"), ("XOM", "energy"))}
+TRADE_AT = OPEN + timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Wants:
+    """A strategy that wants what it was told, or lacks what it needs."""
+
+    weights: tuple[tuple[str, float], ...] = (("AAPL", 0.2),)
+    lacking: str = ""
+    name: str = "wants"
+
+    def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
+        if self.lacking:
+            raise DataError(self.lacking)
+        return Targets(
+            strategy=self.name,
+            targets=tuple(Target(symbol=symbol, weight=weight, reason="wanted") for symbol, weight in self.weights),
+        )
+
+
+def closes(days: int = 2, symbols: tuple[str, ...] = ("AAPL", "XOM")) -> Panel:
+    dates = np.datetime64("2021-12-31") - np.arange(days)[::-1]
+    return Panel(dates, symbols, np.full((days, len(symbols)), 100.0))
+
+
+def fresh(strategy: Wants | None = None, at: datetime = OPEN) -> Engine:
+    market = MarketView(at=at, instruments=INSTRUMENTS, quotes={}, closes=closes(), session=SESSION)
+    engine = Engine(Mandate(account=ACCOUNT), strategy or Wants(), market, (SESSION,))
+    engine.recover(
+        [
+            AccountOpened(event_id="account", at=OPEN, account=ACCOUNT, base_currency="USD"),
+            *(InstrumentListed(event_id=f"i/{name}", at=OPEN, instrument=each) for name, each in INSTRUMENTS.items()),
+            Deposited(event_id="cash", at=OPEN, account=ACCOUNT, portfolio="main", amount=money(100_000)),
+        ]
+    )
+    return engine
+
+
+def see(engine: Engine, at: datetime, *quotes: Quote) -> None:
+    engine.see(Slice(at=at, quotes=quotes))
+
+
+def do(engine: Engine, task: Task) -> Step:
+    """Perform a task and commit what came of it."""
+    step = engine.perform(task)
+    for event in step.events:
+        engine.absorb(event)
+    return step
+
+
+def kinds(step: Step) -> list[type[Event]]:
+    return [type(event) for event in step.events]
+
+
+def test_a_decision_becomes_an_approved_and_journalled_order() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("AAPL", "99.90", "100.10"), quote("XOM", "50"))
+    assert kinds(do(engine, Task.DECIDE)) == [Decided, TaskFinished]
+    see(engine, TRADE_AT, quote("AAPL", "99.90", "100.10"))
+    step = do(engine, Task.TRADE)
+    assert kinds(step) == [Approved, OrderPlaced, TaskFinished]
+    (sent,) = step.orders
+    assert (sent.order.order_id, sent.order.symbol, sent.order.quantity) == ("o-00000001", "AAPL", Decimal(200))
+    approved, placed, finished = step.events
+    assert approved.causes == ("d-00000001",)
+    assert placed.causes == (approved.event_id,)
+    assert finished.event_id == f"trade/XNYS/{DAY}"
+
+
+def test_what_was_done_is_not_due_again_even_after_a_restart() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("AAPL", "100"))
+    assert engine.due() == (Task.ANALYZE, Task.OPEN, Task.DECIDE, Task.MONITOR)
+    step = do(engine, Task.DECIDE)
+    assert engine.due() == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
+    again = fresh()
+    again.recover(step.events)
+    see(again, OPEN, quote("AAPL", "100"))
+    assert again.due() == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
+
+
+def test_a_strategy_that_lacks_something_skips_the_day_and_says_so() -> None:
+    engine = fresh(Wants(lacking="no closes since Friday"))
+    see(engine, OPEN, quote("AAPL", "100"))
+    skipped = do(engine, Task.DECIDE).events[0]
+    assert isinstance(skipped, DecisionSkipped)
+    assert skipped.reason == "no closes since Friday"
+    see(engine, TRADE_AT)
+    assert kinds(do(engine, Task.TRADE)) == [TaskFinished]
+
+
+def test_a_target_without_a_quote_skips_the_decision() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("XOM", "50"))
+    skipped = do(engine, Task.DECIDE).events[0]
+    assert isinstance(skipped, DecisionSkipped)
+    assert "AAPL has no two-sided quote" in skipped.reason
+
+
+def test_a_quote_that_vanished_before_trading_stops_the_trade() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("AAPL", "100"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT, quote("AAPL", None, None))
+    step = do(engine, Task.TRADE)
+    assert kinds(step) == [DecisionSkipped, TaskFinished]
+    assert step.orders == ()
+
+
+def test_a_basket_that_the_gate_rejects_sends_nothing() -> None:
+    engine = fresh(Wants(weights=(("AAPL", 0.35),)))
+    see(engine, OPEN, quote("AAPL", "100"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    step = do(engine, Task.TRADE)
+    assert kinds(step) == [Rejected, TaskFinished]
+    assert step.orders == ()
+
+
+def test_yesterdays_decision_buys_nothing_today() -> None:
+    engine = fresh()
+    stale = Decided(
+        event_id="d-00000001",
+        at=OPEN - timedelta(days=3),
+        portfolio="main",
+        strategy="wants",
+        targets=(Target(symbol="AAPL", weight=0.2, reason=""),),
+        equity=Decimal(100_000),
+        prices={},
+    )
+    engine.absorb(stale)
+    see(engine, TRADE_AT, quote("AAPL", "100"))
+    assert kinds(do(engine, Task.TRADE)) == [TaskFinished]
+
+
+@pytest.mark.parametrize(
+    ("bid", "reason"),
+    [("95.01", None), ("95.00", "stop loss"), ("80.00", "stop loss"), ("109.99", None), ("110.00", "take profit")],
+)
+def test_exits_are_taken_at_their_levels_and_not_before(bid: str, reason: str | None) -> None:
+    engine = fresh()
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, TRADE_AT, quote("AAPL", bid, "120"))
+    step = do(engine, Task.MONITOR)
+    triggered = [event for event in step.events if isinstance(event, ExitTriggered)]
+    assert [event.reason for event in triggered] == ([reason] if reason else [])
+    assert [(sent.order.purpose, sent.order.quantity) for sent in step.orders] == (
+        [(Purpose.EXIT, Decimal(10))] if reason else []
+    )
+    if triggered:
+        assert triggered[0].causes == ("f-1",)
+
+
+def test_an_exit_is_ordered_once_while_its_order_works() -> None:
+    engine = fresh()
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, TRADE_AT, quote("AAPL", "90", "91"))
+    assert len(do(engine, Task.MONITOR).orders) == 1
+    assert do(engine, Task.MONITOR).events == ()
+
+
+def test_a_position_without_a_bid_is_not_judged() -> None:
+    engine = fresh()
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, TRADE_AT, quote("AAPL", None, "91"))
+    assert do(engine, Task.MONITOR).events == ()
+
+
+def test_what_is_hands_off_is_never_sold() -> None:
+    engine = fresh(Wants(weights=()))
+    engine.absorb(
+        PositionAdopted(
+            event_id="adopted",
+            at=OPEN,
+            account=ACCOUNT,
+            portfolio="main",
+            symbol="AAPL",
+            quantity=Decimal(10),
+            cost_basis=money(5000),
+            hands_off=True,
+        )
+    )
+    see(engine, OPEN, quote("AAPL", "10"), quote("XOM", "50"))
+    assert do(engine, Task.MONITOR).events == ()
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    assert kinds(do(engine, Task.TRADE)) == [TaskFinished]
+
+
+def test_a_symbol_that_was_stopped_out_is_left_alone_for_a_while() -> None:
+    engine = fresh()
+    engine.absorb(
+        ExitTriggered(
+            event_id="x-00000001",
+            at=OPEN - timedelta(days=4),
+            portfolio="main",
+            symbol="AAPL",
+            reason="stop loss",
+            level=Decimal(95),
+            observed=Decimal(94),
+        )
+    )
+    see(engine, OPEN, quote("AAPL", "100"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    assert kinds(do(engine, Task.TRADE)) == [TaskFinished]
+
+
+def test_orders_at_work_count_as_if_they_were_filled() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("AAPL", "100"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    (sent,) = do(engine, Task.TRADE).orders
+    engine.absorb(
+        OrderAccepted(event_id="o-00000001/accepted", at=TRADE_AT, order_id=sent.order.order_id, permanent_id=1)
+    )
+    # The same decision again wants nothing more: 200 shares are on their way.
+    assert engine.perform(Task.TRADE).orders == ()
+
+
+def test_the_covariance_needs_a_whole_window_without_gaps() -> None:
+    engine = fresh()
+    engine.refresh(closes(COVARIANCE_DAYS + 1))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    approved = do(engine, Task.TRADE).events[0]
+    assert isinstance(approved, Approved)
+    assert "portfolio_volatility" in {check.rule for check in approved.checks}
+    gap = closes(COVARIANCE_DAYS + 1)
+    gap.values[5, 0] = np.nan
+    blind = fresh()
+    blind.refresh(gap)
+    see(blind, OPEN, quote("AAPL", "100"))
+    do(blind, Task.DECIDE)
+    see(blind, TRADE_AT)
+    approved = do(blind, Task.TRADE).events[0]
+    assert isinstance(approved, Approved)
+    assert "portfolio_volatility" not in {check.rule for check in approved.checks}
+
+
+def test_nothing_is_due_on_a_day_without_a_session() -> None:
+    engine = fresh()
+    holiday = datetime(2022, 1, 17, 15, 0, tzinfo=UTC)
+    see(engine, holiday)
+    assert engine.session is None
+    assert engine.due() == ()
+    assert engine.views() == ()
+    with pytest.raises(DataError, match="no session"):
+        engine.perform(Task.DECIDE)
+    abstained = Abstained(event_id="n-1", at=holiday, analyst="a", symbol="AAPL", reason="shut")
+    assert engine.finish_analysis([abstained]).events == (abstained,)
+
+
+def test_analysis_is_a_job_and_not_the_engines() -> None:
+    engine = fresh()
+    see(engine, OPEN)
+    with pytest.raises(DataError, match="job"):
+        engine.perform(Task.ANALYZE)
+
+
+def test_the_review_names_what_has_no_closing_price() -> None:
+    engine = fresh()
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, CLOSE + timedelta(minutes=30), quote("XOM", "50", last="50"))
+    closed = do(engine, Task.REVIEW).events[0]
+    assert closed.notes == ("AAPL has no price; its last one is used",)  # type: ignore[attr-defined]
+
+
+def test_the_session_of_the_market_follows_the_clock() -> None:
+    tuesday = replace(SESSION, day=date(2022, 1, 4), open=OPEN + timedelta(days=1), close=CLOSE + timedelta(days=1))
+    market = MarketView(at=OPEN, instruments=INSTRUMENTS, quotes={}, closes=closes(), session=SESSION)
+    engine = Engine(Mandate(account=ACCOUNT), Wants(), market, (SESSION, tuesday))
+    see(engine, OPEN + timedelta(days=1))
+    assert engine.market.session == tuesday
