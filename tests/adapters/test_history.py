@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bursar.adapters import history
 from bursar.adapters.history import MANIFEST, Facts, MemoryHistory, ParquetHistory, read_manifest, write_history
 from bursar.errors import DataError, InputError
 from bursar.ports import Panel
@@ -20,10 +21,10 @@ def write(folder: Path) -> ParquetHistory:
 
 
 def test_a_folder_tells_what_it_was_made_from(tmp_path: Path) -> None:
-    history = write(tmp_path)
-    assert history.manifest == read_manifest(tmp_path)
-    assert (history.manifest.source, history.manifest.made_from) == ("a test", {"a": "b"})
-    assert history.manifest.files["close"].rows == 10
+    told = write(tmp_path).manifest
+    assert told == read_manifest(tmp_path)
+    assert (told.source, told.made_from) == ("a test", {"a": "b"})
+    assert told.files["close"].rows == 10
 
 
 def test_a_folder_without_a_manifest_is_a_conversion_that_did_not_finish(tmp_path: Path) -> None:
@@ -40,23 +41,38 @@ def test_writing_again_leaves_nothing_of_the_last_time(tmp_path: Path) -> None:
     assert ParquetHistory(tmp_path).asof(["AAPL"], "close", at(31, 0)).values[0, 0] == 101.0
 
 
+def test_a_conversion_that_was_cut_off_is_not_taken_for_a_finished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+
+    def full(path: Path, facts: Facts) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(history, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path)
+    with pytest.raises(InputError, match="holds no converted facts"):
+        ParquetHistory(tmp_path)
+
+
 def test_an_edited_file_is_named_with_both_hashes(tmp_path: Path) -> None:
-    history = write(tmp_path)
+    stored = write(tmp_path)
     path = tmp_path / "close.parquet"
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(
         InputError, match=r"close\.parquet is damaged: its SHA-256 should be [0-9a-f]{64} and is [0-9a-f]"
     ):
-        history.asof(SYMBOLS, "close", at(31, 0))
+        stored.asof(SYMBOLS, "close", at(31, 0))
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
-    history = write(tmp_path)
+    stored = write(tmp_path)
     (tmp_path / "close.parquet").unlink()
     with pytest.raises(
         InputError, match=r"close\.parquet is damaged.*is no file; delete its folder and run make setup"
     ):
-        history.asof(SYMBOLS, "close", at(31, 0))
+        stored.asof(SYMBOLS, "close", at(31, 0))
 
 
 def test_a_manifest_that_counts_other_rows_is_not_believed(tmp_path: Path) -> None:
@@ -84,10 +100,10 @@ def test_a_folder_of_another_format_asks_for_a_new_conversion(tmp_path: Path) ->
 
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
-    history = write(tmp_path)
-    first = history.facts("close")
+    stored = write(tmp_path)
+    first = stored.facts("close")
     (tmp_path / "close.parquet").unlink()
-    assert history.facts("close") is first
+    assert stored.facts("close") is first
 
 
 def test_a_field_that_was_never_written_is_refused(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Facts:
         columns = [self.panel.symbols.index(symbol) for symbol in symbols]
         values = np.ascontiguousarray(self.panel.values[first:end, columns])
         values.flags.writeable = False
-        return Panel(self.panel.dates[first:end], tuple(symbols), values)
+        return Panel(self.panel.dates[first:end].copy(), tuple(symbols), values)
 
 
 def instant(at: datetime) -> np.datetime64:
