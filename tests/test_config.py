@@ -49,7 +49,7 @@ def test_without_any_source_every_key_has_its_default(tmp_path: Path) -> None:
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
     path = written(tmp_path, "[account]\ninitial_cash = 3\n[risk]\nstop_loss = 0.03\ntake_profit = 0.3\n")
     environ = {"INITIAL_CASH": "2", "STOP_LOSS_PERCENTAGE": "0.02"}
-    settings = load(path, environ, {"account.initial_cash": Given("1", "--cash")})
+    settings = load(path, environ, {"account.initial_cash": Given("1", "on the command line (--cash)")})
     assert settings.account.initial_cash == 1
     assert settings.risk.stop_loss == Decimal("0.02")
     assert settings.risk.take_profit == Decimal("0.3")
@@ -85,11 +85,11 @@ def test_home_is_what_bursar_home_says_or_the_users_data_folder(tmp_path: Path) 
 
 def test_what_was_gathered_says_where_each_value_came_from(tmp_path: Path) -> None:
     path = written(tmp_path, "port = 7497\n")
-    gathered = gather(path, {"MAX_DAILY_TRADES": "4"}, {"demo.days": Given(5, "--days")})
+    gathered = gather(path, {"MAX_DAILY_TRADES": "4"}, {"demo.days": Given(5, "on the command line (--days)")})
     assert gathered == {
-        "broker.port": Given(7497, str(path)),
-        "risk.opening_orders_per_day_max": Given("4", "the environment (MAX_DAILY_TRADES)"),
-        "demo.days": Given(5, "--days"),
+        "broker.port": Given(7497, f"in {path}"),
+        "risk.opening_orders_per_day_max": Given("4", "in the environment (MAX_DAILY_TRADES)"),
+        "demo.days": Given(5, "on the command line (--days)"),
     }
 
 

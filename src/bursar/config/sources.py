@@ -25,7 +25,7 @@ FILE_NAME = "bursar.toml"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value as it was written, and where."""
+    """A value as it was written, and where: "in /home/me/bursar.toml", "on the command line (--cash)"."""
 
     value: Any
     where: str
@@ -98,7 +98,7 @@ def build(given: Mapping[str, Given]) -> Settings:
 
 def _refusal(entry: Entry, item: Given) -> InputError:
     shown = "(hidden)" if entry.secret else _quoted(item.value)
-    return InputError(f"{entry.key} is {shown} in {item.where}; give {entry.allowed}")
+    return InputError(f"{entry.key} is {shown} {item.where}; give {entry.allowed}")
 
 
 def _quoted(value: object) -> str:
@@ -131,7 +131,7 @@ def _from_file(path: Path, known: Mapping[str, Entry]) -> dict[str, Given]:
 def _add(given: dict[str, Given], key: str, value: Any, path: Path) -> None:
     if key in given:
         raise InputError(f"{key} is given twice in {path}, once by its short name; keep one of them")
-    given[key] = Given(value, str(path))
+    given[key] = Given(value, f"in {path}")
 
 
 def _known(key: str, where: str, known: Mapping[str, Entry]) -> str:
@@ -154,7 +154,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Entry]) ->
         # An empty variable is a line of env.template that nobody filled in.
         named = next((name for name in entry.environment if environ.get(name)), None)
         if named:
-            given[key] = Given(environ[named], f"the environment ({named})")
+            given[key] = Given(environ[named], f"in the environment ({named})")
     ours = {name for entry in known.values() for name in entry.environment}
     sections = tuple(f"BURSAR_{section}_".upper() for section in Settings.model_fields)
     for name in sorted(environ):
