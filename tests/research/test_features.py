@@ -27,6 +27,10 @@ FEATURES: dict[str, Feature] = {
     "rsi": lambda closes: features.rsi(closes, 4),
     "bollinger_position": lambda closes: features.bollinger_position(closes, 5),
     "volatility": lambda closes: features.volatility(closes, 5),
+    "volatility_rank": lambda closes: features.volatility_rank(closes, 3, 5),
+    "average_true_range": lambda closes: features.average_true_range(closes * 1.01, closes * 0.98, closes, 4),
+    "relative_volume": lambda closes: features.relative_volume(closes, 4),
+    "on_balance_volume": lambda closes: features.on_balance_volume(closes, closes * closes, 4),
     "drawdown": features.drawdown,
     "distance_from_high": lambda closes: features.distance_from_high(closes, 5),
 }
@@ -116,6 +120,40 @@ def test_drawdown_is_from_the_highest_so_far() -> None:
 
 def test_distance_from_the_high_forgets_what_is_older_than_the_window() -> None:
     assert features.distance_from_high(column(20, 10, 8, 9), 3)[2:, 0] == pytest.approx([8 / 20 - 1, 9 / 10 - 1])
+
+
+def test_the_rank_of_a_volatility_within_its_year() -> None:
+    # Four volatilities of two returns each; the rank is where the last lies between the least and the greatest.
+    closes = column(100, 101, 99.99, 103, 100, 102)
+    now = features.volatility(closes, 2)[2:, 0]
+    table = features.volatility_rank(closes, 2, 4)
+    assert np.isnan(table[:5]).all()
+    assert last(table) == pytest.approx((now[3] - now.min()) / (now.max() - now.min()))
+
+
+def test_a_volatility_that_never_changes_has_no_rank() -> None:
+    assert np.isnan(features.volatility_rank(column(*[10.0] * 30), 3, 5)).all()
+
+
+def test_average_true_range_by_wilders_smoothing() -> None:
+    # True ranges: 12-9=3 (close 10 before lies within), 15-10=5 (the gap from 10 counts), 15-13=2 (the gap down
+    # from 15). Window 2: the mean of 3 and 5 is 4, then half the way to 2.
+    high, low, close = column(10, 12, 15, 14), column(9, 9, 13, 13), column(10, 10, 15, 13)
+    table = features.average_true_range(high, low, close, 2)
+    assert np.isnan(table[:2]).all()
+    assert table[2:, 0] == pytest.approx([4, 3])
+
+
+def test_relative_volume_leaves_today_out_of_the_mean() -> None:
+    assert last(features.relative_volume(column(100, 200, 300, 600), 3)) == pytest.approx(3.0)
+    assert np.isnan(features.relative_volume(column(0, 0, 0, 5), 3)).all()
+
+
+def test_on_balance_volume_counts_rising_days_less_falling_ones() -> None:
+    # Up on 300, down on 100, unchanged on 200: (300 - 100) / 600.
+    closes, volume = column(10, 11, 10, 10), column(999, 300, 100, 200)
+    assert last(features.on_balance_volume(closes, volume, 3)) == pytest.approx(1 / 3)
+    assert np.isnan(features.on_balance_volume(closes, volume * 0, 3)).all()
 
 
 # ---------------------------------------------------------------- the plain way
@@ -217,7 +255,7 @@ def test_a_missing_close_is_never_filled(name: str, closes: FloatArray, data: st
     """Where the close of today is missing, nothing is said about today."""
     day = data.draw(st.integers(0, len(closes) - 1))
     closes[day] = np.nan
-    looks_at_today = name != "momentum"  # momentum looks at the close two days ago
+    looks_at_today = name != "momentum"  # that looks at the close two days ago
     shift = 0 if looks_at_today else 2
     if day + shift < len(closes):
         assert np.isnan(FEATURES[name](closes)[day + shift]).all()
@@ -278,6 +316,8 @@ def test_a_price_that_is_no_price_is_named(price: float) -> None:
         (lambda c: features.volatility(c, 1), "give at least 2"),
         (lambda c: features.macd(c, 26, 12), "26 and 12 are given"),
         (lambda c: features.bollinger_position(c, 20, 0.0), "width is 0"),
+        (lambda c: features.average_true_range(c, c + 1, c), r"low\[0, 0\] is 11, above its high of 10"),
+        (lambda c: features.relative_volume(c - 11), r"volume\[0, 0\] is -1; a volume is never negative"),
         (lambda c: features.drawdown(c[:, 0]), "one dimension|shape"),
     ],
 )

@@ -138,7 +138,69 @@ def volatility(closes: FloatArray, window: int = 63) -> FloatArray:
     return np.sqrt(squares / (window - 1) * PERIODS_PER_YEAR)
 
 
+def volatility_rank(closes: FloatArray, window: int = MONTH, lookback: int = YEAR) -> FloatArray:
+    """Where the volatility of ``window`` days lies within its range of ``lookback`` days: 0 lowest, 1 highest.
+
+    NaN where the volatility did not change in all that time.
+    """
+    now = volatility(closes, window)
+    low, high = _extreme(now, lookback, np.minimum), _extreme(now, lookback, np.maximum)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(high > low, (now - low) / (high - low), np.nan)
+
+
+def average_true_range(high: FloatArray, low: FloatArray, closes: FloatArray, window: int = 14) -> FloatArray:
+    """Average of the true range, in units of price: of the day's range and of the gap from the last close.
+
+    The first day has no last close and so no true range. Averaged as the RSI is.
+    Raises InputError where a low lies above its high. Source: Wilder (1978).
+    """
+    high, low, closes = _prices(high), _prices(low), _prices(closes)
+    if (low > high).any():
+        day, symbol = (int(i) for i in np.argwhere(low > high)[0])
+        raise InputError(f"low[{day}, {symbol}] is {low[day, symbol]:g}, above its high of {high[day, symbol]:g}")
+    before = np.full_like(closes, np.nan)
+    before[1:] = closes[:-1]
+    return _smoothed(np.maximum(high, before) - np.minimum(low, before), window, 1.0 / window)
+
+
+# ---------------------------------------------------------------- volume
+
+
+def relative_volume(volume: FloatArray, window: int = 20) -> FloatArray:
+    """Volume against its mean of the ``window`` days before, today left out; NaN where those had none."""
+    volume = _volumes(volume)
+    mean = _moments(volume, window)[0]
+    before = np.full_like(volume, np.nan)
+    before[1:] = mean[:-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(before > 0.0, volume / before, np.nan)
+
+
+def on_balance_volume(closes: FloatArray, volume: FloatArray, window: int = MONTH) -> FloatArray:
+    """Share of the window's volume that was traded on rising days less that on falling ones: -1 to 1.
+
+    Granville's running total, over a window and against all volume, so that symbols can be compared.
+    Source: Granville (1963), "New Key to Stock Market Profits".
+    """
+    closes, volume = _prices(closes), _volumes(volume)
+    signed = np.full_like(volume, np.nan)
+    signed[1:] = np.sign(np.diff(closes, axis=0)) * volume[1:]
+    balance, whole = _moments(signed, window)[0], _moments(volume, window)[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole > 0.0, balance / whole, np.nan)
+
+
 # ---------------------------------------------------------------- how it is done
+
+
+def _volumes(volume: FloatArray) -> FloatArray:
+    volume = arrays.matrix("volume", volume, missing=True)
+    wrong = volume < 0.0
+    if wrong.any():
+        day, symbol = (int(i) for i in np.argwhere(wrong)[0])
+        raise InputError(f"volume[{day}, {symbol}] is {volume[day, symbol]:g}; a volume is never negative")
+    return volume
 
 
 def _prices(closes: FloatArray) -> FloatArray:
