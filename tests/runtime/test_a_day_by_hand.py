@@ -172,6 +172,10 @@ async def trade(journal: MemoryJournal) -> Engine:
     world = World(name="by hand", instruments=INSTRUMENTS, sessions=SESSIONS, tape=WrittenTape())
     exchange = Exchange(world, Terms(accounts=(ACCOUNT,), fees=BasisPoints(rate=Decimal(10))))
     broker = SimulatedBroker(exchange)
+    at = exchange.now
+    opened = AccountOpened(event_id="account", at=at, account=ACCOUNT, base_currency="USD")
+    listed = [InstrumentListed(event_id=f"i/{each.symbol}", at=at, instrument=each) for each in INSTRUMENTS]
+    cash = Deposited(event_id="cash", at=at, account=ACCOUNT, portfolio="main", amount=money(100_000))
     closes = panel()
     known = np.array(["2021-12-30T21:00:00", "2021-12-31T21:00:00"], dtype="datetime64[us]")
     loop = Loop(
@@ -181,12 +185,8 @@ async def trade(journal: MemoryJournal) -> Engine:
         journal=journal,
         history=MemoryHistory({"close": Facts(closes, known)}),
         analysts=(Silent(),),
+        beginning=lambda: [opened, *listed, cash],
     )
-    at = exchange.now
-    opened = AccountOpened(event_id="account", at=at, account=ACCOUNT, base_currency="USD")
-    listed = [InstrumentListed(event_id=f"i/{each.symbol}", at=at, instrument=each) for each in INSTRUMENTS]
-    cash = Deposited(event_id="cash", at=at, account=ACCOUNT, portfolio="main", amount=money(100_000))
-    await loop.commit([opened, *listed, cash])
     await loop.run()
     return loop.engine
 

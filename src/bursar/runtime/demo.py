@@ -221,17 +221,18 @@ async def play(stage: Stage, journal: Journal, progress: Progress | None = None)
         ),
     )
     broker = SimulatedBroker(exchange)
+    fresh = engine(stage)
     loop = Loop(
-        engine=engine(stage),
+        engine=fresh,
         feed=SimulatedFeed(exchange, broker),
         broker=broker,
         journal=journal,
         history=stage.history,
         analysts=stage.analysts,
         history_days=HISTORY_DAYS,
+        beginning=lambda: beginning(stage, fresh),
         observers=[_Teller(progress)] if progress else [],
     )
-    await loop.commit(beginning(stage, loop.engine))
     await loop.run()
 
 

@@ -1,7 +1,8 @@
 """The one loop: backtest, paper and live differ only in the feed, the broker and the journal it is given.
 
-For each slice of the market: book what the broker reported, let the engine see, perform what is due,
-commit, and only then send. Nothing acts on what is not in the journal.
+It starts by recovering, whether or not anything is there to recover. Then, for each slice of the market:
+book what the broker reported, let the engine see, perform what is due, commit, and only then send. Nothing
+acts on what is not in the journal.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import Abstained, Event, ViewFormed
 from bursar.domain.orders import ApprovedOrder
 from bursar.domain.views import Abstention, View
@@ -28,7 +30,11 @@ class Observer(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Loop:
-    """One engine and its world. ``history_days``: how much history the morning's analysis is given."""
+    """One engine and its world.
+
+    history_days  how much history the morning's analysis is given
+    beginning     what an empty journal begins with: the account, what can be traded, the first cash
+    """
 
     engine: Engine
     feed: Feed
@@ -38,19 +44,34 @@ class Loop:
     analysts: Sequence[Analyst]
     history_days: int = 320
     observers: list[Observer] = field(default_factory=list)
+    beginning: Callable[[], Sequence[Event]] = tuple
     finished: Callable[[], bool] = lambda: False
     _refreshed: date | None = None
 
     async def run(self) -> None:
-        """Work until the feed ends or ``finished`` says so."""
+        """Work until the feed ends or ``finished`` says so. Starting is recovering: see ``_recover``."""
+        snapshot: AccountSnapshot | None = await self._recover()
         async for market in self.feed:
             await self.commit(self.broker.reports())
             self.engine.see(market)
             self._refresh()
+            if snapshot is not None:
+                await self.commit(self.engine.reconcile(snapshot).events)
+                await self._take(self.engine.resume())
+                snapshot = None
             for task in self.engine.due():
                 await self._take(self._perform(task))
             if self.finished():
                 return
+
+    async def _recover(self) -> AccountSnapshot:
+        """Read the journal, interrogate the broker whole, and book what it has to say."""
+        self.engine.recover(recorded.event for recorded in self.journal.read())
+        if not self.engine.started:
+            await self.commit(self.beginning())
+        snapshot = await self.broker.account()
+        await self.commit(self.broker.reports())
+        return snapshot
 
     async def commit(self, events: Sequence[Event]) -> None:
         """Write ``events`` together; what is new reaches the engine and those who watch."""

@@ -15,12 +15,16 @@ from decimal import Decimal
 
 import numpy as np
 
+from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import (
+    BreakExplained,
+    BreakFound,
     Decided,
     DecisionSkipped,
     Event,
     ExitTriggered,
     Marked,
+    OrderCanceled,
     OrderPlaced,
     SessionClosed,
     SessionOpened,
@@ -37,13 +41,14 @@ from bursar.errors import DataError
 from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
 from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
-from bursar.risk.gate import judge
+from bursar.risk.gate import Verdict, judge
 from bursar.risk.limits import RiskLimits
 from bursar.risk.rules import Exposure
 from bursar.trading.agenda import Agenda, Task
 from bursar.trading.ids import Ids
 from bursar.trading.oms import Orders
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
+from bursar.trading.recover import compare
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
 
@@ -95,8 +100,10 @@ class Engine:
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
         self._views: dict[tuple[str, str], View] = {}
+        self.started = False
         self._decided: Decided | None = None
         self._exits: dict[str, datetime] = {}
+        self._breaks: dict[str, str] = {}
         self._covariance: tuple[tuple[str, ...], np.ndarray] | None = None
 
     # ------------------------------------------------------------ what changes the state
@@ -117,6 +124,7 @@ class Engine:
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
+        self.started = True
         self.ids.seen(event.event_id)
         self._books.apply(event)
         self.orders.apply(event)
@@ -130,6 +138,10 @@ class Engine:
                 self._decided = event
             case ExitTriggered(symbol=symbol):
                 self._exits[symbol] = event.at
+            case BreakFound(symbol=symbol):
+                self._breaks[event.event_id] = symbol
+            case BreakExplained(break_id=break_id):
+                self._breaks.pop(break_id, None)
             case _:
                 pass
 
@@ -204,6 +216,33 @@ class Engine:
             return Step(events=tuple(formed))
         return self._finish(Task.ANALYZE, session, Step(events=tuple(formed)))
 
+    def reconcile(self, snapshot: AccountSnapshot) -> Step:
+        """Hold the books against the broker's account, once every report is booked."""
+        return Step(events=compare(self._books.book(), snapshot, self.mandate.account, self.market.at))
+
+    def resume(self) -> Step:
+        """Gate again what was journalled and never reached the broker, and send what still passes.
+
+        To be called after a whole interrogation: what the broker does not know then, it never had.
+        """
+        unsent = tuple(state.order for state in self.orders.working() if not state.acknowledged)
+        if not unsent:
+            return Step()
+        verdict = self._judge(unsent, causes=tuple(order.order_id for order in unsent))
+        if verdict.approved:
+            return Step(events=verdict.events, orders=verdict.approved)
+        canceled = tuple(
+            OrderCanceled(
+                event_id=f"{order.order_id}/canceled",
+                at=self.market.at,
+                causes=(event.event_id,),
+                order_id=order.order_id,
+                reason="never sent: the gate refused it when Bursar started again",
+            )
+            for order, event in zip(unsent, verdict.events, strict=True)
+        )
+        return Step(events=(*verdict.events, *canceled))
+
     def _finish(self, task: Task, session: Session, step: Step) -> Step:
         done = TaskFinished(
             event_id=f"{task}/{session.exchange}/{session.day}",
@@ -264,9 +303,11 @@ class Engine:
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
+        waiting |= set(self._breaks.values())
         wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
         exposure = self._exposure()
         hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
+        hands_off |= set(self._breaks.values())
         sleeve = Sleeve(
             equity=exposure.equity,
             quantities={s: quantity for s, quantity in exposure.quantities.items() if s not in hands_off},
@@ -283,14 +324,7 @@ class Engine:
         if not drafts:
             return Step(events=before)
         basket = tuple(self._order(draft) for draft in drafts)
-        verdict = judge(
-            basket,
-            self._exposure(),
-            self.mandate.limits,
-            at=self.market.at,
-            causes=causes,
-            new_id=self.ids.new,
-        )
+        verdict = self._judge(basket, causes)
         placed = tuple(
             OrderPlaced(
                 event_id=approved.order.order_id,
@@ -301,6 +335,16 @@ class Engine:
             for approved in verdict.approved
         )
         return Step(events=(*before, *verdict.events, *placed), orders=verdict.approved)
+
+    def _judge(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
+        return judge(
+            basket,
+            self._exposure(without=frozenset(order.order_id for order in basket)),
+            self.mandate.limits,
+            at=self.market.at,
+            causes=causes,
+            new_id=self.ids.new,
+        )
 
     def _order(self, draft: Draft) -> Order:
         return Order(
@@ -321,7 +365,10 @@ class Engine:
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.portfolio.positions.items())
-            if position.quantity > 0 and not position.hands_off and not self.orders.working(symbol)
+            if position.quantity > 0
+            and not position.hands_off
+            and symbol not in self._breaks.values()
+            and not self.orders.working(symbol)
         ]
         return Step(
             events=tuple(event for step in steps for event in step.events),
@@ -386,13 +433,16 @@ class Engine:
         )
         return Step(events=(closed,))
 
-    def _exposure(self) -> Exposure:
-        """The account as it is, with what works at the broker counted as if filled."""
+    def _exposure(self, without: frozenset[str] = frozenset()) -> Exposure:
+        """The account as it is, with what works at the broker counted as if filled, but for the orders ``without``."""
         session = self.session
         quantities = {symbol: position.quantity for symbol, position in self.portfolio.positions.items()}
-        reserved = ZERO
+        reserved, opened = ZERO, 0
         for state in self.orders.working():
             order = state.order
+            if order.order_id in without:
+                opened += order.opens and order.parent_id is None
+                continue
             signed = state.remaining if order.side is Side.BUY else -state.remaining
             quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
             if order.side is Side.BUY:
@@ -408,7 +458,7 @@ class Engine:
             sectors={symbol: item.sector for symbol, item in self.market.instruments.items()},
             cash_settled=settled - reserved,
             cost_rate=self.mandate.cost_rate,
-            opening_orders_today=self.orders.opened_between(session.open, session.close) if session else 0,
+            opening_orders_today=self.orders.opened_between(session.open, session.close) - opened if session else 0,
             market_open=session is not None and session.contains(self.market.at),
             covariance=covariance,
             covariance_symbols=symbols,
