@@ -17,7 +17,7 @@ from bursar.adapters.history import MANIFEST, ParquetHistory
 from bursar.adapters.vendors import PriceKind, Source, wheels
 from bursar.domain.sessions import Session
 from bursar.errors import DataError, InputError
-from tests.samples import calendar, stock_facts
+from tests.real_prices import calendar, stock_facts
 
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from bursar.quant.arrays import FloatArray
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.builders import OPEN, SESSION
-from tests.samples import stock_facts
+from tests.real_prices import stock_facts
 
 CASH = Holdings(equity=Decimal(100_000), weights={})
 

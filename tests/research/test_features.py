@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bursar.errors import InputError
 from bursar.quant.arrays import FloatArray
 from bursar.research import features
-from tests.samples import stock_facts
+from tests.real_prices import stock_facts
 
 Feature = Callable[[FloatArray], FloatArray]
 
@@ -33,6 +33,7 @@ FEATURES: dict[str, Feature] = {
     "on_balance_volume": lambda closes: features.on_balance_volume(closes, closes * closes, 4),
     "drawdown": features.drawdown,
     "distance_from_high": lambda closes: features.distance_from_high(closes, 5),
+    "distance_from_low": lambda closes: features.distance_from_low(closes, 5),
 }
 
 
@@ -154,6 +155,10 @@ def test_on_balance_volume_counts_rising_days_less_falling_ones() -> None:
     closes, volume = column(10, 11, 10, 10), column(999, 300, 100, 200)
     assert last(features.on_balance_volume(closes, volume, 3)) == pytest.approx(1 / 3)
     assert np.isnan(features.on_balance_volume(closes, volume * 0, 3)).all()
+
+
+def test_distance_from_the_low_is_never_negative() -> None:
+    assert features.distance_from_low(column(20, 10, 8, 9), 3)[2:, 0] == pytest.approx([0, 9 / 8 - 1])
 
 
 # ---------------------------------------------------------------- the plain way

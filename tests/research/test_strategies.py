@@ -29,8 +29,8 @@ from bursar.research.strategies.momentum import Momentum
 from bursar.research.strategies.shape import Shape
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
+from tests.real_prices import calendar, stock_facts
 from tests.research.markets import CASH, counted, holding, market, sample_market, view, walk
-from tests.samples import calendar, stock_facts
 
 PLAIN = Shape(headroom=0.0, invested_max=1.0, volatility_max=None, band=0.0)
 BLEND = Blend(parts=((Momentum(), 0.6), (MeanReversion(), 0.4)))

@@ -21,8 +21,8 @@ from bursar.research.analysts.technical import (
 )
 from bursar.trading.view import MarketView
 from tests.builders import OPEN
+from tests.real_prices import calendar
 from tests.research.markets import counted, market, sample_market, walk
-from tests.samples import calendar
 
 ANALYST: Analyst = TechnicalAnalyst(source="adjusted close, a test")
 
