@@ -124,8 +124,13 @@ def _moment_writer(version: int) -> Write:
     return lambda value: value.astimezone(ZONE).strftime(shape)
 
 
-def _moment(text: str) -> datetime:
-    """A time of day with or without its zone, which is New York's where it is missing."""
+def moment_of(text: str) -> datetime:
+    """A time of day with or without its zone, which is New York's where it is missing; ValueError for another.
+
+    With a dash between date and time it is in UTC.
+    """
+    if "-" in text:
+        return datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
     day, _, rest = text.partition(" ")
     time, _, zone = rest.strip().partition(" ")
     naive = datetime.strptime(f"{day} {time}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007 - the zone follows in the next line
@@ -152,7 +157,7 @@ def _bar_time_writer(version: int) -> Write:
 def _bar_time(text: str) -> date | int:
     if len(text) == 8 and text.isdigit():
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    return int(text) if text.isdigit() and len(text) <= _NUMBER_LENGTH_MAX else _moment(text)
+    return int(text) if text.isdigit() and len(text) <= _NUMBER_LENGTH_MAX else moment_of(text)
 
 
 def _epoch(text: str) -> datetime:
@@ -205,7 +210,7 @@ Text = Annotated[str, _plain("text", "text", _text, str)]
 #: A name, whose letters beyond ASCII are escaped with backslashes.
 Name = Annotated[str, _plain("name", "text", _escape, _unescape)]
 #: A moment, as date and time of day in TWS's zone, which clients since ZONED_TIMES are told.
-Moment = Annotated[datetime, Kind("moment", "a date and a time of day", _moment_writer, lambda _version: _moment)]
+Moment = Annotated[datetime, Kind("moment", "a date and a time of day", _moment_writer, lambda _version: moment_of)]
 #: When a bar began: a day, a moment, or seconds since 1970, whichever the client asked for.
 BarTime = Annotated[date | int, Kind("bar time", "a day or a moment", _bar_time_writer, lambda _version: _bar_time)]
 #: A moment, as seconds since 1970.

@@ -1,0 +1,191 @@
+"""Accounts, as one client is told of them: values, positions, summaries, and what of them changed.
+
+Everything here is a subscription: after an execution the positions that moved are told again, and those values
+that are not what they were. TWS also tells values every three minutes; here prices alone make nobody speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from bursar.gateway import reporting as report
+from bursar.gateway.answers import Answers, Messages
+from bursar.gateway.hub import Hub
+from bursar.gateway.messages import replies as r
+from bursar.gateway.messages import requests as q
+from bursar.gateway.notices import Executed, Notice
+from bursar.gateway.portfolio import account_values, holdings
+
+#: How many summaries one client may subscribe to at once.
+SUMMARIES_MAX = 2
+#: Values by their name and currency.
+Values = Mapping[tuple[str, str], str]
+
+
+class AccountAnswers:
+    """See the module."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._exchange = hub.exchange
+        self._contracts = hub.contracts
+        self._positions = False
+        self._account = ""
+        self._told: Values = {}
+        self._multi: dict[int, tuple[str, Values]] = {}
+        self._summaries: dict[int, tuple[frozenset[str], dict[str, Values]]] = {}
+
+    @property
+    def answers(self) -> Answers:
+        return {
+            q.ReqManagedAccts: self.managed,
+            q.ReqPositions: self._subscribe_positions,
+            q.CancelPositions: self._cancel_positions,
+            q.ReqAccountUpdates: self._subscribe_account,
+            q.ReqAccountUpdatesMulti: self._subscribe_multi,
+            q.CancelAccountUpdatesMulti: self._cancel_multi,
+            q.ReqAccountSummary: self._subscribe_summary,
+            q.CancelAccountSummary: self._cancel_summary,
+        }
+
+    def managed(self, request: q.ReqManagedAccts) -> Messages:
+        """The accounts."""
+        del request
+        yield r.ManagedAccounts(accounts=",".join(self._exchange.accounts))
+
+    def told(self, notices: Iterable[Notice]) -> Messages:
+        """What subscriptions are told after ``notices``: executions of anybody move the accounts."""
+        moved = dict.fromkeys((notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed))
+        if not moved:
+            return
+        if self._positions:
+            for account, symbol in moved:
+                yield self._position(account, symbol)
+        if self._account in {account for account, _ in moved}:
+            yield from self._account_moved([symbol for account, symbol in moved if account == self._account])
+        yield from self._multi_moved()
+        yield from self._summaries_moved()
+
+    # ------------------------------------------------------------ positions
+
+    def _subscribe_positions(self, request: q.ReqPositions) -> Messages:
+        del request
+        self._positions = True
+        for name, account in self._exchange.accounts.items():
+            for symbol in account.quantities:
+                yield self._position(name, symbol)
+        yield r.PositionEnd()
+
+    def _cancel_positions(self, request: q.CancelPositions) -> Messages:
+        del request
+        self._positions = False
+        return ()
+
+    def _position(self, account: str, symbol: str) -> r.Position:
+        held = self._exchange.accounts[account].position(symbol)
+        contract = self._contracts[symbol]
+        return r.Position(account=account, contract=contract, position=held.quantity, avg_cost=held.avg_cost)
+
+    # ------------------------------------------------------------ one account, with its portfolio
+
+    def _subscribe_account(self, request: q.ReqAccountUpdates) -> Messages:
+        """One account at a time: a second request takes the place of the first."""
+        if not request.subscribe:
+            self._account = ""
+            return
+        account = request.acct_code or next(iter(self._exchange.accounts))
+        if account not in self._exchange.accounts:
+            yield _invalid_account(r.NO_REQUEST, account)
+            return
+        self._account, self._told = account, {}
+        yield from self._account_moved(self._exchange.accounts[account].quantities)
+        yield r.AccountDownloadEnd(account=account)
+
+    def _account_moved(self, symbols: Collection[str]) -> Messages:
+        """Values that are new, and the positions in ``symbols``."""
+        values = self._values(self._account)
+        for (key, currency), value in _changed(values, self._told):
+            yield r.AccountValue(key=key, value=value, currency=currency, account=self._account)
+        self._told = values
+        for held in holdings(self._exchange, self._account):
+            if held.symbol in symbols:
+                yield report.portfolio_value(held, self._contracts[held.symbol], self._account)
+        yield r.AccountUpdateTime(time=report.clock_text(self._exchange.now))
+
+    # ------------------------------------------------------------ values under a request's number
+
+    def _subscribe_multi(self, request: q.ReqAccountUpdatesMulti) -> Messages:
+        account = request.account or next(iter(self._exchange.accounts))
+        if account not in self._exchange.accounts:
+            yield _invalid_account(request.req_id, account)
+            return
+        self._multi[request.req_id] = (account, {})
+        yield from self._multi_values(request.req_id)
+        yield r.AccountUpdateMultiEnd(req_id=request.req_id)
+
+    def _cancel_multi(self, request: q.CancelAccountUpdatesMulti) -> Messages:
+        self._multi.pop(request.req_id, None)
+        return ()
+
+    def _multi_moved(self) -> Messages:
+        for req_id in self._multi:
+            yield from self._multi_values(req_id)
+
+    def _multi_values(self, req_id: int) -> Messages:
+        account, told = self._multi[req_id]
+        values = self._values(account)
+        for (key, currency), value in _changed(values, told):
+            yield r.AccountUpdateMulti(
+                req_id=req_id, account=account, model_code="", key=key, value=value, currency=currency
+            )
+        self._multi[req_id] = (account, values)
+
+    # ------------------------------------------------------------ summaries
+
+    def _subscribe_summary(self, request: q.ReqAccountSummary) -> Messages:
+        if len(self._summaries.keys() - {request.req_id}) >= SUMMARIES_MAX:
+            text = "Error processing request.-'cW' : cause - Maximum number of account summary requests exceeded"
+            yield r.ErrMsg(req_id=request.req_id, code=322, text=text)
+            return
+        tags = frozenset(tag.strip() for tag in request.tags.split(",") if tag.strip())
+        self._summaries[request.req_id] = (tags, {})
+        yield from self._summary_values(request.req_id)
+        yield r.AccountSummaryEnd(req_id=request.req_id)
+
+    def _cancel_summary(self, request: q.CancelAccountSummary) -> Messages:
+        self._summaries.pop(request.req_id, None)
+        return ()
+
+    def _summaries_moved(self) -> Messages:
+        for req_id in self._summaries:
+            yield from self._summary_values(req_id)
+
+    def _summary_values(self, req_id: int) -> Messages:
+        tags, told = self._summaries[req_id]
+        for account in self._exchange.accounts:
+            values = {name: value for name, value in self._values(account).items() if _wanted(name, tags)}
+            for (tag, currency), value in _changed(values, told.get(account, {})):
+                yield r.AccountSummary(req_id=req_id, account=account, tag=tag, value=value, currency=currency)
+            told[account] = values
+
+    def _values(self, account: str) -> Values:
+        return {(each.tag, each.currency): each.value for each in account_values(self._exchange, account)}
+
+
+def _wanted(name: tuple[str, str], tags: frozenset[str]) -> bool:
+    """True for a value that a summary of ``tags`` holds; ``$LEDGER`` stands for all cash balances."""
+    key, currency = name
+    ledger = any(tag == "$LEDGER:ALL" or tag == f"$LEDGER:{currency}" for tag in tags)
+    return key in tags or ((ledger or "$LEDGER" in tags) and key in LEDGER)
+
+
+#: The values that make up a ledger.
+LEDGER = frozenset({"CashBalance", "TotalCashBalance", "NetLiquidationByCurrency", "StockMarketValue", "RealizedPnL"})
+
+
+def _changed(values: Values, told: Values) -> Iterable[tuple[tuple[str, str], str]]:
+    return [(name, value) for name, value in values.items() if told.get(name) != value]
+
+
+def _invalid_account(req_id: int, account: str) -> r.ErrMsg:
+    text = f"Error validating request.-'bP' : cause - Invalid account code {account!r}"
+    return r.ErrMsg(req_id=req_id, code=321, text=text)

@@ -1,0 +1,156 @@
+"""Market data of one client: streaming and snapshot prices, contracts, bars of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bursar.domain.market import Quote
+from bursar.gateway import reporting as report
+from bursar.gateway.answers import Answers, Messages
+from bursar.gateway.history import NoBars
+from bursar.gateway.hub import Hub
+from bursar.gateway.messages import replies as r
+from bursar.gateway.messages import requests as q
+
+NO_CONTRACT = "No security definition has been found for the request"
+LIVE, FROZEN = 1, 2
+#: How many sessions' hours contract details tell.
+SESSIONS_TOLD = 6
+
+
+class MarketAnswers:
+    """See the module.
+
+    A quote that nobody took yet gives way to a newer one of the same line: what is told is always the present.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._exchange = hub.exchange
+        self._contracts = hub.contracts
+        self._past = hub.history
+        self._lines_max = hub.limits.market_data_lines
+        self._type = LIVE
+        self._lines: dict[int, str] = {}
+        self._by_symbol: dict[str, list[int]] = {}
+        self._stale: dict[int, Quote] = {}
+
+    @property
+    def answers(self) -> Answers:
+        return {
+            q.ReqMktData: self._subscribe,
+            q.CancelMktData: self._cancel,
+            q.ReqMarketDataType: self._set_type,
+            q.ReqContractDetails: self._details,
+            q.ReqMatchingSymbols: self._matching,
+            q.ReqHistoricalData: self._history,
+            q.CancelHistoricalData: self._cancel_history,
+        }
+
+    def moved(self, quotes: Iterable[Quote]) -> None:
+        """Remember what is to be told of ``quotes``."""
+        for quote in quotes:
+            for req_id in self._by_symbol.get(quote.symbol, ()):
+                self._stale[req_id] = quote
+
+    def ticks(self) -> Messages:
+        """What moved since this was last asked."""
+        stale, self._stale = self._stale, {}
+        for req_id, quote in stale.items():
+            yield from report.quote_ticks(req_id, quote)
+
+    # ------------------------------------------------------------ prices
+
+    def _subscribe(self, request: q.ReqMktData) -> Messages:
+        req_id, instrument = request.req_id, self._contracts.find(request.contract)
+        if instrument is None:
+            yield r.ErrMsg(req_id=req_id, code=200, text=NO_CONTRACT)
+            return
+        if req_id in self._lines:
+            text = "Error processing request.-'bT' : cause - Duplicate ticker ID for API market data request"
+            yield r.ErrMsg(req_id=req_id, code=322, text=text)
+            return
+        if len(self._lines) >= self._lines_max:
+            yield r.ErrMsg(req_id=req_id, code=101, text="Max number of tickers has been reached")
+            return
+        yield r.TickReqParams(
+            req_id=req_id, min_tick=instrument.tick, bbo_exchange=report.BBO_EXCHANGE, snapshot_permissions=3
+        )
+        yield r.MarketDataType(req_id=req_id, market_data_type=self._type_now())
+        exchange = self._exchange
+        day = self._past.day(instrument.symbol, exchange.session, exchange.now)
+        if day is not None:
+            yield from report.day_ticks(req_id, day)
+        quote = exchange.quote(instrument.symbol)
+        if quote is not None:
+            yield from report.quote_ticks(req_id, quote)
+        if request.snapshot or request.regulatory_snapshot:
+            yield r.TickSnapshotEnd(req_id=req_id)
+            return
+        self._lines[req_id] = instrument.symbol
+        self._by_symbol.setdefault(instrument.symbol, []).append(req_id)
+
+    def _cancel(self, request: q.CancelMktData) -> Messages:
+        symbol = self._lines.pop(request.req_id, None)
+        if symbol is None:
+            yield r.ErrMsg(req_id=request.req_id, code=300, text=f"Can't find EId with tickerId:{request.req_id}")
+            return
+        self._stale.pop(request.req_id, None)
+        self._by_symbol[symbol].remove(request.req_id)
+
+    def _set_type(self, request: q.ReqMarketDataType) -> Messages:
+        """Every client has live data here, so that whoever asks for delayed prices gets live ones, as at IBKR."""
+        if request.market_data_type not in (1, 2, 3, 4):
+            text = f"Error validating request.-'bZ' : cause - Invalid market data type {request.market_data_type}"
+            yield r.ErrMsg(req_id=r.NO_REQUEST, code=321, text=text)
+            return
+        self._type = request.market_data_type
+
+    def _type_now(self) -> int:
+        """Frozen prices are told while the exchange is shut, to those who want them."""
+        return FROZEN if self._type in (2, 4) and not self._exchange.open else LIVE
+
+    # ------------------------------------------------------------ contracts
+
+    def _details(self, request: q.ReqContractDetails) -> Messages:
+        instrument = self._contracts.find(request.contract)
+        if instrument is None or request.sec_id_type or request.issuer_id:
+            yield r.ErrMsg(req_id=request.req_id, code=200, text=NO_CONTRACT)
+            return
+        day = self._exchange.session.day
+        upcoming = [session for session in self._exchange.world.sessions if session.day >= day]
+        contract = self._contracts[instrument.symbol]
+        yield report.contract_data(request.req_id, instrument, contract, tuple(upcoming[:SESSIONS_TOLD]))
+        yield r.ContractDataEnd(req_id=request.req_id)
+
+    def _history(self, request: q.ReqHistoricalData) -> Messages:
+        req_id, instrument = request.req_id, self._contracts.find(request.contract)
+        if instrument is None:
+            yield r.ErrMsg(req_id=req_id, code=200, text=NO_CONTRACT)
+            return
+        if request.keep_up_to_date or request.format_date not in (1, 2):
+            cause = "Bars that are kept up to date are not supported by this gateway"
+            cause = cause if request.keep_up_to_date else f"Invalid date format {request.format_date}"
+            yield r.ErrMsg(req_id=req_id, code=321, text=f"Error validating request.-'bT' : cause - {cause}")
+            return
+        found = self._past.bars(
+            instrument.symbol,
+            now=self._exchange.now,
+            end=request.end_date_time,
+            duration=request.duration_str,
+            bar_size=request.bar_size_setting,
+            what_to_show=request.what_to_show,
+        )
+        if isinstance(found, NoBars):
+            yield r.ErrMsg(req_id=req_id, code=found.code, text=found.text)
+            return
+        yield report.historical_data(
+            req_id, found, daily=request.bar_size_setting == "1 day", epoch=request.format_date == 2
+        )
+
+    def _cancel_history(self, request: q.CancelHistoricalData) -> Messages:
+        """Bars are sent at once, so there is never a query to cancel."""
+        text = f"No historical data query found for ticker id:{request.req_id}"
+        yield r.ErrMsg(req_id=request.req_id, code=366, text=text)
+
+    def _matching(self, request: q.ReqMatchingSymbols) -> Messages:
+        yield r.SymbolSamples(req_id=request.req_id, samples=self._contracts.matching(request.pattern))

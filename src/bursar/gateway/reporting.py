@@ -1,0 +1,260 @@
+"""From what the exchange says to the messages that carry it: orders, executions, commissions, positions, ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from bursar.domain.instruments import Instrument, InstrumentKind
+from bursar.domain.market import Quote
+from bursar.domain.money import ZERO
+from bursar.domain.sessions import Session
+from bursar.gateway.checks import IBKR_ZONES
+from bursar.gateway.contracts import SMART
+from bursar.gateway.exchange import WhatIf
+from bursar.gateway.history import DaySoFar, HistoryBar
+from bursar.gateway.messages import CompletedOrder, OpenOrder
+from bursar.gateway.messages import replies as r
+from bursar.gateway.messages.kinds import ZONE
+from bursar.gateway.messages.values import Contract, Execution, Order, OrderState
+from bursar.gateway.notices import CommissionReported, Executed, Refused
+from bursar.gateway.notices import Order as Held
+from bursar.gateway.portfolio import Holding
+
+#: Types of ticks, as they are numbered while the market is live.
+BID, ASK, LAST, HIGH, LOW, VOLUME, CLOSE, OPEN, LAST_TIMESTAMP, HALTED = 1, 2, 4, 6, 7, 8, 9, 14, 45, 49
+#: What stands for a side of the market that is not there.
+NO_PRICE = Decimal(-1)
+#: The bit of an attribute mask that says that the price can be dealt at.
+AUTO_EXECUTE = 1
+#: The name of the map from letters to exchanges; a client can only hand it back.
+BBO_EXCHANGE = "9c0001"
+#: Added shares to the book, took them from it.
+REMOVED_LIQUIDITY = 2
+
+
+# ---------------------------------------------------------------- orders
+
+
+def open_order(held: Held, contract: Contract) -> OpenOrder:
+    """openOrder: what was placed, as it stands."""
+    commission = held.commission if held.filled else None
+    state = OrderState(status=held.status, commission=commission, commission_currency=contract.currency)
+    return OpenOrder(contract=contract, order=_order(held), state=state)
+
+
+def completed_order(held: Held, contract: Contract) -> CompletedOrder:
+    """completedOrder: what was placed, and how it ended."""
+    ended = held.ended_at or held.placed_at
+    word = f"Filled Size: {held.filled}" if held.filled else held.status
+    state = OrderState(status=held.status, completed_time=moment_text(ended), completed_status=word)
+    return CompletedOrder(contract=contract, order=_order(held), state=state)
+
+
+def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
+    """OpenOrder as the answer to a what-if: margin and commission, and no permId."""
+    state = OrderState(
+        status="PreSubmitted",
+        init_margin_before=answer.margin_before,
+        maint_margin_before=answer.margin_before,
+        equity_with_loan_before=answer.equity_before,
+        init_margin_change=answer.margin_after - answer.margin_before,
+        maint_margin_change=answer.margin_after - answer.margin_before,
+        equity_with_loan_change=answer.equity_after - answer.equity_before,
+        init_margin_after=answer.margin_after,
+        maint_margin_after=answer.margin_after,
+        equity_with_loan_after=answer.equity_after,
+        commission=answer.commission,
+        commission_currency=answer.currency,
+        warning_text=answer.warning,
+    )
+    return OpenOrder(contract=contract, order=_order(held, what_if=True), state=state)
+
+
+def _order(held: Held, *, what_if: bool = False) -> Order:
+    """An order in the protocol's words. TWS writes 0.0 for a price that a market order does not have."""
+    request = held.request
+    return Order(
+        order_id=request.order_id,
+        client_id=request.client_id,
+        perm_id=held.perm_id,
+        action=request.action,
+        total_quantity=request.total_quantity,
+        order_type=request.order_type,
+        lmt_price=request.lmt_price or ZERO,
+        aux_price=ZERO,
+        tif=request.tif,
+        account=request.account,
+        order_ref=request.order_ref,
+        what_if=what_if,
+        clearing_intent="IB",
+        adjusted_order_type="None",
+        filled_quantity=held.filled,
+    )
+
+
+def order_status(held: Held) -> r.OrderStatus:
+    """OrderStatus."""
+    return r.OrderStatus(
+        order_id=held.request.order_id,
+        status=held.status,
+        filled=held.filled,
+        remaining=held.remaining,
+        avg_fill_price=held.avg_fill_price,
+        perm_id=held.perm_id,
+        parent_id=0,
+        last_fill_price=held.last_fill_price,
+        client_id=held.request.client_id,
+    )
+
+
+def exec_details(executed: Executed, contract: Contract, req_id: int = r.NO_REQUEST) -> r.ExecDetails:
+    """ExecDetails."""
+    execution = Execution(
+        exec_id=executed.exec_id,
+        time=executed.at,
+        acct_number=executed.account,
+        exchange=contract.primary_exchange,
+        side=executed.side,
+        shares=executed.shares,
+        price=executed.price,
+        perm_id=executed.perm_id,
+        client_id=executed.client_id,
+        cum_qty=executed.cum_qty,
+        avg_price=executed.avg_price,
+        order_ref=executed.order_ref,
+        last_liquidity=REMOVED_LIQUIDITY,
+    )
+    return r.ExecDetails(req_id=req_id, order_id=executed.order_id, contract=contract, execution=execution)
+
+
+def commission_report(report: CommissionReported) -> r.CommissionReport:
+    """CommissionReport."""
+    return r.CommissionReport(
+        exec_id=report.exec_id,
+        commission=report.commission,
+        currency=report.currency,
+        realized_pnl=report.realized_pnl,
+    )
+
+
+def error_about(refused: Refused) -> r.ErrMsg:
+    """ErrMsg about an order."""
+    return r.ErrMsg(req_id=refused.order_id, code=refused.code, text=refused.text)
+
+
+# ---------------------------------------------------------------- contracts
+
+
+def contract_data(
+    req_id: int, instrument: Instrument, contract: Contract, sessions: tuple[Session, ...]
+) -> r.ContractData:
+    """contractDetails; ``sessions`` are those whose hours are told."""
+    hours = ";".join(f"{each.local(each.open):%Y%m%d:%H%M}-{each.local(each.close):%Y%m%d:%H%M}" for each in sessions)
+    zone = sessions[0].zone if sessions else ""
+    return r.ContractData(
+        req_id=req_id,
+        contract=contract,
+        market_name=contract.trading_class,
+        min_tick=instrument.tick,
+        md_size_multiplier=1,
+        order_types="ACTIVETIM,DAY,GTC,LMT,MKT,WHATIF",
+        valid_exchanges=f"{SMART},{contract.primary_exchange}",
+        long_name=instrument.name,
+        industry="" if instrument.sector == "unknown" else instrument.sector,
+        time_zone_id=IBKR_ZONES.get(zone, zone),
+        trading_hours=hours,
+        liquid_hours=hours,
+        market_rule_ids="26,26",
+        stock_type="ETF" if instrument.kind is InstrumentKind.ETF else "COMMON",
+        min_size=instrument.lot,
+        size_increment=instrument.lot,
+        suggested_size_increment=Decimal(100),
+    )
+
+
+# ---------------------------------------------------------------- market data
+
+
+def quote_ticks(req_id: int, quote: Quote) -> tuple[object, ...]:
+    """A quote as ticks: both sides, -1 with a size of 0 where there is none, the last price and its time."""
+    bid, ask = quote.bid, quote.ask
+    ticks: tuple[object, ...] = (
+        r.TickPrice(
+            req_id=req_id,
+            tick_type=BID,
+            price=NO_PRICE if bid is None else bid,
+            size=ZERO if bid is None else quote.bid_size,
+            attr_mask=AUTO_EXECUTE,
+        ),
+        r.TickPrice(
+            req_id=req_id,
+            tick_type=ASK,
+            price=NO_PRICE if ask is None else ask,
+            size=ZERO if ask is None else quote.ask_size,
+            attr_mask=AUTO_EXECUTE,
+        ),
+    )
+    if quote.last is not None:
+        ticks += (r.TickPrice(req_id=req_id, tick_type=LAST, price=quote.last),)
+    return (*ticks, r.TickString(req_id=req_id, tick_type=LAST_TIMESTAMP, value=str(int(quote.at.timestamp()))))
+
+
+def day_ticks(req_id: int, day: DaySoFar) -> tuple[object, ...]:
+    """The day so far as ticks, which a client is told when it begins to listen."""
+    prices = ((OPEN, day.open), (HIGH, day.high), (LOW, day.low), (CLOSE, day.previous_close))
+    ticks = (r.TickPrice(req_id=req_id, tick_type=kind, price=price) for kind, price in prices if price is not None)
+    return (
+        *ticks,
+        r.TickSize(req_id=req_id, tick_type=VOLUME, size=day.volume),
+        r.TickGeneric(req_id=req_id, tick_type=HALTED, value=ZERO),
+    )
+
+
+def historical_data(req_id: int, bars: Sequence[HistoryBar], *, daily: bool, epoch: bool) -> r.HistoricalData:
+    """historicalData: daily bars carry their day, others the moment or the second at which they began."""
+    rows = tuple(
+        r.HistoricalBar(
+            time=bar.day if daily else int(bar.begin.timestamp()) if epoch else bar.begin,
+            open=bar.open,
+            high=bar.high,
+            low=bar.low,
+            close=bar.close,
+            volume=bar.volume,
+            wap=bar.wap,
+            count=bar.count,
+        )
+        for bar in bars
+    )
+    return r.HistoricalData(req_id=req_id, start=moment_text(bars[0].begin), end=moment_text(bars[-1].begin), bars=rows)
+
+
+# ---------------------------------------------------------------- accounts
+
+
+def portfolio_value(held: Holding, contract: Contract, account: str) -> r.PortfolioValue:
+    """UpdatePortfolio."""
+    return r.PortfolioValue(
+        contract=contract,
+        position=held.position,
+        market_price=held.market_price,
+        market_value=held.market_value,
+        average_cost=held.average_cost,
+        unrealized_pnl=held.unrealized_pnl,
+        realized_pnl=held.realized_pnl,
+        account=account,
+    )
+
+
+# ---------------------------------------------------------------- times
+
+
+def clock_text(at: datetime) -> str:
+    """The time of day, to the minute."""
+    return f"{at.astimezone(ZONE):%H:%M}"
+
+
+def moment_text(at: datetime) -> str:
+    """A moment as text inside of other text: date, time of day and zone."""
+    return f"{at.astimezone(ZONE):%Y%m%d %H:%M:%S} US/Eastern"

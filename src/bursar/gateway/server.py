@@ -1,0 +1,316 @@
+"""The only socket of the gateway, its only clock and its only file: everything else is a function.
+
+A server listens on this machine alone, never on the ports at which IBKR trades live accounts. One thread serves
+all clients, one request after the other, so that what they see has one order.
+
+Time        ``speed=None``: virtual time stands still until a client's barrier (see ``Session``) or ``step`` moves
+            it. A number lets it flow: 1 as fast as ours, 60 a minute a second. It then begins at the opening bell.
+Slow reader A client whose buffer is full is not served and not told anything until it has read. Its ticks give way
+            to newer ones, its reports wait at the exchange: nothing piles up here.
+The log     One line a command, written before the command acts. A gateway that was killed (or a machine that
+            rebooted cleanly) goes on where it stood; a loss of power may cost the last lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bursar.errors import InputError, ProtocolError
+from bursar.gateway.exchange import Exchange, replay
+from bursar.gateway.hub import Hub, Limits
+from bursar.gateway.session import Session
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
+
+LOOPBACK = "127.0.0.1"
+#: Where IBKR's own programs trade live accounts. No client must ever mistake this gateway for one of them.
+LIVE_PORTS = {7496: "TWS", 4001: "IB Gateway"}
+#: How much may wait in a client's socket before it counts as slow.
+WRITE_BUFFER_BYTES = 256 << 10
+#: Connections that have not said who they are, besides the clients.
+STRANGERS_MAX = 32
+
+_log = logging.getLogger("bursar.gateway")
+
+
+class CommandLog:
+    """The command log of one exchange. Opening it replays what is there; two gateways cannot hold one log.
+
+    Raises InputError where the log is of another world or other terms, or is held by another gateway.
+    """
+
+    def __init__(self, path: Path, world: World, terms: Terms) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a+b", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise InputError(f"{path} is held by another gateway; stop it, or give another log") from None
+        try:
+            self.exchange = self._open(world, terms)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def record(self, line: str) -> None:
+        """Write one line. It has reached the operating system when this returns, so a kill cannot take it."""
+        self._file.write(line.encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file and let others have it."""
+        self._file.close()
+
+    def _open(self, world: World, terms: Terms) -> Exchange:
+        self._file.seek(0)
+        content = self._file.read()
+        # A line without its end was cut off by a kill: what it says was never done.
+        whole = content[: content.rfind(b"\n") + 1]
+        self._file.truncate(len(whole))
+        lines = whole.decode().splitlines()
+        if not lines:
+            exchange = Exchange(world, terms)
+            self.record(exchange.header)
+            return exchange
+        return replay(world, terms, lines)
+
+
+class Server:
+    """A gateway on a port. Use it as an asynchronous context, or ``start`` and ``close`` it.
+
+    speed  how fast virtual time flows, or None for stepped time
+    """
+
+    def __init__(self, hub: Hub, *, speed: float | None = None) -> None:
+        if speed is not None and not 0 < speed <= 1_000_000:
+            raise InputError(f"speed is {speed}; give how many times faster than ours time is to flow, or leave it out")
+        self.hub = hub
+        self.connections: set[Connection] = set()
+        self._speed = speed
+        self._server: asyncio.Server | None = None
+        self._flow: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def start(self, host: str = LOOPBACK, port: int = 0) -> None:
+        """Listen; port 0 takes a free one. Raises InputError where that cannot or must not be."""
+        _check_address(host, port)
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: Connection(self), host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise InputError(
+                f"port {port} is in use, perhaps by IBKR's own gateway or another of ours: stop that, or give "
+                "another port"
+            ) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+        if self._speed is None:
+            self.hub.stepped = True
+        else:
+            self._flow = loop.create_task(Flow(self, self._speed).run(), name="virtual time")
+
+    async def close(self) -> None:
+        """Let everybody go and stop listening."""
+        if self._flow:
+            self._flow.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._flow
+        if self._server:
+            self._server.close()
+            for connection in tuple(self.connections):
+                connection.drop()
+            await self._server.wait_closed()
+
+    async def wait(self) -> None:
+        """Return when the server was closed; raises what broke the flow of time, if something did."""
+        assert self._server is not None, "start the server first"
+        waiting: list[asyncio.Task[None]] = [asyncio.ensure_future(self._server.serve_forever())]
+        if self._flow:
+            waiting.append(self._flow)
+        await asyncio.gather(*waiting)
+
+    def step(self) -> bool:
+        """Go on to the next instant and tell all clients; False at the end of the world."""
+        moved = self.hub.step()
+        self.tell()
+        return moved
+
+    def tell(self, besides: Connection | None = None) -> None:
+        """Send every client what it is to be told by now."""
+        for connection in self.connections:
+            if connection is not besides:
+                connection.flush()
+
+    async def __aenter__(self) -> Self:
+        if self._server is None:
+            await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class Connection(asyncio.Protocol):
+    """One client's socket and its session."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._session = Session(server.hub)
+        self._transport: asyncio.Transport | None = None
+        self._slow = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if len(self._server.connections) >= self._server.hub.limits.clients + STRANGERS_MAX:
+            _log.warning("a connection was refused: %d are open", len(self._server.connections))
+            transport.abort()
+            return
+        self._server.connections.add(self)
+        # An answer of a few bytes must not wait for more (Nagle's algorithm): clients wait for it.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # a reset and a farewell come to the same
+        self._server.connections.discard(self)
+        self._session.leave()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            out = self._session.receive(data)
+        except ProtocolError as error:
+            _log.warning("a client was let go: %s", error)
+            out = self._session.take()
+        self._send(out)
+        if self._session.closed:
+            self._hang_up()
+        elif self._session.unfinished and not self._slow:
+            asyncio.get_running_loop().call_soon(self.data_received, b"")
+        self._server.tell(besides=self)
+
+    def pause_writing(self) -> None:
+        """The client does not read: neither serve it nor tell it anything until it does."""
+        self._slow = True
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._slow = False
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self.data_received(b"")
+
+    def flush(self) -> None:
+        """Send what is due, unless the client is slow."""
+        if not self._slow:
+            self._send(self._session.take())
+
+    def drop(self) -> None:
+        """Close the connection now."""
+        if self._transport:
+            self._transport.abort()
+
+    def _send(self, out: bytes) -> None:
+        if out and self._transport and not self._transport.is_closing():
+            self._transport.write(out)
+
+    def _hang_up(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+
+class Flow:
+    """Virtual time that flows ``speed`` times as fast as ours, from the opening bell or from where a log ended."""
+
+    def __init__(self, server: Server, speed: float) -> None:
+        self._server = server
+        self._speed = speed
+        self._loop = asyncio.get_running_loop()
+        hub = server.hub
+        hub.stepped = False
+        if hub.exchange.now < hub.exchange.world.sessions[0].open:
+            while not hub.exchange.open and hub.step():
+                pass
+        self._began, self._from = self._loop.time(), hub.exchange.now
+        hub.flow(self.now)
+
+    def now(self) -> datetime:
+        """The virtual time: never before the exchange's, and never at an instant that is still to come."""
+        flowed = self._from + timedelta(seconds=(self._loop.time() - self._began) * self._speed)
+        exchange = self._server.hub.exchange
+        upcoming = exchange.next_instant
+        latest = exchange.now if upcoming is None else upcoming - timedelta(microseconds=1)
+        return max(exchange.now, min(flowed, latest))
+
+    async def run(self) -> None:
+        """Step whenever an instant has come, until the world ends."""
+        exchange = self._server.hub.exchange
+        while (upcoming := exchange.next_instant) is not None:
+            due = self._began + (upcoming - self._from).total_seconds() / self._speed
+            await asyncio.sleep(max(due - self._loop.time(), 0))
+            self._server.step()
+        _log.info("the world ended at %s; time stands still", exchange.now)
+
+
+async def serve(
+    world: World,
+    *,
+    terms: Terms | None = None,
+    host: str = LOOPBACK,
+    port: int = 4002,
+    speed: float | None = None,
+    log: Path | None = None,
+    limits: Limits | None = None,
+    ready: Callable[[Server], None] | None = None,
+) -> None:
+    """Serve ``world`` until canceled.
+
+    speed  how fast time flows; None for stepped time
+    log    the command log; None for a gateway that forgets all when it stops
+    ready  called once clients can connect
+
+    Raises InputError for an address that cannot or must not be used, or a log that does not fit.
+    """
+    terms = terms or Terms()
+    kept = CommandLog(log, world, terms) if log else None
+    try:
+        if kept:
+            hub = Hub(kept.exchange, record=kept.record, limits=limits)
+        else:
+            hub = Hub(Exchange(world, terms), limits=limits)
+        server = Server(hub, speed=speed)
+        await server.start(host, port)
+        async with server:
+            if ready:
+                ready(server)
+            await server.wait()
+    finally:
+        if kept:
+            kept.close()
+
+
+def _check_address(host: str, port: int) -> None:
+    if host not in (LOOPBACK, "localhost", "::1"):
+        raise InputError(
+            f"the gateway takes orders from whoever connects, so it listens on {LOOPBACK} and not on {host}"
+        )
+    if port in LIVE_PORTS:
+        raise InputError(
+            f"port {port} is where {LIVE_PORTS[port]} trades live accounts; the simulator never listens there: use 4002"
+        )
+    if not 0 <= port <= 65535:
+        raise InputError(f"port {port} does not exist; give 1024 to 65535, or 0 for a free one")

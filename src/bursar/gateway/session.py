@@ -1,0 +1,255 @@
+"""One client's conversation: bytes in, bytes out. No sockets, no clock.
+
+A conversation goes one way: the greeting, the versions, startApi, and then requests. ``receive`` takes bytes in
+pieces of any size and returns what is to be sent; ``take`` returns what is to be sent without having been asked
+for (orders of this client that moved, positions, ticks), and whoever owns the socket calls it after every event.
+
+Reports are never left out. Ticks of a client that reads too slowly are: as long as nobody takes them, a newer
+quote stands in the place of an older one.
+
+The barrier. In stepped time, a reqCurrentTime that comes when the client sent nothing else since its last one was
+answered steps the exchange to the next instant, and its answer follows the ticks and reports of that instant.
+Otherwise it is answered at the same instant, after all that is to be told. So a client that waits for the answer
+knows that there is nothing else to come.
+
+Source of the sequences: ib_async 2.1.0 (ib.py connectAsync, wrapper.py); codes and texts: IBKR's "Message Codes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
+from typing import Any, NoReturn
+
+from bursar.domain.market import Quote
+from bursar.errors import ProtocolError
+from bursar.gateway import codec
+from bursar.gateway import reporting as report
+from bursar.gateway.answers import Messages
+from bursar.gateway.answers.accounts import AccountAnswers
+from bursar.gateway.answers.market import MarketAnswers
+from bursar.gateway.answers.orders import OrderAnswers
+from bursar.gateway.hub import Hub
+from bursar.gateway.messages import ABSENT, REQUESTS, VERSIONS, number_of, read_request, write
+from bursar.gateway.messages import replies as r
+from bursar.gateway.messages import requests as q
+
+ALREADY_IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
+FARMS_ARE_OK = (
+    (2104, "Market data farm connection is OK:usfarm"),
+    (2106, "HMDS data farm connection is OK:ushmds"),
+    (2158, "Sec-def data farm connection is OK:secdefil"),
+)
+#: The number of startApi, before which nothing else is answered.
+START_API = 71
+
+
+class State(Enum):
+    """How far a conversation is."""
+
+    GREETING = auto()
+    VERSIONS = auto()
+    STARTING = auto()
+    READY = auto()
+    CLOSED = auto()
+
+
+class Session:
+    """See the module. ``closed`` says that the connection is to be closed once all was sent."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.unfinished = False
+        self._reader = codec.FrameReader()
+        self._greeting = b""
+        self._state = State.GREETING
+        self._version = 0
+        self._client_id = 0
+        self._out = bytearray()
+        self._seen = 0
+        self._quiet = False
+        self._orders = OrderAnswers(hub, 0)
+        self._accounts = AccountAnswers(hub)
+        self._market = MarketAnswers(hub)
+        self._answers: Mapping[type, Callable[[Any], Messages]] = {}
+
+    # ------------------------------------------------------------ bytes
+
+    @property
+    def closed(self) -> bool:
+        return self._state is State.CLOSED
+
+    def receive(self, data: bytes) -> bytes:
+        """Take in ``data``; return what is to be sent.
+
+        After ``Limits.answer_bytes`` of answers the rest waits, so that no list of requests can fill the memory. It
+        is then ``unfinished``: call again, with nothing, when what was returned is sent.
+
+        Raises ProtocolError when the client cannot be understood any more; what it is told of that, and all before
+        it, is then still to be taken, and the connection to be closed.
+        """
+        self.unfinished = False
+        try:
+            for payload in self._reader.feed(self._after_greeting(data)):
+                self._take_in(payload)
+                self.unfinished = len(self._out) > self._hub.limits.answer_bytes
+                if self.closed or self.unfinished:
+                    break
+        except ProtocolError as error:
+            self._break_off(error)
+        return self.take()
+
+    def take(self) -> bytes:
+        """What is to be sent by now: ticks first, since reports may follow from them."""
+        if self._state is State.READY:
+            self._say(self._market.ticks())
+            self._catch_up()
+        out = bytes(self._out)
+        self._out.clear()
+        return out
+
+    def market_moved(self, quotes: Iterable[Quote]) -> None:
+        """Remember what is to be told of ``quotes``."""
+        self._market.moved(quotes)
+
+    def leave(self) -> None:
+        """The connection is gone."""
+        self._state = State.CLOSED
+        if self._hub.clients.get(self._client_id) is self:
+            del self._hub.clients[self._client_id]
+
+    # ------------------------------------------------------------ the beginning and the end
+
+    def _after_greeting(self, data: bytes) -> bytes:
+        """What of ``data`` follows the greeting."""
+        if self._state is not State.GREETING:
+            return data
+        self._greeting += data
+        head = self._greeting[: len(codec.GREETING)]
+        if not codec.GREETING.startswith(head):
+            raise ProtocolError(f"a client begins with {head!r}; {codec.GREETING!r} was expected")
+        if len(head) < len(codec.GREETING):
+            return b""
+        rest, self._greeting = self._greeting[len(head) :], b""
+        self._state = State.VERSIONS
+        return rest
+
+    def _take_in(self, payload: bytes) -> None:
+        if self._state is State.VERSIONS:
+            self._agree(codec.decode_versions(payload))
+            return
+        texts = codec.decode(payload)
+        number = number_of(texts)
+        if self._state is State.STARTING and number != START_API:
+            raise ProtocolError(f"message {number} came before startApi")
+        if number in REQUESTS:
+            self._perform(read_request(texts, self._version))
+        else:
+            self._quiet = False
+            self._refuse(number, texts)
+
+    def _agree(self, versions: codec.VersionRange) -> None:
+        """Answer with the highest version that both speak: the first frame that a client gets, and it comes alone."""
+        common = [version for version in VERSIONS if versions.lowest <= version <= versions.highest]
+        if not common:
+            raise ProtocolError(
+                f"a client speaks versions {versions.lowest} to {versions.highest}; here {VERSIONS} are spoken"
+            )
+        self._version = common[-1]
+        self._state = State.STARTING
+        self._out += codec.encode((str(self._version), report.moment_text(self._hub.now)))
+
+    def _start(self, request: q.StartApi) -> Messages:
+        """Let the client in under its number, and tell it what it waits for."""
+        clients = self._hub.clients
+        if self._state is State.READY:
+            yield r.ErrMsg(req_id=r.NO_REQUEST, code=501, text="Already Connected.")
+            return
+        if request.client_id in clients:
+            self._state = State.CLOSED
+            yield r.ErrMsg(req_id=r.NO_REQUEST, code=326, text=ALREADY_IN_USE)
+            return
+        if len(clients) >= self._hub.limits.clients:
+            self._state = State.CLOSED
+            text = f"At most {self._hub.limits.clients} clients can be connected at once."
+            yield r.ErrMsg(req_id=r.NO_REQUEST, code=321, text=text)
+            return
+        self._client_id, self._state = request.client_id, State.READY
+        clients[request.client_id] = self
+        self._seen = len(self._hub.exchange.notices)
+        self._orders = OrderAnswers(self._hub, request.client_id)
+        self._answers = {
+            q.StartApi: self._start,
+            q.SetServerLogLevel: _nothing,
+            q.ReqCurrentTime: self._time,
+            **self._orders.answers,
+            **self._accounts.answers,
+            **self._market.answers,
+        }
+        yield from self._accounts.managed(q.ReqManagedAccts())
+        yield from self._orders.next_id(q.ReqIds())
+        for code, text in FARMS_ARE_OK:
+            yield r.ErrMsg(req_id=r.NO_REQUEST, code=code, text=text)
+
+    def _break_off(self, error: ProtocolError) -> NoReturn:
+        """Tell a client that knows our version what is wrong, and say no more."""
+        if self._state is State.READY:
+            text = f"Server error when reading an API client request. {error}"
+            self._say([r.ErrMsg(req_id=r.NO_REQUEST, code=320, text=text.replace("\0", " "))])
+        self.leave()
+        raise error
+
+    # ------------------------------------------------------------ requests
+
+    def _perform(self, request: object) -> None:
+        """Answer ``request``, between the reports that were due before it and those that follow from it."""
+        if isinstance(request, q.StartApi):
+            self._say(self._start(request))
+            return
+        if not isinstance(request, q.ReqCurrentTime):
+            self._quiet = False
+        self._catch_up()
+        self._say(self._answers[type(request)](request))
+        self._catch_up()
+
+    def _time(self, request: q.ReqCurrentTime) -> Messages:
+        """The barrier: see the module."""
+        del request
+        if self._quiet and self._hub.stepped:
+            self._hub.step()
+        self._quiet = True
+        self._say(self._market.ticks())
+        self._catch_up()
+        yield r.CurrentTime(time=self._hub.now)
+
+    def _refuse(self, number: int, texts: list[str]) -> None:
+        """Answer what is not imitated, so that nobody waits for an answer that never comes."""
+        if number not in ABSENT:
+            text = f"Fatal Error: Unknown message id.{number}"
+            self._say([r.ErrMsg(req_id=r.NO_REQUEST, code=505, text=text)])
+            return
+        name, place = ABSENT[number]
+        word = texts[place] if place is not None and place < len(texts) else ""
+        req_id = int(word) if word.isascii() and word.isdigit() and len(word) < 12 else r.NO_REQUEST
+        text = f"Error validating request.-'bZ' : cause - Not supported by this gateway: {name}"
+        self._say([r.ErrMsg(req_id=req_id, code=321, text=text)])
+
+    # ------------------------------------------------------------ saying
+
+    def _catch_up(self) -> None:
+        """Report what happened at the exchange since the last time."""
+        notices = self._hub.exchange.notices[self._seen :]
+        self._seen += len(notices)
+        if notices:
+            self._say(self._orders.told(notices))
+            self._say(self._accounts.told(notices))
+
+    def _say(self, messages: Messages) -> None:
+        for message in messages:
+            self._out += write(message, self._version)
+
+
+def _nothing(request: q.SetServerLogLevel) -> Messages:
+    """There is no log whose level could be set."""
+    del request
+    return ()
