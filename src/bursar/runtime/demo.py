@@ -43,7 +43,7 @@ from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange, Terms
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.world import World
-from bursar.ports import History, Journal, Panel, Recorded
+from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded
 from bursar.research.analysts import Analyst
 from bursar.runtime import build
 from bursar.runtime.loop import Loop
@@ -209,22 +209,30 @@ def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:
 
 async def play(stage: Stage, journal: Journal, progress: Progress | None = None) -> None:
     """Trade every day of ``stage`` in this process, into ``journal``."""
-    request, settings = stage.request, stage.request.settings
-    exchange = Exchange(
-        stage.world,
-        Terms(
-            seed=request.seed,
-            accounts=(settings.account.account_id,),
-            cash=request.cash,
-            currency=settings.account.base_currency,
-            fees=BasisPoints(rate=settings.costs.commission_basis_points),
-        ),
+    market = exchange(stage)
+    broker = SimulatedBroker(market)
+    await loop(stage, SimulatedFeed(market, broker), broker, journal, progress).run()
+
+
+def exchange(stage: Stage) -> Exchange:
+    """The exchange of a run, before its first instant."""
+    settings = stage.request.settings
+    terms = Terms(
+        seed=stage.request.seed,
+        accounts=(stage.mandate.account,),
+        cash=stage.request.cash,
+        currency=settings.account.base_currency,
+        fees=BasisPoints(rate=settings.costs.commission_basis_points),
     )
-    broker = SimulatedBroker(exchange)
+    return Exchange(stage.world, terms)
+
+
+def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: Progress | None = None) -> Loop:
+    """The loop of a run, over any feed and broker: it goes on from what ``journal`` holds."""
     fresh = engine(stage)
-    loop = Loop(
+    return Loop(
         engine=fresh,
-        feed=SimulatedFeed(exchange, broker),
+        feed=feed,
         broker=broker,
         journal=journal,
         history=stage.history,
@@ -233,7 +241,6 @@ async def play(stage: Stage, journal: Journal, progress: Progress | None = None)
         beginning=lambda: beginning(stage, fresh),
         observers=[_Teller(progress)] if progress else [],
     )
-    await loop.run()
 
 
 def engine(stage: Stage) -> Engine:
