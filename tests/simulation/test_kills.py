@@ -5,11 +5,13 @@ The exchange lives on, as a broker's does; the journal keeps what it had synced.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -27,6 +29,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.slow import SlowDisk, SlowLine
 
 DAYS = 3
+NEVER = 10**9
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,11 @@ def life(stage: Stage, exchange: Exchange, journal: SlowDisk) -> Loop:
     return demo.loop(stage, SimulatedFeed(exchange, broker), broker, journal)
 
 
+def over(world: VirtualLoop, task: asyncio.Task[None], last: int) -> bool:
+    """True when the desk is done, or its time has come."""
+    return task.done() or world.steps >= last
+
+
 def run(stage: Stage, seed: int, deaths: int) -> Outcome:
     """Play the demo under ``seed``, killing the desk ``deaths`` times at moments that the seed chooses."""
     chance = random.Random(seed)
@@ -69,8 +77,8 @@ def run(stage: Stage, seed: int, deaths: int) -> Outcome:
         while True:
             desk = life(stage, exchange, journal)
             task = world.start("desk", desk.run())
-            last = world.steps + chance.randrange(1, 60) if died < deaths else None
-            world.run_until(lambda task=task, last=last: task.done() or (last is not None and world.steps >= last))
+            last = world.steps + chance.randrange(1, 60) if died < deaths else NEVER
+            world.run_until(partial(over, world, task, last))
             if task.done():
                 task.result()
                 break
