@@ -1,0 +1,55 @@
+"""Settings become the parts that they describe."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from bursar.config import Given, Settings, build
+from bursar.research.strategies.blend import Blend
+from bursar.research.strategies.momentum import Momentum
+from bursar.runtime.build import mandate, shape, strategy, universe
+from tests.builders import instrument
+
+
+def settings(**values: object) -> Settings:
+    return build({key.replace("__", "."): Given(value, "a test") for key, value in values.items()})
+
+
+def test_the_mandate_takes_limits_costs_and_times() -> None:
+    made = mandate(
+        settings(
+            risk__stop_loss="7%",
+            risk__position_weight_max=Decimal("0.1"),
+            risk__reentry_wait_days=2,
+            costs__commission_basis_points=3,
+            schedule__trade_after_open_minutes=15,
+            market__timezone="Europe/London",
+        )
+    )
+    assert made.stop_loss == Decimal("0.07")
+    assert made.limits.position_weight_max == Decimal("0.1")
+    assert made.reentry_wait == timedelta(days=2)
+    assert made.cost_rate == Decimal("0.0003")
+    assert made.agenda.trade_after_open == timedelta(minutes=15)
+    assert made.agenda.zone == "Europe/London"
+
+
+def test_the_days_have_the_spread_and_the_steps_that_were_asked_for() -> None:
+    made = shape(settings(costs__spread_basis_points=12, schedule__monitor_minutes=10))
+    assert (made.spread_basis_points, made.step_minutes) == (12.0, 10)
+
+
+def test_strategies_share_the_equity_and_one_alone_has_it_all() -> None:
+    both = strategy(settings(strategy__names="momentum, mean_reversion"))
+    assert isinstance(both, Blend)
+    assert [fraction for _, fraction in both.parts] == [0.5, 0.5]
+    alone = strategy(settings(strategy__names="momentum", risk__sector_weight_max="25%"))
+    assert isinstance(alone, Momentum)
+    assert alone.shape.sector_max == 0.25
+
+
+def test_the_watchlist_chooses_and_orders_the_universe() -> None:
+    listed = (instrument("AAPL"), instrument("JPM"), instrument("XOM"))
+    assert universe(settings(), listed) == listed
+    assert [each.symbol for each in universe(settings(market__watchlist="XOM, AAPL"), listed)] == ["XOM", "AAPL"]
