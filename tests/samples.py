@@ -1,22 +1,220 @@
-"""The real prices that ship in the wheels, read once a process."""
+"""One event of every kind, with every field filled: what the journal, its bytes and the store are tried on."""
 
 from __future__ import annotations
 
-from datetime import date
-from functools import cache
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
-from bursar.adapters.calendars import ExchangeCalendar
-from bursar.adapters.history import Facts
-from bursar.adapters.vendors import wheels
+from bursar.domain import events as e
+from bursar.domain.instruments import Instrument, InstrumentKind, OptionRight
+from bursar.domain.money import Money
+from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side, TimeInForce
+from bursar.domain.targets import Target
+from bursar.domain.views import Evidence, View
+
+AT = datetime(2022, 1, 3, 14, 30, 0, 250_000, tzinfo=UTC)
+DAY = date(2022, 1, 3)
+ACCOUNT, MAIN, AAPL = "DU9000001", "main", "AAPL"
+#: 21 characters: root, expiry, right, strike in thousandths.
+CALL = "AAPL  220121C00150000"
+
+ORDER = Order(
+    order_id="o-00000001",
+    account=ACCOUNT,
+    symbol=AAPL,
+    side=Side.SELL,
+    quantity=Decimal("12.5"),
+    portfolio=MAIN,
+    strategy="momentum",
+    effect=Effect.CLOSE,
+    purpose=Purpose.PROTECTION,
+    type=OrderType.STOP_LIMIT,
+    limit_price=Decimal("171.10"),
+    stop_price=Decimal("171.20"),
+    time_in_force=TimeInForce.GOOD_TILL_DATE,
+    good_till=AT,
+    parent_id="o-00000000",
+    oca_group="exit",
+    reason="protects “AAPL”, 5 % below",
+)
+VIEW = View(
+    view_id="v-00000001",
+    analyst="technical",
+    symbol=AAPL,
+    horizon_days=21,
+    expected_excess_return=0.1 + 0.2,
+    confidence=0.55,
+    evidence=(Evidence(statement="12-1 momentum is high", source="closes to 2021-12-31", value=0.31),),
+    known_at=AT,
+)
+OPTION = Instrument(
+    symbol=CALL,
+    kind=InstrumentKind.OPTION,
+    name="Apple 150 call",
+    multiplier=Decimal(100),
+    sector="technology",
+    underlying=AAPL,
+    expiry=date(2022, 1, 21),
+    strike=Decimal(150),
+    right=OptionRight.CALL,
+    contract_id=123456,
+)
 
 
-@cache
-def calendar() -> ExchangeCalendar:
-    """New York, over the days of the sample."""
-    return ExchangeCalendar("XNYS", date(1990, 1, 1), date(2022, 12, 31))
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
 
 
-@cache
-def stock_facts() -> Facts:
-    """Closes of the 20 stocks."""
-    return wheels.load(wheels.STOCKS_FILE, wheels.STOCKS, calendar())
+_HERE: dict[str, object] = {"account": ACCOUNT, "portfolio": MAIN}
+_MADE: list[tuple[type[e.Event], dict[str, object]]] = [
+    (
+        e.RunStarted,
+        {
+            "run_id": "r",
+            "mode": e.Mode.PAPER,
+            "account": ACCOUNT,
+            "seed": 7,
+            "settings": "a = 1",
+            "simulated": ("prices",),
+        },
+    ),
+    (e.SessionOpened, {"day": DAY, "exchange": "XNYS"}),
+    (e.TaskFinished, {"task": "decide", "day": DAY}),
+    (e.Marked, {"prices": {AAPL: Decimal("182.01")}, "official": True, "rates": {"EUR": Decimal("1.1300")}}),
+    (
+        e.SessionClosed,
+        {"day": DAY, "exchange": "XNYS", "equity": Decimal("100000.00"), "cash": Decimal("1.5"), "notes": ("calm",)},
+    ),
+    (e.TradingStateChanged, {"account": ACCOUNT, "state": e.TradingState.HALTED, "reason": "drill", "by": "operator"}),
+    (e.CommandReceived, {"command": "halt", "arguments": {"why": "drill"}, "by": "operator"}),
+    (e.LineChanged, {"state": "down", "reason": "1100"}),
+    (e.Alerted, {"severity": "warning", "message": "line down"}),
+    (e.ViewFormed, {"event_id": "v-00000001", "view": VIEW}),
+    (e.Abstained, {"analyst": "technical", "symbol": AAPL, "reason": "no volume"}),
+    (
+        e.Decided,
+        {
+            "portfolio": MAIN,
+            "strategy": "momentum",
+            "targets": (
+                Target(symbol=AAPL, weight=0.05, reason="ranked first", strategy="momentum", view_ids=("v-00000001",)),
+            ),
+            "equity": Decimal("100000.00"),
+            "prices": {AAPL: Decimal("182.01")},
+        },
+    ),
+    (e.DecisionSkipped, {"portfolio": MAIN, "reason": "no quote"}),
+    (
+        e.ExitTriggered,
+        {"portfolio": MAIN, "symbol": AAPL, "reason": "stop loss", "level": Decimal(171), "observed": Decimal("170.9")},
+    ),
+    (
+        e.Approved,
+        {
+            "order_id": "o-00000001",
+            "checks": (e.Check(rule="position", measured=Decimal("0.05"), limit=Decimal("0.2")),),
+        },
+    ),
+    (
+        e.Rejected,
+        {
+            "order": ORDER,
+            "rule": "position",
+            "measured": Decimal("0.25"),
+            "limit": Decimal("0.2"),
+            "message": "too large",
+        },
+    ),
+    (e.OrderPlaced, {"event_id": "o-00000001", "order": ORDER}),
+    (e.OrderAccepted, {"order_id": "o-00000001", "permanent_id": 2_000_000_001}),
+    (e.OrderRejected, {"order_id": "o-00000001", "code": 201, "message": "margin"}),
+    (e.CancelRequested, {"order_id": "o-00000001", "reason": "kill"}),
+    (e.CancelRejected, {"order_id": "o-00000001", "code": 161, "message": "done"}),
+    (e.OrderCanceled, {"order_id": "o-00000001", "reason": "kill"}),
+    (e.OrderExpired, {"order_id": "o-00000001"}),
+    (e.AmendRequested, {"order": ORDER}),
+    (e.OrderAmended, {"order_id": "o-00000001"}),
+    (e.AmendRejected, {"order_id": "o-00000001", "code": 105, "message": "mismatch"}),
+    (e.OrderFlagged, {"order_id": "o-00000001", "reason": "unknown"}),
+    (
+        e.Filled,
+        _HERE
+        | {
+            "order_id": "o-00000001",
+            "execution_id": "0001.01",
+            "symbol": AAPL,
+            "side": Side.BUY,
+            "quantity": Decimal("12.5000"),
+            "price": Decimal("182.01"),
+            "commission": usd("1.0021"),
+            "settles_on": date(2022, 1, 5),
+            "strategy": "momentum",
+            "traded_on": DAY,
+        },
+    ),
+    (
+        e.FillCorrected,
+        {
+            "execution_id": "0001.02",
+            "corrects": "0001.01",
+            "quantity": Decimal(12),
+            "price": Decimal("182.02"),
+            "commission": usd("1"),
+        },
+    ),
+    (
+        e.AccountOpened,
+        {"account": ACCOUNT, "base_currency": "USD", "lot_method": e.LotMethod.HIFO, "shorts_allowed": True},
+    ),
+    (e.PortfolioOpened, _HERE | {"name": "Main", "description": "all of it"}),
+    (e.PortfolioClosed, _HERE | {"reason": "done"}),
+    (e.LotsChosen, {"execution_id": "0001.01", "lots": {"f-1": Decimal(5)}}),
+    (e.RiskBudgetSet, _HERE | {"level": "strategy", "name": "momentum", "share": Decimal("0.4"), "method": "equal"}),
+    (
+        e.AttributionReported,
+        _HERE | {"method": "arithmetic", "first": DAY, "last": DAY, "effects": {"selection": Decimal("0.01")}},
+    ),
+    (e.InstrumentListed, {"instrument": OPTION}),
+    (e.Deposited, _HERE | {"amount": usd("100000.00")}),
+    (e.CashMoved, {"account": ACCOUNT, "from_portfolio": MAIN, "to_portfolio": "other", "amount": usd("5")}),
+    (e.FeeCharged, _HERE | {"amount": usd("-1.50"), "what": "market data", "symbol": AAPL}),
+    (e.InterestPaid, _HERE | {"amount": usd("-0.10")}),
+    (
+        e.DividendPaid,
+        _HERE
+        | {
+            "symbol": AAPL,
+            "amount": usd("22"),
+            "withheld": usd("3.3"),
+            "income": e.Income.PAYMENT_IN_LIEU,
+            "ex_date": DAY,
+        },
+    ),
+    (e.CurrencyConverted, _HERE | {"sold": usd("113"), "bought": Money(Decimal(100), "EUR"), "commission": usd("2")}),
+    (
+        e.PositionAdopted,
+        _HERE
+        | {"symbol": AAPL, "quantity": Decimal(10), "cost_basis": usd("1000"), "acquired": DAY, "hands_off": True},
+    ),
+    (e.PositionReleased, _HERE | {"symbol": AAPL, "quantity": Decimal(10)}),
+    (
+        e.PositionMoved,
+        {"account": ACCOUNT, "from_portfolio": MAIN, "to_portfolio": "other", "symbol": AAPL, "quantity": Decimal(1)},
+    ),
+    (e.Split, {"symbol": AAPL, "new": Decimal(4), "old": Decimal(1), "stock_dividend": True}),
+    (e.SpunOff, {"symbol": AAPL, "child": "CHLD", "ratio": Decimal("0.2401"), "basis_fraction": Decimal("0.1")}),
+    (e.Merged, {"symbol": AAPL, "into": "NEW", "ratio": Decimal("0.5"), "cash": usd("10"), "price": Decimal(50)}),
+    (e.FractionPaid, _HERE | {"symbol": AAPL, "quantity": Decimal("0.25"), "amount": usd("45.50")}),
+    (e.SymbolChanged, {"symbol": "FB", "new_symbol": "META"}),
+    (e.OptionEnded, _HERE | {"symbol": CALL, "quantity": Decimal(2), "how": e.OptionEnd.EXERCISED, "cash": usd("10")}),
+    (e.BreakFound, {"account": ACCOUNT, "symbol": AAPL, "what": "quantity", "ours": "10", "theirs": "9"}),
+    (e.BreakExplained, {"break_id": "b-1", "explanation": "sold in TWS", "by": "operator"}),
+]
+
+
+def _event(shape: type[e.Event], fields: dict[str, object]) -> e.Event:
+    kept = {"event_id": f"sample/{shape.kind}", "at": AT, "causes": ("sample/cause",)} | fields
+    return shape(**kept)  # type: ignore[arg-type]  # the table above is what the shapes say, or they refuse it
+
+
+SAMPLES: dict[str, e.Event] = {shape.kind: _event(shape, fields) for shape, fields in _MADE}

@@ -406,6 +406,14 @@ class FillCorrected(Event, kind="fill_corrected"):
     price: Decimal
     commission: Money
 
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if self.quantity < 0 or self.price < 0 or self.commission.amount < 0:
+            raise InputError(
+                f"correction {self.execution_id}: quantity {self.quantity}, price {self.price} and commission "
+                f"{self.commission} must not be below zero"
+            )
+
 
 # ---------------------------------------------------------------- accounts, cash and income
 
@@ -552,7 +560,7 @@ class Income(StrEnum):
 class DividendPaid(Event, kind="dividend_paid"):
     """Cash for a holding, before tax was withheld; negative when a short had to pay it.
 
-    withheld  tax kept back, not negative, in the same currency
+    withheld  tax kept back, in the same currency; negative when it was given back
     A return of capital lowers the cost of the lots instead of being income.
     """
 
@@ -568,6 +576,10 @@ class DividendPaid(Event, kind="dividend_paid"):
         Event.__post_init__(self)
         if self.withheld.currency != self.amount.currency:
             raise InputError(f"{self.symbol}: {self.withheld.currency} withheld from {self.amount.currency}")
+        if self.withheld.amount < 0:
+            raise InputError(
+                f"{self.symbol}: tax of {self.withheld} was withheld; give what was kept back, not negative"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

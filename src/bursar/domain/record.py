@@ -57,7 +57,7 @@ def decode(data: bytes) -> Event:
     """
     try:
         fields = json.loads(data)
-        kind, version = fields.pop("kind"), fields.pop("version")
+        kind, version = _same(str)(fields.pop("kind")), _same(int)(fields.pop("version"))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise LedgerError(f"not an event: {data[:60]!r}; the journal is damaged, restore it from a backup") from error
     shape = CATALOGUE.get(kind)
@@ -71,7 +71,7 @@ def decode(data: bytes) -> Event:
     try:
         kind_of_event: Any = shape
         return _reader(kind_of_event)(fields)  # type: ignore[no-any-return]  # readers are made from annotations
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise LedgerError(f"a {kind!r} event does not read: {error}; the journal is damaged") from error
 
 
