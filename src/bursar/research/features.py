@@ -65,12 +65,23 @@ def distance_from_high(closes: FloatArray, window: int = YEAR) -> FloatArray:
     return closes / _extreme(closes, window, np.maximum) - 1.0
 
 
+def distance_from_low(closes: FloatArray, window: int = YEAR) -> FloatArray:
+    """Distance from the lowest close of the window, today included: zero at a low, positive above it."""
+    closes = _prices(closes)
+    return closes / _extreme(closes, window, np.minimum) - 1.0
+
+
 # ---------------------------------------------------------------- averages
 
 
 def moving_average(closes: FloatArray, window: int) -> FloatArray:
     """Mean close of the window."""
-    return _moments(_prices(closes), window)[0]
+    return moving_mean(_prices(closes), window)
+
+
+def moving_mean(values: FloatArray, window: int) -> FloatArray:
+    """Mean of the window, of anything."""
+    return _moments(arrays.matrix("values", values, missing=True), window)[0]
 
 
 def exponential_average(values: FloatArray, span: int) -> FloatArray:
