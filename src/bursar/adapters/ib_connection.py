@@ -1,0 +1,234 @@
+"""A connection to Interactive Brokers, or to what imitates them, through ib_async.
+
+``Connection.hear`` gives every message of a kind as it was decoded, in the order in which it came; what ib_async
+makes of it afterwards is not looked at. ``Connection.answered`` asks, within the rate limit and a timeout, and an
+answer that does not come is an error. ``Connection.barrier`` asks for the time and returns when it was told: then all
+that the gateway had to say is here, since it answers in order. Our own gateway, in stepped time, goes on to its next
+instant when it is asked twice in a row.
+
+Only paper accounts: nothing here can reach a live one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import ib_async
+from ib_async.ib import StartupFetch
+
+from bursar.adapters.pacing import Priority, RateLimiter
+from bursar.domain.accounts import is_paper
+from bursar.domain.instruments import Instrument
+from bursar.errors import BrokerError, DataError, InputError
+from bursar.ports import Clock
+
+# ib_async logs every notice of the broker as an error; without a handler Python would print them to the terminal.
+logging.getLogger("ib_async").addHandler(logging.NullHandler())
+
+Answer = TypeVar("Answer")
+
+#: Where IBKR's own programs trade live accounts.
+LIVE_PORTS = frozenset({7496, 4001})
+#: Error of IBKR: another connection uses our client id.
+CLIENT_ID_IN_USE = 326
+#: What is asked for when a connection begins: all that may have happened while there was none.
+SYNCHRONIZED = StartupFetch.ORDERS_OPEN | StartupFetch.ORDERS_COMPLETE | StartupFetch.EXECUTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the gateway is and who we are there. ``timeout_seconds`` is how long an answer may take."""
+
+    account: str
+    host: str = "127.0.0.1"
+    port: int = 4002
+    client_id: int = 1
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not is_paper(self.account):
+            raise InputError(f"account {self.account} may be a live one; only paper accounts (DU, DF) are traded")
+        if self.port in LIVE_PORTS:
+            raise InputError(f"port {self.port} is for live accounts; paper is at 4002 (IB Gateway) or 7497 (TWS)")
+
+
+#: Requests are numbered from here on, far from orders, whose numbers the broker keeps for ever.
+FIRST_REQUEST = 1_000_000_000
+
+
+class Connection:
+    """One connection, which a broker and a feed share.
+
+    now  the time that the gateway told at the last barrier
+    """
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self.address = address
+        self.now = datetime.fromtimestamp(0, UTC)
+        self.ib = ib_async.IB()
+        self.ib.RaiseRequestErrors = True
+        self.ib.TimezoneTWS = "US/Eastern"  # what an old gateway, which names no zone, means
+        self.ib.client.MaxRequests = 0  # its queue would let orders wait behind data; ours does not
+        self.limiter = RateLimiter(clock)
+        self._sent_by_barrier = 0
+        self._at_barrier: list[Callable[[datetime], None]] = []
+        self._refused: asyncio.Future[str] | None = None
+        self._next_order = 1
+        self.hear("error", self._on_error)
+        self.hear("nextValidId", self.order_numbers_from)
+
+    async def connect(self) -> None:
+        """Connect, and fetch what happened while we were away. Raises BrokerError, retryable unless we are refused."""
+        address = self.address
+        self._refused = asyncio.get_running_loop().create_future()
+        connecting = asyncio.ensure_future(
+            self.ib.connectAsync(
+                address.host,
+                address.port,
+                address.client_id,
+                timeout=address.timeout_seconds,
+                account=address.account,
+                raiseSyncErrors=True,
+                fetchFields=SYNCHRONIZED,
+            )
+        )
+        # ib_async would wait out its timeout after a refusal, so the refusal is waited for beside it.
+        await asyncio.wait({connecting, self._refused}, return_when=asyncio.FIRST_COMPLETED)
+        if self._refused.done():
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            raise BrokerError(self._refused.result(), code=CLIENT_ID_IN_USE)
+        try:
+            await connecting
+        except (OSError, TimeoutError) as error:
+            why = str(error) or type(error).__name__
+            raise BrokerError(
+                f"no gateway answers at {address.host}:{address.port} ({why}); start one with `bursar gateway`, or TWS "
+                "with its API enabled",
+                retryable=True,
+            ) from error
+        if address.account not in self.ib.managedAccounts():
+            held = ", ".join(self.ib.managedAccounts())
+            self.close()
+            raise BrokerError(f"the gateway does not hold account {address.account}; it holds {held}")
+        self.client.updateReqId(FIRST_REQUEST)
+
+    @property
+    def client(self) -> Any:
+        """What sends the messages; ib_async leaves it without types."""
+        return self.ib.client
+
+    def close(self) -> None:
+        """Hang up. Orders that work go on working."""
+        self.ib.disconnect()
+
+    def order_number(self) -> int:
+        """A number for a new order, above all that the broker has seen of us."""
+        self._next_order += 1
+        return self._next_order - 1
+
+    def order_numbers_from(self, number: int) -> None:
+        """No new order has a number below ``number``."""
+        self._next_order = max(self._next_order, number)
+
+    @property
+    def asked(self) -> bool:
+        """True when anything was sent since the last barrier."""
+        return self.ib.client.conn.numMsgSent != self._sent_by_barrier
+
+    async def barrier(self) -> datetime:
+        """The gateway's time, once all that it had to say is heard. Steps a gateway in stepped time: see the module."""
+        at = (await self.answered("the time", self.ib.reqCurrentTimeAsync)).astimezone(UTC)
+        self._sent_by_barrier = self.ib.client.conn.numMsgSent
+        self.now = at
+        for settle in self._at_barrier:
+            settle(at)
+        return at
+
+    def at_barrier(self, settle: Callable[[datetime], None]) -> None:
+        """Have ``settle`` called with the time at each barrier, before whoever waits for it goes on."""
+        self._at_barrier.append(settle)
+
+    def hear(self, name: str, listener: Callable[..., None]) -> None:
+        """Have ``listener`` called with every message of one kind, as decoded, after ib_async has dealt with it."""
+        original: Callable[..., None] = getattr(self.ib.wrapper, name)
+
+        def both(*arguments: Any) -> None:
+            original(*arguments)
+            listener(*arguments)
+
+        setattr(self.ib.wrapper, name, both)
+
+    async def answered(
+        self, what: str, ask: Callable[[], Awaitable[Answer]], priority: Priority = Priority.ACCOUNT
+    ) -> Answer:
+        """The answer to a request. Raises BrokerError when it did not come: unknown is not empty."""
+        await self.limiter.turn(priority)
+        self.require()
+        try:
+            return await asyncio.wait_for(ask(), self.address.timeout_seconds)
+        except TimeoutError as error:
+            raise BrokerError(
+                f"the gateway did not tell {what} in {self.address.timeout_seconds:g} s", retryable=True
+            ) from error
+        except ConnectionError as error:
+            raise BrokerError(f"the connection broke while {what} was asked for", retryable=True) from error
+        except ib_async.wrapper.RequestError as error:
+            raise BrokerError(f"the broker refused to tell {what}: {error.message}", code=error.code) from error
+
+    def require(self) -> None:
+        """Raise BrokerError, retryable, unless we are connected."""
+        if not self.ib.isConnected():
+            raise BrokerError("there is no connection to the gateway", retryable=True)
+
+    def _on_error(self, _req_id: int, code: int, text: str, _json: str) -> None:
+        if code == CLIENT_ID_IN_USE and self._refused and not self._refused.done():
+            self._refused.set_result(f"client {self.address.client_id} at port {self.address.port}: {text}")
+
+
+class Contracts:
+    """Our instruments as the broker numbers them."""
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self.instruments = instruments
+        self._contracts: dict[str, ib_async.Contract] = {}
+        self._symbols: dict[int, str] = {}
+
+    async def look_up(self, connection: Connection) -> None:
+        """Ask the broker for the numbers. Raises DataError for an instrument that it does not know."""
+        found = await asyncio.gather(*(self._details(connection, each) for each in self.instruments.values()))
+        for symbol, contract in zip(self.instruments, found, strict=True):
+            self._contracts[symbol] = contract
+            self._symbols[contract.conId] = symbol
+
+    async def _details(self, connection: Connection, instrument: Instrument) -> ib_async.Contract:
+        symbol = instrument.symbol
+        # A class of shares has a blank at IBKR: BRK.B is BRK B.
+        asked = ib_async.Stock(symbol.replace(".", " "), "SMART", instrument.currency, conId=instrument.contract_id)
+        try:
+            details = await connection.answered(
+                f"the contract of {symbol}", lambda: connection.ib.reqContractDetailsAsync(asked), Priority.DATA
+            )
+        except BrokerError as error:
+            if error.retryable:
+                raise
+            raise DataError(f"the broker knows no stock {symbol} in {instrument.currency}: {error}") from error
+        contracts = [each.contract for each in details if each.contract]
+        if len(contracts) != 1:
+            raise DataError(f"{symbol} is {len(contracts)} contracts at the broker; give its contract_id")
+        contracts[0].exchange = "SMART"
+        return contracts[0]
+
+    def __getitem__(self, symbol: str) -> ib_async.Contract:
+        if symbol not in self._contracts:
+            raise BrokerError(f"{symbol} is not among the instruments that were looked up at the broker")
+        return self._contracts[symbol]
+
+    def symbol(self, contract: ib_async.Contract) -> str:
+        """Our symbol for what the broker names; its own words for what we do not trade."""
+        return self._symbols.get(contract.conId, contract.localSymbol or contract.symbol)
