@@ -1,0 +1,266 @@
+"""Why an order was sent: the chain of causes, from its fills back to the prices and views behind it.
+
+Every event names the events that it follows from. The walk starts where an order ended (its fills, or what
+stopped it) and follows them to where nothing caused them any more. It reads the journal and nothing else,
+so that the answer is what was known then, not what is known now.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from bursar.desk import wording
+from bursar.domain.events import (
+    Approved,
+    Check,
+    Decided,
+    Event,
+    ExitTriggered,
+    Filled,
+    OrderCanceled,
+    OrderExpired,
+    OrderFlagged,
+    OrderPlaced,
+    OrderRejected,
+    Rejected,
+    ViewFormed,
+)
+from bursar.domain.orders import Order, Side
+from bursar.domain.record import encode
+from bursar.domain.views import Evidence
+from bursar.errors import InputError
+from bursar.ports import Recorded
+
+#: How an order can end; the walk begins at these.
+_ENDS = (Filled, OrderRejected, OrderCanceled, OrderExpired, OrderFlagged)
+
+#: How the measures of the gate's rules are written; others are plain numbers.
+_MEASURES: Mapping[str, Callable[[Decimal], str]] = {
+    "market_open": lambda measured: "yes" if measured else "no",
+    "position_weight": wording.percent,
+    "sector_weight": wording.percent,
+    "portfolio_volatility": wording.percent,
+    "settled_cash": wording.money,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One event in the chain, and what it follows from.
+
+    says      the event in words; details what it rested on
+    repeated  True where it stood above already, and its causes are not told again
+    recorded  None for an id that this journal does not hold
+    """
+
+    event_id: str
+    says: str
+    details: tuple[str, ...] = ()
+    causes: tuple[Link, ...] = ()
+    repeated: bool = False
+    recorded: Recorded | None = None
+
+
+def explain(journal: Iterable[Recorded], wanted: str) -> tuple[Link, ...]:
+    """The chains that end in ``wanted``: an order (``o-00000001``, or ``1``), or any event by its id.
+
+    Raises InputError when the journal does not hold it.
+    """
+    held = {recorded.event.event_id: recorded for recorded in journal}
+    name = full_id(wanted)
+    ends = [each for each in held.values() if isinstance(each.event, _ENDS) and each.event.order_id == name]
+    stopped = [each for each in held.values() if isinstance(each.event, Rejected) and each.event.order.order_id == name]
+    if not (ends or stopped) and name in held:
+        ends = [held[name]]
+    roots = [*ends, *stopped]
+    if not roots:
+        raise InputError(f"{wanted} is not in this journal; {_orders_of(held)}")
+    told: set[str] = set()
+    return tuple(_link(root.event.event_id, held, _symbol(root.event), told) for root in roots)
+
+
+def full_id(wanted: str) -> str:
+    """``1`` and ``o-1`` are short for ``o-00000001``."""
+    found = re.fullmatch(r"(?:([a-z])-)?(\d{1,8})", wanted.strip())
+    return f"{found[1] or 'o'}-{int(found[2]):08d}" if found else wanted
+
+
+def _orders_of(held: Mapping[str, Recorded]) -> str:
+    orders = sorted(each.event.event_id for each in held.values() if isinstance(each.event, OrderPlaced))
+    if not orders:
+        return "it holds no orders"
+    return f"its orders are {orders[0]} to {orders[-1]}"
+
+
+def _symbol(event: Event) -> str:
+    match event:
+        case Filled(symbol=symbol) | ExitTriggered(symbol=symbol):
+            return symbol
+        case OrderPlaced(order=order) | Rejected(order=order):
+            return order.symbol
+        case ViewFormed(view=view):
+            return view.symbol
+    return ""
+
+
+def _link(event_id: str, held: Mapping[str, Recorded], symbol: str, told: set[str]) -> Link:
+    recorded = held.get(event_id)
+    if recorded is None:
+        return Link(event_id=event_id, says="is not in this journal")
+    event = recorded.event
+    symbol = symbol or _symbol(event)
+    says = _says(event, symbol)
+    if event_id in told:
+        return Link(event_id=event_id, says=says, repeated=True, recorded=recorded)
+    told.add(event_id)
+    relevant, others = _relevant(event, held, symbol)
+    details = (*_details(event, symbol), *((f"and {others} of other stocks",) if others else ()))
+    causes = tuple(_link(cause, held, symbol, told) for cause in relevant)
+    return Link(event_id=event_id, says=says, details=details, causes=causes, recorded=recorded)
+
+
+def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[tuple[str, ...], str]:
+    """The causes worth following for ``symbol``, and how many views of other stocks are left out, in words."""
+    if not isinstance(event, Decided) or not symbol:
+        return event.causes, ""
+    ours, others = [], 0
+    for cause in event.causes:
+        recorded = held.get(cause)
+        if recorded and isinstance(recorded.event, ViewFormed) and recorded.event.view.symbol != symbol:
+            others += 1
+        else:
+            ours.append(cause)
+    return tuple(ours), wording.count(others, "view") if others else ""
+
+
+# ---------------------------------------------------------------- in words
+
+
+def _says(event: Event, symbol: str) -> str:
+    match event:
+        case Filled():
+            verb = "bought" if event.side is Side.BUY else "sold"
+            return (
+                f"{verb} {wording.quantity(event.quantity)} {event.symbol} at "
+                f"{wording.price(event.price, event.commission.currency)}, "
+                f"fee {wording.money(event.commission.amount, event.commission.currency)}"
+            )
+        case OrderPlaced(order=order):
+            return f"order to {_order(order)}"
+        case Rejected(order=order, message=message):
+            return f"the gate stopped the order to {_order(order)}: {message}"
+        case Approved(checks=checks):
+            return f"the gate let it through after {wording.count(len(checks), 'check')}"
+        case Decided():
+            return _decided(event, symbol)
+        case ViewFormed(view=view):
+            return (
+                f"{view.analyst} expected {wording.percent(view.expected_excess_return, 2, signed=True)} of "
+                f"{view.symbol} above cash in {view.horizon_days} days, {wording.percent(view.confidence, 0)} sure"
+            )
+        case ExitTriggered():
+            return (
+                f"{event.symbol} reached its {event.reason}: the bid was {wording.price(event.observed)}, "
+                f"the level {wording.price(event.level)}"
+            )
+        case OrderRejected(code=code, message=message):
+            return f"the broker refused the order: {message} ({code})"
+        case OrderCanceled(reason=reason):
+            return f"the order was canceled{f': {reason}' if reason else ''}"
+        case OrderExpired():
+            return "the order's time ran out"
+        case OrderFlagged(reason=reason):
+            return f"the order waits for a person: {reason}"
+    return event.kind.replace("_", " ")
+
+
+def _order(order: Order) -> str:
+    manner = [order.type.value.replace("_", " "), order.purpose.value, *([order.strategy] if order.strategy else [])]
+    return f"{order.side.value} {wording.quantity(order.quantity)} {order.symbol} ({', '.join(manner)})"
+
+
+def _decided(event: Decided, symbol: str) -> str:
+    target = next((target for target in event.targets if target.symbol == symbol), None)
+    weight = wording.percent(target.weight if target else 0.0)
+    return f"{event.strategy} wanted {weight} of equity in {symbol or 'each target'}, of {wording.money(event.equity)}"
+
+
+def _details(event: Event, symbol: str) -> tuple[str, ...]:
+    match event:
+        case OrderPlaced(order=order) if order.reason:
+            return (f"because: {order.reason}",)
+        case Approved(checks=checks):
+            return tuple(_check(check) for check in checks)
+        case Decided():
+            target = next((target for target in event.targets if target.symbol == symbol), None)
+            price = event.prices.get(symbol)
+            return (
+                *((f"because: {target.reason}",) if target else ("no target wants it any more",)),
+                *((f"price then: {wording.price(price)}",) if price is not None else ()),
+            )
+        case ViewFormed(view=view):
+            return tuple(_evidence(each) for each in view.evidence)
+    return ()
+
+
+def _check(check: Check) -> str:
+    name, write = check.rule.replace("_", " "), _MEASURES.get(check.rule, wording.quantity)
+    limit = "" if check.rule == "market_open" else f", limit {write(check.limit)}"
+    return f"{name}: {write(check.measured)}{limit}{'' if check.passed else ', a warning'}"
+
+
+def _evidence(evidence: Evidence) -> str:
+    return f"{evidence.statement} [{evidence.source}]"
+
+
+# ---------------------------------------------------------------- shown
+
+
+def as_tree(links: Iterable[Link], title: str) -> RenderableType:
+    """The chains as a tree for a terminal."""
+    tree = Tree(Text(title, style="bold"), guide_style="dim")
+    for link in links:
+        _grow(tree, link)
+    return tree
+
+
+def _grow(tree: Tree, link: Link) -> None:
+    line = Text()
+    if link.recorded is not None:
+        line.append(f"{link.recorded.event.at:%Y-%m-%d %H:%M:%S}  ", style="dim")
+    line.append(link.says)
+    line.append(f"  {link.event_id}", style="dim cyan")
+    if link.repeated:
+        line.append("  (above)", style="dim")
+    branch = tree.add(line)
+    for detail in link.details:
+        branch.add(Text(detail, style="dim"))
+    for cause in link.causes:
+        _grow(branch, cause)
+
+
+def as_json(links: Iterable[Link]) -> str:
+    """The chains as JSON; each event is there whole, as the journal keeps it."""
+    return json.dumps([_plain(link) for link in links], indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(link: Link) -> dict[str, Any]:
+    recorded = link.recorded
+    return {
+        "event_id": link.event_id,
+        "sequence": recorded.sequence if recorded else None,
+        "says": link.says,
+        "details": list(link.details),
+        "repeated": link.repeated,
+        "event": json.loads(encode(recorded.event)) if recorded and not link.repeated else None,
+        "causes": [_plain(cause) for cause in link.causes],
+    }
