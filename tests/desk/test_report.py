@@ -235,8 +235,8 @@ def test_a_day_without_orders_and_views_and_a_decision_to_hold_nothing() -> None
     assert ": hold nothing" in text
 
 
-def test_two_years_make_a_page_as_well() -> None:
-    assert Page(report.page(demo_result(500))).open == []
+def test_a_year_makes_a_page_as_well() -> None:
+    assert Page(report.page(demo_result(252))).open == []
 
 
 def test_page_and_json_are_written_whole(tmp_path: Path) -> None:

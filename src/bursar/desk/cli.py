@@ -1,0 +1,300 @@
+"""The command line. Each command loads what it needs when it runs, so that ``--help`` is there at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bursar.desk.edge import EXIT_INTERRUPTED, guarded
+from bursar.errors import InputError, LedgerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bursar.config import Given, Settings
+    from bursar.runtime.results import DemoResult
+
+WELCOME = """\
+Manage a portfolio by rules that you can see. Research software: nothing here is advice.
+
+[bold]Begin with[/]
+
+  bursar demo                  trade twenty days on real closing prices
+  bursar why o-00000001        why was the first order sent?
+  bursar desk                  open the report of the last demo
+  bursar doctor                is this machine fit for it?
+
+Settings come from the command line, the environment, and bursar.toml: see [bold]bursar settings[/].
+"""
+
+app = typer.Typer(
+    name="bursar",
+    help=WELCOME,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+_TRADING, _LOOKING, _MACHINE = "Trade", "Look", "Set up"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file, instead of the bursar.toml that is found."),
+]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, and nothing else, on standard output.")]
+JournalFile = Annotated[
+    Path | None, typer.Option("--journal", metavar="FILE", help="Journal to read, instead of the last demo's.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; ``arguments`` default to the process's own."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words  # anywhere, since nobody remembers on which side of the command it belongs
+    words = [word for word in words if word != "--debug"]
+    return guarded(lambda: _run(words), debug=debug)
+
+
+def _run(words: list[str]) -> int:
+    try:
+        code = int(typer.main.get_command(app)(args=words, prog_name="bursar", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        raise InputError(_usage(error)) from error
+    if code == EXIT_INTERRUPTED:  # Typer swallowed the interruption without a word
+        raise KeyboardInterrupt
+    return code
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What was wrong with the words, and where help is."""
+    said = getattr(error, "format_message", error.__str__)().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{said}; see {context.command_path if context else 'bursar'} --help"
+
+
+@app.callback()
+def _everywhere(
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show the traceback when something goes wrong.")
+    ] = False,
+) -> None:
+    """``--debug`` is taken out of the words before they get here; it stands here for the help."""
+
+
+# ---------------------------------------------------------------- trade
+
+
+@app.command(rich_help_panel=_TRADING)
+def demo(
+    days: Annotated[str | None, typer.Option("--days", metavar="N", help="Trading days.  [dim]20[/]")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First day.  [dim]2022-01-03[/]")] = None,
+    seed: Annotated[
+        str | None, typer.Option("--seed", metavar="N", help="Seed of what is simulated.  [dim]7[/]")
+    ] = None,
+    cash: Annotated[
+        str | None, typer.Option("--cash", metavar="AMOUNT", help="Cash to begin with.  [dim]100000[/]")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", metavar="", help="Without the wire between Bursar and the exchange.")
+    ] = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Trade some days on real closing prices, in a simulated account, and show what happened.
+
+    The closes are those of twenty stocks; the way between two closes, the spread and the volume are
+    simulated from the seed, and the report says so. Nothing leaves this machine.
+
+      bursar demo --days 5
+      bursar demo --from 2020-02-18 --cash 25000
+      bursar demo --days 5 --json > run.json
+    """
+    said = _said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
+    settings = _settings(config, said | _said(("account.initial_cash", "--cash", cash)))
+    result = _play(settings, in_process=in_process)
+    from bursar.desk import logbook, report
+
+    page = report.write_page(result, result.run_folder)
+    report.write_json(result, result.run_folder)
+    logbook.write_log(result, result.run_folder / settings.log.file, settings.log.level)
+    if json:
+        sys.stdout.write(report.as_json(result))
+        return
+    from bursar.desk import terminal
+
+    terminal.show(result, _console(), page)
+
+
+def _play(settings: Settings, *, in_process: bool) -> DemoResult:
+    from bursar.config import home
+    from bursar.desk.progress import watching
+    from bursar.runtime.demo import DemoRequest, run
+
+    request = DemoRequest(
+        days=settings.demo.days,
+        first=settings.demo.first_day,
+        seed=settings.demo.seed,
+        cash=settings.account.initial_cash,
+        settings=settings,
+        home=home(),
+        in_process=in_process,
+    )
+    with watching(request.days, settings.account.base_currency, _console(stderr=True)) as observer:
+        return run(request, observer)
+
+
+# ---------------------------------------------------------------- look
+
+
+@app.command(rich_help_panel=_LOOKING)
+def why(
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="An order such as o-00000001, or just 1; or any event.")
+    ],
+    journal: JournalFile = None,
+    json: AsJson = False,
+) -> None:
+    """Say why an order was sent: from its fills back to the decision, the views and the prices.
+
+    It reads the journal of the last demo, or another one, and nothing else: what it tells is what was
+    known at the time.
+
+      bursar why o-00000001
+      bursar why 12 --json
+    """
+    from bursar.adapters.journal import read
+    from bursar.desk import why as chain
+
+    links = chain.explain(read(_journal(journal)), order)
+    if json:
+        sys.stdout.write(chain.as_json(links))
+    else:
+        _console().print(chain.as_tree(links, f"Why {chain.full_id(order)}"))
+
+
+@app.command(rich_help_panel=_LOOKING)
+def audit(journal: JournalFile = None, json: AsJson = False) -> None:
+    """See that nobody touched the journal: every event's hash, its chain, and the end that is kept outside.
+
+    An event that was edited, removed or inserted is named, and the exit code is 6.
+    """
+    from json import dumps
+
+    from bursar.adapters.journal import verify
+
+    path = _journal(journal)
+    try:
+        head = verify(path)
+    except LedgerError as error:
+        if json:
+            sys.stdout.write(dumps({"sound": False, "event": error.sequence, "problem": str(error)}, indent=2) + "\n")
+        raise
+    if json:
+        sys.stdout.write(dumps({"sound": True, "events": head.sequence, "head": head.digest.hex()}, indent=2) + "\n")
+        return
+    said = f"[green]✓[/] {head.sequence:,} events, the chain is unbroken"
+    _console().print(f"{said}\n  [dim]head {head.digest.hex()}[/]\n  [dim]{path}[/]", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=_LOOKING)
+def desk() -> None:
+    """Open the report of the last demo in a browser."""
+    import webbrowser
+
+    from bursar.config import home
+
+    page = home() / "runs" / "demo" / "report.html"
+    if not page.is_file():
+        raise InputError(f"there is no report at {page}; run bursar demo first")
+    webbrowser.open(page.as_uri())
+    _console().print(str(page), highlight=False, soft_wrap=True)
+
+
+# ---------------------------------------------------------------- set up
+
+
+@app.command(rich_help_panel=_MACHINE)
+def doctor(json: AsJson = False, config: ConfigFile = None) -> None:
+    """Look whether this machine is fit for Bursar, and say what to do where it is not. Changes nothing."""
+    from bursar.config import home
+    from bursar.desk import doctor as checks
+
+    findings = checks.examine(home(), _settings(config, {}))
+    if json:
+        sys.stdout.write(checks.as_json(findings))
+    else:
+        _console().print(checks.as_table(findings))
+    if not checks.healthy(findings):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=_MACHINE)
+def settings(
+    config: ConfigFile = None,
+    example: Annotated[
+        bool, typer.Option("--example", metavar="", help="Print a bursar.toml with every default instead.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show every setting, what it is now, and where that was said.
+
+    bursar settings --example > bursar.toml
+    """
+    from json import dumps
+
+    from bursar.config import build, entries, gather
+
+    if example:
+        from bursar.desk.settings_pages import example_file
+
+        sys.stdout.write(example_file())
+        return
+    given = gather(config)
+    values = build(given)
+    rows = [
+        (entry.key, entry.shown(values), given[entry.key].where if entry.key in given else "by default")
+        for entry in entries()
+    ]
+    if json:
+        sys.stdout.write(dumps({key: {"value": value, "said": where} for key, value, where in rows}, indent=2) + "\n")
+        return
+    from rich.table import Table
+
+    table = Table("setting", "value", "said", box=None, padding=(0, 1), header_style="dim")
+    for key, value, where in rows:
+        table.add_row(key, value, where, style="" if where == "by default" else "bold")
+    _console().print(table)
+
+
+# ---------------------------------------------------------------- shared
+
+
+def _said(*options: tuple[str, str, str | None]) -> dict[str, Given]:
+    """What was said on the command line, by setting."""
+    from bursar.config import Given
+
+    return {key: Given(value, f"on the command line ({flag})") for key, flag, value in options if value is not None}
+
+
+def _settings(config: Path | None, said: dict[str, Given]) -> Settings:
+    from bursar.config import load
+
+    return load(config, command_line=said)
+
+
+def _journal(named: Path | None) -> Path:
+    from bursar.config import home
+
+    return named or home() / "runs" / "demo" / "journal.sqlite"
+
+
+def _console(**options: Any) -> Console:
+    from rich.console import Console
+
+    return Console(**options)
