@@ -195,6 +195,7 @@ class Reporter:
         self._booked.add(execution_id)
         known = self._known.get(execution.order_id)
         instrument = self._instruments.get(execution.symbol)
+        traded_on = self._exchange_day(execution.at)
         filled = Filled(
             event_id=f"f-{execution_id}",
             at=execution.at,
@@ -208,8 +209,9 @@ class Reporter:
             quantity=exact(execution.quantity, instrument.lot) if instrument else execution.quantity,
             price=exact(execution.price, instrument.tick) if instrument else execution.price,
             commission=Money(round_money(amount, currency), currency),
-            settles_on=settles_on(self._exchange_day(execution.at), self._days),
+            settles_on=settles_on(traded_on, self._days),
             strategy=known.order.strategy if known else "",
+            traded_on=traded_on,
         )
         return (filled,)
 
@@ -277,7 +279,7 @@ def exact(value: Decimal, step: Decimal) -> Decimal:
     """
     steps = value / step
     whole = steps.to_integral_value()
-    return whole * step if steps == whole else value
+    return int(whole) * step if steps == whole else value
 
 
 def _rejected(order_id: str, at: datetime, code: int, text: str) -> OrderRejected:

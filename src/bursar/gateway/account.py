@@ -124,11 +124,8 @@ def _after(before: Position, signed: Decimal, paid: Decimal) -> Position:
     if before.quantity * signed >= 0:
         return Position(quantity=before.quantity + signed, cost=before.cost + paid, realized=before.realized)
     closed = min(abs(signed), abs(before.quantity))
-    if closed == abs(before.quantity):
-        cost_closed = before.cost
-    else:
-        cost_closed = (before.cost * closed / abs(before.quantity)).quantize(COST_PRECISION)
-    paid_closing = paid if closed == abs(signed) else (paid * closed / abs(signed)).quantize(COST_PRECISION)
+    cost_closed = (before.cost * closed / abs(before.quantity)).quantize(COST_PRECISION)
+    paid_closing = (paid * closed / abs(signed)).quantize(COST_PRECISION)
     return Position(
         quantity=before.quantity + signed,
         cost=before.cost - cost_closed + (paid - paid_closing),
