@@ -67,6 +67,15 @@ def test_the_filter_leaves_calm_history_nearly_as_it_is() -> None:
     assert filtered.value_at_risk == pytest.approx(tails.historical(returns).value_at_risk, rel=0.1)
 
 
+def test_a_shock_is_measured_by_the_volatility_of_the_day_before() -> None:
+    returns = np.tile([0.01, -0.01], 40)
+    returns[70] = -0.10  # ten times what was forecast; by the volatility after it, it would be four times
+    forecast = tails.ewma_volatility(returns)
+    rescaled = returns[60:] / forecast[60:-1] * forecast[-1]
+    assert rescaled.min() == pytest.approx(-10 * forecast[-1])
+    assert tails.filtered_historical(returns).expected_shortfall == pytest.approx(10 * forecast[-1])
+
+
 def test_volatility_is_forecast_from_what_came_before_only() -> None:
     returns = np.concatenate([np.full(60, 0.01), [0.05, 0.0]])
     forecast = tails.ewma_volatility(returns, decay=0.9)

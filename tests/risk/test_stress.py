@@ -64,6 +64,27 @@ def test_what_shelters_in_one_scenario_suffers_in_another() -> None:
         assert column.min() < 0 < column.max(), factor
 
 
+@pytest.mark.parametrize(
+    ("name", "up", "down"),
+    [
+        ("black_monday_1987", ["volatility"], ["market"]),
+        ("russia_and_ltcm_1998", ["credit"], ["market", "financials", "rates"]),
+        ("technology_unwinds_2000", ["value", "utilities"], ["market", "information_technology"]),
+        ("banks_fail_2008", ["credit", "dollar"], ["market", "financials", "rates", "oil"]),
+        ("pandemic_2020", ["credit", "consumer_staples"], ["market", "energy", "oil", "rates"]),
+        ("inflation_2022", ["rates", "energy", "dollar"], ["market", "real_estate"]),
+        ("momentum_crash", ["market", "financials"], ["momentum", "credit"]),
+        ("oil_embargo", ["oil", "energy", "gold", "rates"], ["market", "consumer_discretionary"]),
+        ("rates_jump", ["rates", "financials"], ["market", "utilities", "gold"]),
+        ("dollar_loses_trust", ["rates", "gold"], ["market", "dollar", "financials"]),
+    ],
+)
+def test_each_story_is_told_by_its_numbers(name: str, up: list[str], down: list[str]) -> None:
+    shocks = next(scenario.shocks for scenario in SCENARIOS if scenario.name == name)
+    assert all(shocks[factor] > 0 for factor in up)
+    assert all(shocks[factor] < 0 for factor in down)
+
+
 # What they do
 
 
