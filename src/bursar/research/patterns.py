@@ -24,7 +24,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from bursar.errors import InputError
 from bursar.quant import arrays
-from bursar.quant.arrays import BoolArray, FloatArray
+from bursar.quant.arrays import FloatArray
 from bursar.research import features
 
 #: Days on either side of a swing, and so the days until it is known.
@@ -84,8 +84,9 @@ def swings(closes: FloatArray, reach: int = REACH) -> tuple[Swing, ...]:
         return ()
     windows = sliding_window_view(values, 2 * reach + 1)
     before, middle, after = windows[:, :reach], windows[:, [reach]], windows[:, reach + 1 :]
-    high: BoolArray = (before < middle).all(axis=1) & (after <= middle).all(axis=1)
-    low: BoolArray = (before > middle).all(axis=1) & (after >= middle).all(axis=1)
+    every = np.logical_and.reduce
+    high = every(before < middle, axis=1) & every(after <= middle, axis=1)
+    low = every(before > middle, axis=1) & every(after >= middle, axis=1)
     return tuple(
         Swing(day + reach, float(values[day + reach]), bool(high[day])) for day in np.flatnonzero(high | low).tolist()
     )
