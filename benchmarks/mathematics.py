@@ -13,11 +13,11 @@ import sys
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from benchmarks import _harness, _portfolios  # noqa: E402  # threads are set first
+from benchmarks import _harness, _mathematics_statistics, _portfolios  # noqa: E402  # threads are set first
 
 PEERS = ("mathematics",)
 
-GROUPS = {"portfolios": _portfolios.results}
+GROUPS = {"portfolios": _portfolios.results, "statistics": _mathematics_statistics.results}
 
 
 def main(arguments: list[str]) -> int:
