@@ -48,7 +48,9 @@ class Head:
     sequence: int = 0
     digest: bytes = GENESIS
 
-    def __str__(self) -> str:
+    @property
+    def line(self) -> str:
+        """As the head's file has it, always of one length."""
         return f"{self.sequence:020d} {self.digest.hex()}\n"
 
 
@@ -309,7 +311,7 @@ class _Anchor:
     def write(self, head: Head) -> None:
         if self._file < 0:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.pwrite(self._file, str(head).encode("ascii"), 0)
+        os.pwrite(self._file, head.line.encode("ascii"), 0)
 
     def close(self) -> None:
         os.fsync(self._file)

@@ -576,10 +576,6 @@ class DividendPaid(Event, kind="dividend_paid"):
         Event.__post_init__(self)
         if self.withheld.currency != self.amount.currency:
             raise InputError(f"{self.symbol}: {self.withheld.currency} withheld from {self.amount.currency}")
-        if self.withheld.amount < 0:
-            raise InputError(
-                f"{self.symbol}: tax of {self.withheld} was withheld; give what was kept back, not negative"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

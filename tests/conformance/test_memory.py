@@ -1,0 +1,146 @@
+"""What the small ports promise, shown on their doubles in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from bursar.adapters.memory import (
+    InlineWorkers,
+    MemoryCommands,
+    MemoryFundamentals,
+    MemoryLease,
+    MemoryMarks,
+    MemoryMeter,
+    MemoryNews,
+    MemoryRegistry,
+    RecordedModel,
+)
+from bursar.domain.market import Quote
+from bursar.errors import DataError, InputError
+from bursar.ports import Command, Fact, Headline
+from tests.samples import AT
+
+HOUR = timedelta(hours=1)
+
+
+def quote(symbol: str, bid: int) -> Quote:
+    return Quote(symbol=symbol, at=AT, known_at=AT, bid=Decimal(bid), ask=Decimal(bid + 1))
+
+
+def test_marks_show_the_latest_of_what_is_asked_for_and_invent_nothing() -> None:
+    marks = MemoryMarks()
+    marks.publish([quote("A", 1), quote("B", 2)])
+    marks.publish([quote("A", 3)])
+    assert marks.latest(["A", "C"]) == {"A": quote("A", 3)}
+
+
+def test_a_command_is_taken_once_even_when_it_is_sent_twice() -> None:
+    commands = MemoryCommands()
+    halt = Command(command_id="c-1", name="halt", arguments={}, by="operator", at=AT)
+    go_on = replace(halt, command_id="c-2", name="resume")
+    commands.send(halt)
+    commands.send(go_on)
+    commands.send(halt)
+    assert commands.take() == (halt, go_on)
+    commands.send(halt)
+    assert commands.take() == ()
+
+
+def test_one_holder_at_a_time_has_the_lease() -> None:
+    lease = MemoryLease()
+    assert lease.acquire("U1", "a", AT + HOUR, AT)
+    assert not lease.acquire("U1", "b", AT + HOUR, AT)
+    assert lease.acquire("U1", "a", AT + 2 * HOUR, AT + HOUR / 2), "the holder renews it"
+    assert lease.acquire("U2", "b", AT + HOUR, AT), "another account has a lease of its own"
+
+
+def test_a_lease_that_ran_out_or_was_given_back_is_free() -> None:
+    lease = MemoryLease()
+    lease.acquire("U1", "a", AT + HOUR, AT)
+    assert lease.acquire("U1", "b", AT + 2 * HOUR, AT + HOUR)
+    lease.release("U1", "a")
+    assert not lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR), "only its holder gives it back"
+    lease.release("U1", "b")
+    assert lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR)
+
+
+def test_every_trial_is_kept_under_its_study() -> None:
+    registry = MemoryRegistry()
+    numbers = [registry.record({"study": study, "x": x}) for study, x in (("s", 1), ("t", 2), ("s", 3))]
+    assert numbers == [1, 2, 3]
+    assert [trial["x"] for trial in registry.trials("s")] == [1, 3]
+    assert registry.trials("u") == ()
+    with pytest.raises(InputError, match="names its study"):
+        registry.record({"x": 1})
+
+
+def test_a_trial_does_not_change_after_it_was_recorded() -> None:
+    registry, trial = MemoryRegistry(), {"study": "s", "x": 1}
+    registry.record(trial)
+    trial["x"] = 2
+    assert registry.trials("s")[0]["x"] == 1
+
+
+def test_workers_answer_in_the_order_of_the_items() -> None:
+    assert list(InlineWorkers().map(lambda item: item * item, [3, 1, 2])) == [9, 1, 4]
+
+
+def test_a_meter_counts_and_measures_by_labels() -> None:
+    meter = MemoryMeter()
+    meter.count("fills", account="U1")
+    meter.count("fills", 2.5, account="U1")
+    meter.count("fills", account="U2")
+    meter.gauge("equity", Decimal("1.5"), account="U1", portfolio="main")
+    meter.gauge("equity", 2, portfolio="main", account="U1")
+    assert meter.counts["fills", (("account", "U1"),)] == 3.5
+    assert meter.counts["fills", (("account", "U2"),)] == 1
+    assert meter.levels["equity", (("account", "U1"), ("portfolio", "main"))] == 2.0
+
+
+FILED = Fact(
+    symbol="A",
+    name="revenue",
+    value=1.0,
+    unit="USD",
+    at=date(2021, 9, 30),
+    known_at=AT,
+    source="10-Q",
+)
+
+
+def test_a_restatement_does_not_exist_before_its_own_filing() -> None:
+    restated = replace(FILED, value=2.0, known_at=AT + HOUR)
+    facts = MemoryFundamentals([restated, FILED, replace(FILED, symbol="B"), replace(FILED, name="income")])
+    assert facts.asof("A", ["revenue"], AT - HOUR) == ()
+    assert facts.asof("A", ["revenue"], AT) == (FILED,)
+    assert facts.asof("A", ["revenue"], AT + HOUR) == (FILED, restated)
+
+
+def test_news_are_what_was_published_between_two_moments() -> None:
+    early, late = (
+        Headline(symbols=("A", "B"), text="x", source="wire", known_at=AT + delay) for delay in (0 * HOUR, HOUR)
+    )
+    news = MemoryNews([late, early])
+    assert news.asof(["A"], AT, AT + HOUR) == (early, late)
+    assert news.asof(["B"], AT, AT + HOUR / 2) == (early,)
+    assert news.asof(["B"], AT + HOUR / 2, AT + HOUR) == (late,)
+    assert news.asof(["C"], AT, AT + HOUR) == ()
+
+
+@dataclass
+class Answer:
+    action: str
+
+
+def test_a_recorded_model_repeats_and_never_invents() -> None:
+    model = RecordedModel({"known": {"action": "hold"}, "odd": {"mood": "fine"}})
+    assert asyncio.run(model.ask("known", Answer)) == Answer("hold")
+    with pytest.raises(DataError, match="no answer was recorded to 'unknown'"):
+        asyncio.run(model.ask("unknown", Answer))
+    with pytest.raises(DataError, match="is no Answer"):
+        asyncio.run(model.ask("odd", Answer))
