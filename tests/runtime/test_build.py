@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from bursar.config import Given, Settings, build
+from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.momentum import Momentum
 from bursar.runtime.build import mandate, shape, strategy, universe
 from tests.builders import instrument
+
+MONDAY = Session(
+    day=date(2022, 1, 3),
+    open=datetime(2022, 1, 3, 14, 30, tzinfo=UTC),
+    close=datetime(2022, 1, 3, 21, 0, tzinfo=UTC),
+)
 
 
 def settings(**values: object) -> Settings:
@@ -36,8 +43,19 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
 
 
 def test_the_days_have_the_spread_and_the_steps_that_were_asked_for() -> None:
-    made = shape(settings(costs__spread_basis_points=12, schedule__monitor_minutes=10))
+    made = shape(settings(costs__spread_basis_points=12, schedule__monitor_minutes=10), MONDAY)
     assert (made.spread_basis_points, made.step_minutes) == (12.0, 10)
+
+
+def test_the_days_begin_with_the_analysis_and_never_after_the_bell() -> None:
+    def before(pre_market: str, zone: str = "America/New_York") -> int:
+        asked = settings(schedule__pre_market=pre_market, schedule__analysis="15:00", market__timezone=zone)
+        return shape(asked, MONDAY).before_open_minutes
+
+    assert before("09:00") == 30
+    assert before("08:15") == 75
+    assert before("08:15", "America/Chicago") == 15  # 09:15 in New York
+    assert before("09:30") == before("11:00") == 1
 
 
 def test_strategies_share_the_equity_and_one_alone_has_it_all() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from bursar.adapters.vendors import Source
 from bursar.config import Settings
 from bursar.domain.instruments import Instrument
+from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.path import Shape
 from bursar.research.analysts import Analyst
@@ -41,9 +43,13 @@ def mandate(settings: Settings) -> Mandate:
     )
 
 
-def shape(settings: Settings) -> Shape:
-    """How the simulated days look."""
+def shape(settings: Settings, first: Session) -> Shape:
+    """How the simulated days look. Their first instant is the analysis of ``first``, where that is before the bell."""
+    analysis = settings.schedule.pre_market
+    zone = ZoneInfo(settings.market.timezone)
+    before = first.open - datetime.combine(first.day, analysis, tzinfo=zone).astimezone(UTC)
     return Shape(
+        before_open_minutes=max(int(before.total_seconds() // 60), 1),
         step_minutes=settings.schedule.monitor_minutes,
         spread_basis_points=float(settings.costs.spread_basis_points),
         after_close_minutes=max(settings.schedule.post_market_minutes, 1),

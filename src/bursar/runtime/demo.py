@@ -31,6 +31,7 @@ from bursar.domain.events import (
     Deposited,
     Event,
     InstrumentListed,
+    LotMethod,
     Mode,
     RunStarted,
     SessionClosed,
@@ -70,64 +71,6 @@ HELD_BILL = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoRequest:
-    """What is to be run. Two equal requests are one run."""
-
-    days: int
-    first: date
-    seed: int
-    cash: Decimal
-    settings: Settings
-    home: Path
-    in_process: bool = True
-
-
-class Progress(Protocol):
-    """Someone who waits."""
-
-    def day_started(self, day: date) -> None: ...
-
-    def day_finished(self, day: date, equity: Decimal) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What a run plays on, all of it values.
-
-    past, sessions  before the run, and of it
-    closes          official closes of both
-    """
-
-    request: DemoRequest
-    history: History
-    instruments: tuple[Instrument, ...]
-    past: tuple[Session, ...]
-    sessions: tuple[Session, ...]
-    closes: Panel
-    mandate: Mandate
-    strategy: Strategy
-    analysts: tuple[Analyst, ...]
-
-    @cached_property
-    def world(self) -> World:
-        """The world that the request's seed makes of it."""
-        return compose(
-            name=wheels.STOCKS.title,
-            instruments=self.instruments,
-            sessions=(*self.past, *self.sessions),
-            closes=self.closes,
-            seed=self.request.seed,
-            first=self.request.first,
-            shape=build.shape(self.request.settings),
-        )
-
-    @property
-    def days(self) -> tuple[date, ...]:
-        """The trading days of the run."""
-        return tuple(session.day for session in self.sessions)
-
-
 def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     """Run the demo, then its days again under other seeds, and tell what came of it.
 
@@ -159,135 +102,11 @@ def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
     return SeedSpread(total_return_pct=MappingProxyType(found))
 
 
-def prepare(request: DemoRequest) -> Stage:
-    """Fetch the data, check the days, and compose the world."""
-    source = wheels.STOCKS
-    source.covers(request.first, request.first)
-    calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=request.home / "data")
-    session_of(calendar, request.first)
-    sessions = calendar.sessions(request.first, source.last)[: request.days]
-    if len(sessions) < request.days:
-        raise InputError(
-            f"{request.days} days from {request.first} reach beyond the prices, which end on {source.last}; "
-            f"ask for at most {len(sessions)}"
-        )
-    history = wheels.stocks(request.home, calendar)
-    instruments = build.universe(request.settings, wheels.instruments())
-    past = calendar.sessions(source.first, request.first)[:-1][-HISTORY_DAYS:]
-    closes = history.asof(
-        tuple(instrument.symbol for instrument in instruments),
-        "close",
-        sessions[-1].close,
-        len(past) + len(sessions),
-    )
-    _check_cash(request, closes, len(past) - 1)
-    return Stage(
-        request=request,
-        history=history,
-        instruments=instruments,
-        past=past,
-        sessions=sessions,
-        closes=closes,
-        mandate=build.mandate(request.settings),
-        strategy=build.strategy(request.settings),
-        analysts=build.analysts(request.settings, source),
-    )
-
-
-def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:
-    """Refuse cash that cannot buy one share of anything within the limits."""
-    prices = closes.values[row]
-    cheapest = int(np.nanargmin(prices))
-    weight = request.settings.risk.position_weight_max
-    least = round_money(Decimal(repr(float(prices[cheapest]))) / weight)
-    if request.cash < least:
-        raise InputError(
-            f"cash of {request.cash:,.2f} is too small: one share of {closes.symbols[cheapest]}, the cheapest, costs "
-            f"{prices[cheapest]:,.2f}, and a position may be {weight:.0%} of equity; give at least {least:,.2f}"
-        )
-
-
 async def play(stage: Stage, journal: Journal, progress: Progress | None = None) -> None:
     """Trade every day of ``stage`` in this process, into ``journal``."""
     market = exchange(stage)
     broker = SimulatedBroker(market)
     await loop(stage, SimulatedFeed(market, broker), broker, journal, progress).run()
-
-
-def exchange(stage: Stage) -> Exchange:
-    """The exchange of a run, before its first instant."""
-    settings = stage.request.settings
-    terms = Terms(
-        seed=stage.request.seed,
-        accounts=(stage.mandate.account,),
-        cash=stage.request.cash,
-        currency=settings.account.base_currency,
-        fees=BasisPoints(rate=settings.costs.commission_basis_points),
-    )
-    return Exchange(stage.world, terms)
-
-
-def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: Progress | None = None) -> Loop:
-    """The loop of a run, over any feed and broker: it goes on from what ``journal`` holds."""
-    fresh = engine(stage)
-    return Loop(
-        engine=fresh,
-        feed=feed,
-        broker=broker,
-        journal=journal,
-        history=stage.history,
-        analysts=stage.analysts,
-        history_days=HISTORY_DAYS,
-        beginning=lambda: beginning(stage, fresh),
-        observers=[_Teller(progress)] if progress else [],
-    )
-
-
-def engine(stage: Stage) -> Engine:
-    """The engine of a run that has not begun."""
-    market = MarketView(
-        at=stage.sessions[0].open,
-        instruments={instrument.symbol: instrument for instrument in stage.instruments},
-        quotes={},
-        closes=stage.closes,
-        session=stage.sessions[0],
-        lacks=stage.history.lacks(),
-    )
-    return Engine(stage.mandate, stage.strategy, market, stage.sessions)
-
-
-def beginning(stage: Stage, fresh: Engine) -> list[Event]:
-    """What the journal of a new run begins with: the run, the account, what can be traded, and the cash."""
-    request, mandate = stage.request, fresh.mandate
-    at = stage.world.tape.instants(stage.sessions[0])[0]
-    started = RunStarted(
-        event_id=fresh.ids.new("u"),
-        at=at,
-        run_id="demo",
-        mode=Mode.PAPER,
-        account=mandate.account,
-        seed=request.seed,
-        settings=request.settings.text(),
-        simulated=stage.world.simulated,
-    )
-    account = AccountOpened(
-        event_id=f"account/{mandate.account}",
-        at=at,
-        account=mandate.account,
-        base_currency=mandate.base_currency,
-    )
-    listed = [
-        InstrumentListed(event_id=f"instrument/{instrument.symbol}", at=at, instrument=instrument)
-        for instrument in stage.instruments
-    ]
-    deposited = Deposited(
-        event_id=f"deposit/{mandate.account}/initial",
-        at=at,
-        account=mandate.account,
-        portfolio=mandate.portfolio,
-        amount=Money(request.cash, mandate.base_currency),
-    )
-    return [started, account, *listed, deposited]
 
 
 def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
@@ -326,32 +145,3 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
     )
 
 
-class _Teller:
-    """Tells whoever waits of days that began and ended."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def committed(self, recorded: Sequence[Recorded]) -> None:
-        for each in recorded:
-            match each.event:
-                case SessionOpened(day=day):
-                    self._progress.day_started(day)
-                case SessionClosed(day=day, equity=equity):
-                    self._progress.day_finished(day, equity)
-                case _:
-                    pass
-
-
-def _start_afresh(folder: Path, request: DemoRequest) -> None:
-    """Replace the last run by an empty folder that says what is run in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    said = {
-        "days": request.days,
-        "first": request.first.isoformat(),
-        "seed": request.seed,
-        "cash": str(request.cash),
-        "settings": request.settings.text().splitlines(),
-    }
-    (folder / "request.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

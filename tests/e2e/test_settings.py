@@ -1,0 +1,355 @@
+"""Every setting changes what Bursar does, not just what it reads.
+
+Days are traded twice on the same prices, once by default and once with one setting changed, and the two
+journals are held against each other: they differ, and they differ in what the setting is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bursar.adapters.memory import MemoryJournal
+from bursar.config import ENVIRONMENT, Given, Settings, build, entries
+from bursar.desk import cli, doctor
+from bursar.domain.events import (
+    AccountOpened,
+    Approved,
+    Decided,
+    Event,
+    ExitTriggered,
+    Filled,
+    LotMethod,
+    OrderPlaced,
+    SessionClosed,
+    SessionOpened,
+    ViewFormed,
+)
+from bursar.errors import InputError
+from bursar.runtime import demo
+from bursar.runtime.demo import DemoRequest
+
+DAYS = 8
+NEW_YORK = ZoneInfo("America/New_York")
+
+Events = Sequence[Event]
+Kind = TypeVar("Kind", bound=Event)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def traded(home: Path, settings: Settings) -> Events:
+    """The journal of some days under ``settings``, without its first line, which quotes the settings."""
+    request = DemoRequest(
+        days=DAYS,
+        first=settings.demo.first_day,
+        seed=settings.demo.seed,
+        cash=settings.account.initial_cash,
+        settings=settings,
+        home=home,
+    )
+    journal = MemoryJournal()
+    asyncio.run(demo.play(demo.prepare(request), journal))
+    return [recorded.event for recorded in journal.read(2)]
+
+
+@pytest.fixture(scope="module")
+def usual(home: Path) -> Events:
+    """What happens when nothing is set."""
+    return traded(home, Settings())
+
+
+# ---------------------------------------------------------------- what a journal tells
+
+
+def only(events: Events, kind: type[Kind]) -> list[Kind]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def clock(event: Event) -> time:
+    """The time of an event in New York."""
+    return event.at.astimezone(NEW_YORK).time()
+
+
+def views_at(events: Events) -> set[time]:
+    return {clock(event) for event in only(events, ViewFormed)}
+
+
+def decided_at(events: Events) -> set[time]:
+    return {clock(event) for event in only(events, Decided)}
+
+
+def first_purchase_at(events: Events) -> time:
+    return min(clock(event) for event in only(events, OrderPlaced) if event.order.opens)
+
+
+def reviewed_at(events: Events) -> set[time]:
+    return {clock(event) for event in only(events, SessionClosed)}
+
+
+def largest_target(events: Events) -> float:
+    return max(target.weight for event in only(events, Decided) for target in event.targets)
+
+
+def measured(events: Events, rule: str) -> list[Decimal]:
+    return [check.measured for event in only(events, Approved) for check in event.checks if check.rule == rule]
+
+
+def limits(events: Events, rule: str) -> set[Decimal]:
+    return {check.limit for event in only(events, Approved) for check in event.checks if check.rule == rule}
+
+
+def least_cash(events: Events) -> Decimal:
+    """The smallest part of equity that was cash at a close."""
+    return min(event.cash / event.equity for event in only(events, SessionClosed))
+
+
+def opened_on(events: Events) -> list[date]:
+    return [event.day for event in only(events, SessionOpened)]
+
+
+def purchases_a_day(events: Events) -> int:
+    days = [event.at.date() for event in only(events, OrderPlaced) if event.order.opens]
+    return max(days.count(day) for day in days)
+
+
+def exits(events: Events, reason: str) -> list[ExitTriggered]:
+    return [event for event in only(events, ExitTriggered) if event.reason == reason]
+
+
+def loss_at_stop(events: Events) -> list[Decimal]:
+    """How far below its entry price each stop lay."""
+    found = []
+    for event in exits(events, "stop loss"):
+        entries_of = [fill for fill in only(events, Filled) if fill.event_id in event.causes]
+        cost = sum((fill.price * fill.quantity for fill in entries_of), Decimal(0))
+        found.append(1 - event.level / (cost / sum((fill.quantity for fill in entries_of), Decimal(0))))
+    return found
+
+
+def commission_rate(events: Events) -> Decimal:
+    """What was paid for the money traded, in basis points."""
+    fills = only(events, Filled)
+    paid = sum((fill.commission.amount for fill in fills), Decimal(0))
+    return 10_000 * paid / sum((fill.price * fill.quantity for fill in fills), Decimal(0))
+
+
+def spread_paid(events: Events) -> Decimal:
+    """How far the first purchases were above the prices that they were decided at, on average."""
+    decided = only(events, Decided)[0]
+    fills = [fill for fill in only(events, Filled) if fill.symbol in decided.prices][:3]
+    return sum((fill.price / decided.prices[fill.symbol] - 1 for fill in fills), Decimal(0)) / 3
+
+
+def smallest_purchase(events: Events) -> Decimal:
+    """As a part of the equity at the start."""
+    start = only(events, Decided)[0].equity
+    return min(fill.price * fill.quantity / start for fill in only(events, Filled))
+
+
+def strategies(events: Events) -> set[str]:
+    return {event.strategy for event in only(events, Decided)}
+
+
+def bought_again_within(events: Events, days: int) -> bool:
+    """Whether a symbol was bought within so many days of its exit."""
+    return any(
+        0 <= (placed.at - gone.at).days < days
+        for gone in only(events, ExitTriggered)
+        for placed in only(events, OrderPlaced)
+        if placed.order.opens and placed.order.symbol == gone.symbol and placed.at > gone.at
+    )
+
+
+#: For each key: another value, and what must then be true, given the usual journal and the changed one.
+CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
+    "account.account_id": (
+        "DU9000042",
+        lambda _, new: {fill.account for fill in only(new, Filled)} == {"DU9000042"},
+    ),
+    "account.initial_cash": ("50000", lambda _, new: only(new, Decided)[0].equity == 50_000),
+    "account.lot_method": ("lifo", lambda _, new: only(new, AccountOpened)[0].lot_method is LotMethod.LIFO),
+    "market.timezone": (
+        "America/Chicago",
+        lambda old, new: decided_at(old) == {time(9, 30)} and decided_at(new) == {time(10, 30)},
+    ),
+    "market.watchlist": (
+        "AAPL, JPM",
+        lambda _, new: {event.view.symbol for event in only(new, ViewFormed)} == {"AAPL", "JPM"},
+    ),
+    "schedule.pre_market": (
+        "08:15",
+        lambda old, new: views_at(old) == {time(9, 0)} and views_at(new) == {time(8, 15)},
+    ),
+    "schedule.analysis": (
+        "10:15",
+        lambda old, new: decided_at(old) == {time(9, 30)} and decided_at(new) == {time(10, 15)},
+    ),
+    "schedule.trade_after_open_minutes": (
+        "45",
+        lambda old, new: first_purchase_at(old) == time(9, 35) and first_purchase_at(new) == time(10, 15),
+    ),
+    "schedule.monitor_minutes": (
+        "30",
+        lambda old, new: (
+            {clock(e).minute for e in only(new, ExitTriggered)} <= {0, 30} < {clock(e).minute for e in old}
+        ),
+    ),
+    "schedule.post_market_minutes": (
+        "60",
+        lambda old, new: reviewed_at(old) == {time(16, 30)} and reviewed_at(new) == {time(17, 0)},
+    ),
+    "risk.position_weight_max": (
+        "0.06",
+        lambda old, new: (
+            largest_target(new) <= 0.06 < largest_target(old) and limits(new, "position_weight") == {Decimal("0.06")}
+        ),
+    ),
+    "risk.sector_weight_max": (
+        "10%",
+        lambda old, new: max(measured(new, "sector_weight")) <= Decimal("0.1") < max(measured(old, "sector_weight")),
+    ),
+    "risk.opening_orders_per_day_max": (
+        "2",
+        lambda old, new: purchases_a_day(new) == 2 < purchases_a_day(old),
+    ),
+    "risk.volatility_warning": (
+        "0.05",
+        lambda _, new: limits(new, "portfolio_volatility") == {Decimal("0.05")},
+    ),
+    "risk.cash_reserve": ("0.7", lambda old, new: least_cash(old) < Decimal("0.66") < least_cash(new)),
+    "risk.stop_loss": (
+        "0.02",
+        lambda old, new: (
+            loss_at_stop(new) == pytest.approx([Decimal("0.02")] * len(loss_at_stop(new)), abs=Decimal("0.0001"))
+            and len(loss_at_stop(new)) > len(loss_at_stop(old)) > 0
+        ),
+    ),
+    "risk.take_profit": ("0.02", lambda old, new: len(exits(new, "take profit")) > len(exits(old, "take profit"))),
+    "risk.reentry_wait_days": (
+        "0",
+        lambda old, new: bought_again_within(new, 5) and not bought_again_within(old, 5),
+    ),
+    "costs.commission_basis_points": (
+        "25",
+        lambda old, new: (
+            abs(commission_rate(old) - 1) < Decimal("0.05") and abs(commission_rate(new) - 25) < Decimal("0.05")
+        ),
+    ),
+    "costs.spread_basis_points": ("100", lambda old, new: spread_paid(new) - spread_paid(old) > Decimal("0.003")),
+    "strategy.names": ("momentum", lambda old, new: strategies(new) == {"momentum"} and strategies(old) == {"blend"}),
+    "strategy.trade_min": (
+        "0.08",
+        lambda old, new: smallest_purchase(old) < Decimal("0.06") < Decimal("0.079") < smallest_purchase(new),
+    ),
+    "demo.first_day": ("2021-06-01", lambda _, new: opened_on(new)[0] == date(2021, 6, 1)),
+    "demo.seed": ("8", lambda old, new: [f.price for f in only(old, Filled)] != [f.price for f in only(new, Filled)]),
+}
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_changed_setting_changes_the_days_and_in_the_way_it_says(home: Path, usual: Events, key: str) -> None:
+    value, holds = CHANGES[key]
+    changed = traded(home, build({key: Given(value, "in a test")}))
+    assert changed != usual
+    assert holds(usual, changed)
+
+
+# ---------------------------------------------------------------- settings that are seen elsewhere
+
+
+def test_a_currency_that_the_prices_are_not_in_is_refused(home: Path) -> None:
+    with pytest.raises(InputError, match=r"account\.base_currency is AUD"):
+        traded(home, build({"account.base_currency": Given("AUD", "in a test")}))
+
+
+def test_an_analyst_that_is_not_built_yet_is_refused_and_not_played_by_another(home: Path) -> None:
+    with pytest.raises(InputError, match=r"models\.selected_agents names warren_buffett, not built yet"):
+        traded(home, build({"models.selected_agents": Given("technical_analyst, warren_buffett", "in a test")}))
+
+
+def test_model_and_keys_decide_whether_a_model_could_be_asked(tmp_path: Path) -> None:
+    assert "gpt-4o-mini has no key" in doctor.keys(Settings()).found
+    given = {"models.primary_model": Given("local", ""), "models.openai_api_key": Given("sk-1", "")}
+    assert doctor.keys(build(given)).found == "local, with a key"
+
+
+@pytest.fixture
+def bursar(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a demo in process with these words, and return what it printed."""
+    monkeypatch.setenv("BURSAR_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        assert cli.main(["demo", "--in-process", *words]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_the_demo_and_its_log_follow_the_file(bursar: Callable[..., str], home: Path, tmp_path: Path) -> None:
+    (tmp_path / "bursar.toml").write_text('[demo]\ndays = 1\n[log]\nfile = "mine.log"\nlevel = "WARNING"\n')
+    assert len(json.loads(bursar("--json"))["days"]) == 1
+    log = home / "runs" / "demo" / "mine.log"
+    assert " - INFO - " not in log.read_text(encoding="utf-8")
+    (tmp_path / "bursar.toml").write_text("[demo]\ndays = 2\n")
+    assert len(json.loads(bursar("--json"))["days"]) == 2
+    assert " - INFO - " in (home / "runs" / "demo" / "ibkr_hedge_fund.log").read_text(encoding="utf-8")
+    assert not log.exists()
+
+
+def test_a_flat_environment_drives_the_days(bursar: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "INITIAL_CASH": "20000.0",
+        "MAX_POSITION_SIZE": "0.05",
+        "MAX_DAILY_TRADES": "2",
+        "STOP_LOSS_PERCENTAGE": "0.02",
+        "TAKE_PROFIT_PERCENTAGE": "0.02",
+        "SELECTED_AGENTS": "technical_analyst",
+        "PRIMARY_MODEL": "gpt-4o-mini",
+    }.items():
+        monkeypatch.setenv(name, value)
+    document = json.loads(bursar("--days", "5", "--json"))
+    assert document["initial_cash"] == 20000.0
+    opening = [[order for order in day["orders"] if order["purpose"] == "entry"] for day in document["days"]]
+    assert 0 < max(map(len, opening)) <= 2
+    weights = [t["weight"] for day in document["days"] for decision in day["decisions"] for t in decision["targets"]]
+    assert 0 < max(weights) <= 0.05
+    assert any("stop loss" in order["reason"] for day in document["days"] for order in day["orders"])
+
+
+#: Settings of the line to a broker. A demo in process has no line; the tests of the line show these.
+LINE = {entry.key for entry in entries() if entry.section == "broker"}
+
+#: Keys that tests of this file show by name, apart from the table.
+SHOWN = {
+    "account.base_currency",
+    "models.selected_agents",
+    "models.primary_model",
+    "models.openai_api_key",
+    "demo.days",
+    "log.file",
+    "log.level",
+}
+
+#: A key for data that nothing fetches yet.
+UNUSED = {"models.financial_datasets_api_key"}
+
+
+def test_every_key_is_shown_to_matter_or_is_named_as_not_yet_used() -> None:
+    assert CHANGES.keys() | SHOWN | LINE | UNUSED == {entry.key for entry in entries()}
+    assert set(ENVIRONMENT.values()) <= CHANGES.keys() | SHOWN | UNUSED
