@@ -88,15 +88,17 @@ class CommandLog:
 class Server:
     """A gateway on a port. Use it as an asynchronous context, or ``start`` and ``close`` it.
 
-    speed  how fast virtual time flows, or None for stepped time
+    speed    how fast virtual time flows, or None for stepped time
+    barrier  False keeps clients from stepping it: then ``step`` alone does
     """
 
-    def __init__(self, hub: Hub, *, speed: float | None = None) -> None:
+    def __init__(self, hub: Hub, *, speed: float | None = None, barrier: bool = True) -> None:
         if speed is not None and not 0 < speed <= 1_000_000:
             raise InputError(f"speed is {speed}; give how many times faster than ours time is to flow, or leave it out")
         self.hub = hub
         self.connections: set[Connection] = set()
         self._speed = speed
+        self._barrier = barrier
         self._server: asyncio.Server | None = None
         self._flow: asyncio.Task[None] | None = None
         self.port = 0
@@ -116,7 +118,7 @@ class Server:
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
         if self._speed is None:
-            self.hub.stepped = True
+            self.hub.stepped = self._barrier
         else:
             self._flow = loop.create_task(Flow(self, self._speed).run(), name="virtual time")
 
