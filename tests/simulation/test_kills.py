@@ -21,9 +21,10 @@ from bursar.domain.events import BreakFound, Event, Filled, OrderPlaced
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.notices import Executed
 from bursar.ledger.book import PortfolioBook
-from bursar.runtime import demo
-from bursar.runtime.demo import DemoRequest, Stage
+from bursar.runtime import stage as stages
 from bursar.runtime.loop import Loop
+from bursar.runtime.request import DemoRequest
+from bursar.runtime.stage import Stage
 from tests.conftest import Evidence
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.slow import SlowDisk, SlowLine
@@ -34,13 +35,14 @@ NEVER = 10**9
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return demo.prepare(
+    return stages.prepare(
         DemoRequest(
             days=DAYS,
             first=date(2022, 1, 5),
             seed=3,
             cash=Decimal(100_000),
             settings=Settings(),
+            in_process=True,
             home=tmp_path_factory.mktemp("home"),
         )
     )
@@ -59,7 +61,7 @@ class Outcome:
 def life(stage: Stage, exchange: Exchange, journal: SlowDisk) -> Loop:
     """A desk as it starts, new or again."""
     broker = SlowLine(exchange, journal=[recorded.event for recorded in journal.read()])
-    return demo.loop(stage, SimulatedFeed(exchange, broker), broker, journal)
+    return stages.loop(stage, SimulatedFeed(exchange, broker), broker, journal)
 
 
 def over(world: VirtualLoop, task: asyncio.Task[None], last: int) -> bool:
@@ -70,7 +72,7 @@ def over(world: VirtualLoop, task: asyncio.Task[None], last: int) -> bool:
 def run(stage: Stage, seed: int, deaths: int) -> Outcome:
     """Play the demo under ``seed``, killing the desk ``deaths`` times at moments that the seed chooses."""
     chance = random.Random(seed)
-    exchange = demo.exchange(stage)
+    exchange = stages.exchange(stage)
     journal = SlowDisk(seed)
     died = 0
     with VirtualLoop(seed) as world:

@@ -7,57 +7,26 @@ lives in its own folder below BURSAR_HOME; a finished one is kept, for ``bursar 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
-import numpy as np
-
-from bursar.adapters.calendars import ExchangeCalendar, session_of
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.adapters.vendors import wheels
-from bursar.config import Settings
-from bursar.domain.events import (
-    AccountOpened,
-    Deposited,
-    Event,
-    InstrumentListed,
-    LotMethod,
-    Mode,
-    RunStarted,
-    SessionClosed,
-    SessionOpened,
-)
-from bursar.domain.instruments import Instrument
-from bursar.domain.money import Money, round_money
-from bursar.domain.sessions import Session
-from bursar.errors import InputError
-from bursar.gateway.exchange import Exchange, Terms
-from bursar.gateway.fees import BasisPoints
-from bursar.gateway.world import World
-from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded
-from bursar.research.analysts import Analyst
-from bursar.runtime import build
-from bursar.runtime.loop import Loop
+from bursar.domain.events import Event, SessionClosed
+from bursar.ports import Journal
+from bursar.runtime import wire
+from bursar.runtime.request import DemoRequest
 from bursar.runtime.results import DemoResult, SeedSpread, Universe
+from bursar.runtime.stage import Progress, Stage, Teller, exchange, loop, prepare
 from bursar.runtime.summary import Summary
-from bursar.runtime.worlds import compose
 from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
-from bursar.trading.engine import Engine, Mandate
-from bursar.trading.strategy import Strategy
-from bursar.trading.view import MarketView
 
-#: Sessions of history that the world is given before the first day: the analysts' year, and some.
-HISTORY_DAYS = 320
+__all__ = ["DemoRequest", "DemoResult", "Progress", "play", "run", "spread", "tell"]
 
 JOURNAL_NAME = "journal.sqlite"
 
@@ -74,19 +43,44 @@ HELD_BILL = (
 def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     """Run the demo, then its days again under other seeds, and tell what came of it.
 
+    Over the wire, an unfinished run with an equal request goes on where it stood.
     Raises InputError for a request that cannot be run, before anything is written.
     """
     stage = prepare(request)
     folder = request.home / "runs" / "demo"
-    _start_afresh(folder, request)
+    if not _is_unfinished(stage, folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        request.write(folder)
     journal = SQLiteJournal(folder / JOURNAL_NAME)
     try:
-        asyncio.run(play(stage, journal, progress))
+        if progress:
+            Teller(progress).committed(tuple(journal.read()))
+        if request.in_process:
+            asyncio.run(play(stage, journal, progress))
+        else:
+            asyncio.run(wire.play(stage, journal, folder, progress))
         events = [recorded.event for recorded in journal.read()]
     finally:
         journal.close()
     result = tell(stage, events, folder)
     return replace(result, spread=spread(stage, result.keys.total_return_pct))
+
+
+def _is_unfinished(stage: Stage, folder: Path) -> bool:
+    """True when ``folder`` holds the beginning of this very run, with an exchange that is still there.
+
+    An exchange in process ended with its process, so such a run begins anew.
+    """
+    path = folder / JOURNAL_NAME
+    if stage.request.in_process or not stage.request.is_kept_in(folder) or not path.is_file():
+        return False
+    journal = SQLiteJournal(path)
+    try:
+        closed = [each.event.day for each in journal.read() if isinstance(each.event, SessionClosed)]
+    finally:
+        journal.close()
+    return stage.days[-1] not in closed
 
 
 def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
@@ -143,5 +137,3 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
         bill_return_pct=bill.total_pct,
         notes=(HELD_BILL,) if bill.held else (),
     )
-
-

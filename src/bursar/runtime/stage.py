@@ -1,0 +1,248 @@
+"""The stage of a run: data, sessions and world, and what plays on it, all made from the request.
+
+Nothing here waits or writes. Whoever owns the process puts the pieces to work: ``demo`` in one process,
+``wire`` in two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from bursar.adapters.calendars import ExchangeCalendar, session_of
+from bursar.adapters.vendors import wheels
+from bursar.domain.events import (
+    AccountOpened,
+    Deposited,
+    Event,
+    InstrumentListed,
+    LotMethod,
+    Mode,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
+from bursar.domain.instruments import Instrument
+from bursar.domain.money import Money, round_money
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+from bursar.gateway.exchange import Exchange
+from bursar.gateway.fees import BasisPoints
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
+from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded
+from bursar.research.analysts import Analyst
+from bursar.runtime import build
+from bursar.runtime.loop import Loop
+from bursar.runtime.request import DemoRequest, read
+from bursar.runtime.worlds import compose
+from bursar.trading.engine import Engine, Mandate
+from bursar.trading.strategy import Strategy
+from bursar.trading.view import MarketView
+
+#: Sessions of history that the world is given before the first day: the analysts' year, and some.
+HISTORY_DAYS = 320
+
+
+class Progress(Protocol):
+    """Someone who waits."""
+
+    def day_started(self, day: date) -> None: ...
+
+    def day_finished(self, day: date, equity: Decimal) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a run plays on, all of it values.
+
+    past, sessions  before the run, and of it
+    closes          official closes of both
+    """
+
+    request: DemoRequest
+    history: History
+    instruments: tuple[Instrument, ...]
+    past: tuple[Session, ...]
+    sessions: tuple[Session, ...]
+    closes: Panel
+    mandate: Mandate
+    strategy: Strategy
+    analysts: tuple[Analyst, ...]
+
+    @cached_property
+    def world(self) -> World:
+        """The world that the request's seed makes of it."""
+        return compose(
+            name=wheels.STOCKS.title,
+            instruments=self.instruments,
+            sessions=(*self.past, *self.sessions),
+            closes=self.closes,
+            seed=self.request.seed,
+            first=self.request.first,
+            shape=build.shape(self.request.settings, self.sessions[0]),
+        )
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The trading days of the run."""
+        return tuple(session.day for session in self.sessions)
+
+
+def prepare(request: DemoRequest) -> Stage:
+    """Fetch the data, check the days, and compose the world."""
+    source = wheels.STOCKS
+    source.covers(request.first, request.first)
+    calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=request.home / "data")
+    session_of(calendar, request.first)
+    sessions = calendar.sessions(request.first, source.last)[: request.days]
+    if len(sessions) < request.days:
+        raise InputError(
+            f"{request.days} days from {request.first} reach beyond the prices, which end on {source.last}; "
+            f"ask for at most {len(sessions)}"
+        )
+    history = wheels.stocks(request.home, calendar)
+    instruments = build.universe(request.settings, wheels.instruments())
+    past = calendar.sessions(source.first, request.first)[:-1][-HISTORY_DAYS:]
+    closes = history.asof(
+        tuple(instrument.symbol for instrument in instruments),
+        "close",
+        sessions[-1].close,
+        len(past) + len(sessions),
+    )
+    _check_cash(request, closes, len(past) - 1)
+    return Stage(
+        request=request,
+        history=history,
+        instruments=instruments,
+        past=past,
+        sessions=sessions,
+        closes=closes,
+        mandate=build.mandate(request.settings),
+        strategy=build.strategy(request.settings),
+        analysts=build.analysts(request.settings, source),
+    )
+
+
+def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:
+    """Refuse cash that cannot buy one share of anything within the limits."""
+    prices = closes.values[row]
+    cheapest = int(np.nanargmin(prices))
+    weight = request.settings.risk.position_weight_max
+    least = round_money(Decimal(repr(float(prices[cheapest]))) / weight)
+    if request.cash < least:
+        raise InputError(
+            f"cash of {request.cash:,.2f} is too small: one share of {closes.symbols[cheapest]}, the cheapest, costs "
+            f"{prices[cheapest]:,.2f}, and a position may be {weight:.0%} of equity; give at least {least:,.2f}"
+        )
+
+
+def terms(stage: Stage) -> Terms:
+    """On what terms the exchange of a run deals."""
+    settings = stage.request.settings
+    return Terms(
+        seed=stage.request.seed,
+        accounts=(stage.mandate.account,),
+        cash=stage.request.cash,
+        currency=settings.account.base_currency,
+        fees=BasisPoints(rate=settings.costs.commission_basis_points),
+    )
+
+
+def exchange(stage: Stage) -> Exchange:
+    """The exchange of a run, before its first instant."""
+    return Exchange(stage.world, terms(stage))
+
+
+def gateway_recipe(folder: str, home: str) -> tuple[World, Terms]:
+    """World and terms of the run in ``folder``, for a gateway in a process of its own."""
+    stage = prepare(read(Path(folder), Path(home)))
+    return stage.world, terms(stage)
+
+
+def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: Progress | None = None) -> Loop:
+    """The loop of a run, over any feed and broker: it goes on from what ``journal`` holds."""
+    fresh = engine(stage)
+    return Loop(
+        engine=fresh,
+        feed=feed,
+        broker=broker,
+        journal=journal,
+        history=stage.history,
+        analysts=stage.analysts,
+        history_days=HISTORY_DAYS,
+        beginning=lambda: beginning(stage, fresh),
+        observers=[Teller(progress)] if progress else [],
+    )
+
+
+def engine(stage: Stage) -> Engine:
+    """The engine of a run that has not begun."""
+    market = MarketView(
+        at=stage.sessions[0].open,
+        instruments={instrument.symbol: instrument for instrument in stage.instruments},
+        quotes={},
+        closes=stage.closes,
+        session=stage.sessions[0],
+        lacks=stage.history.lacks(),
+    )
+    return Engine(stage.mandate, stage.strategy, market, stage.sessions)
+
+
+def beginning(stage: Stage, fresh: Engine) -> list[Event]:
+    """What the journal of a new run begins with: the run, the account, what can be traded, and the cash."""
+    request, mandate = stage.request, fresh.mandate
+    at = stage.world.tape.instants(stage.sessions[0])[0]
+    started = RunStarted(
+        event_id=fresh.ids.new("u"),
+        at=at,
+        run_id="demo",
+        mode=Mode.PAPER,
+        account=mandate.account,
+        seed=request.seed,
+        settings=request.settings.text(),
+        simulated=stage.world.simulated,
+    )
+    account = AccountOpened(
+        event_id=f"account/{mandate.account}",
+        at=at,
+        account=mandate.account,
+        base_currency=mandate.base_currency,
+        lot_method=LotMethod(request.settings.account.lot_method),
+    )
+    listed = [
+        InstrumentListed(event_id=f"instrument/{instrument.symbol}", at=at, instrument=instrument)
+        for instrument in stage.instruments
+    ]
+    deposited = Deposited(
+        event_id=f"deposit/{mandate.account}/initial",
+        at=at,
+        account=mandate.account,
+        portfolio=mandate.portfolio,
+        amount=Money(request.cash, mandate.base_currency),
+    )
+    return [started, account, *listed, deposited]
+
+
+class Teller:
+    """Tells whoever waits of days that began and ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def committed(self, recorded: Sequence[Recorded]) -> None:
+        for each in recorded:
+            match each.event:
+                case SessionOpened(day=day):
+                    self._progress.day_started(day)
+                case SessionClosed(day=day, equity=equity):
+                    self._progress.day_finished(day, equity)
+                case _:
+                    pass

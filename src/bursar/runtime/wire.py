@@ -1,0 +1,104 @@
+"""The demo over the wire: a gateway in a process of its own, and a desk that finds it again.
+
+The gateway outlives the desk and the desk outlives the gateway. Whoever is started again finds in the run's
+folder what it needs: the desk its journal, the gateway its log of commands. Meeting again is the same path
+as meeting for the first time: connect, interrogate whole, reconcile, go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+from bursar.adapters import ib
+from bursar.adapters.clock import ReplayClock
+from bursar.adapters.ib_connection import Address
+from bursar.errors import BrokerError
+from bursar.ports import Journal
+from bursar.runtime.gateway_process import Child, Gateway, spawn
+from bursar.runtime.stage import Progress, Stage, loop
+
+#: Where the folder of a run keeps the gateway's port, and its log of commands.
+GATEWAY_NAME, GATEWAY_LOG_NAME = "gateway.json", "gateway.log"
+
+#: How long a gateway that nobody talks to waits before it ends. Its log lets it go on later.
+IDLE_SECONDS = 60.0
+
+#: How often a gateway that went away is started again before the run is given up.
+RESTARTS_MAX = 20
+
+
+async def play(stage: Stage, journal: Journal, folder: Path, progress: Progress | None = None) -> None:
+    """Trade every day of ``stage`` over TCP, starting the gateway again whenever it is gone.
+
+    Raises BrokerError when the gateway cannot be kept alive.
+    """
+    for _ in range(RESTARTS_MAX):
+        child = _attend(folder, stage.request.home)
+        try:
+            await _over_one_connection(stage, journal, _port(folder), progress)
+        except BrokerError as error:
+            if not error.retryable:
+                raise
+        else:
+            if child:
+                child.stop()
+            return
+    raise BrokerError(f"the gateway went away {RESTARTS_MAX} times; its log is {folder / GATEWAY_LOG_NAME}")
+
+
+async def _over_one_connection(stage: Stage, journal: Journal, port: int, progress: Progress | None) -> None:
+    """Run a new desk over a new connection, on from what ``journal`` holds."""
+    settings = stage.request.settings
+    broker, feed = await ib.connect(
+        Address(
+            account=stage.mandate.account,
+            port=port,
+            client_id=settings.broker.client_id,
+            timeout_seconds=float(settings.broker.data_timeout_seconds),
+        ),
+        stage.world.listed,
+        (*stage.past, *stage.sessions),
+        clock=ReplayClock(stage.sessions[0].open),
+        portfolio=stage.mandate.portfolio,
+        journal=[recorded.event for recorded in journal.read()],
+    )
+    try:
+        await loop(stage, feed, broker, journal, progress).run()
+    finally:
+        broker.connection.close()
+        # ib_async closes its socket in the next turn of the loop.
+        await asyncio.sleep(0)
+
+
+def _attend(folder: Path, home: Path) -> Child | None:
+    """See that the run's gateway listens; the child that was started for it, or None where it was there."""
+    port = _port(folder)
+    if port and _listens(port):
+        return None
+    child = spawn(
+        Gateway(
+            recipe="bursar.runtime.stage:gateway_recipe",
+            arguments={"folder": str(folder), "home": str(home)},
+            log=folder / GATEWAY_LOG_NAME,
+            idle_seconds=IDLE_SECONDS,
+        )
+    )
+    (folder / GATEWAY_NAME).write_text(json.dumps({"port": child.port, "pid": child.pid}), encoding="utf-8")
+    return child
+
+
+def _port(folder: Path) -> int:
+    """The port that the run's gateway listened on last; 0 where there was none."""
+    try:
+        return int(json.loads((folder / GATEWAY_NAME).read_text(encoding="utf-8"))["port"])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
