@@ -304,6 +304,12 @@ def test_an_order_that_ended_in_the_journal_stays_ended(end: Event) -> None:
     assert refused(made, 201) == []
 
 
+def test_a_journal_may_speak_of_orders_that_we_did_not_place() -> None:
+    made = reporter()
+    made.recover([OrderAccepted(event_id="x/accepted", at=AT, order_id="x", permanent_id=5)])
+    assert made.stands("x", at=AT, status="Submitted", permanent_id=5) == ()
+
+
 def test_without_sessions_the_day_is_that_of_utc() -> None:
     made = Reporter({}, [])
     executed(made)

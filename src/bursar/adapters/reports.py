@@ -238,25 +238,28 @@ class Reporter:
 
     def _took(self, event: Event) -> None:
         """Remember what an event, said now or found in the journal, means for its order."""
+        if not isinstance(event, _Answer):
+            return
+        known = self._known.get(event.order_id)
+        if known is None:
+            return  # an order that was adopted, or placed by somebody else
         match event:
-            case OrderAccepted(order_id=order_id) if known := self._known.get(order_id):
+            case OrderAccepted():
                 known.accepted = True
-            case OrderAmended(order_id=order_id) | AmendRejected(order_id=order_id) if known := self._known.get(
-                order_id
-            ):
+            case OrderAmended() | AmendRejected():
                 if isinstance(event, OrderAmended) and known.amendment:
                     known.order = known.amendment
                 known.amendment = None
                 known.amendments += 1
-            case CancelRejected(order_id=order_id) if known := self._known.get(order_id):
+            case CancelRejected():
                 known.cancel_asked = False
                 known.cancels_refused += 1
-            case (
-                OrderRejected(order_id=order_id) | OrderCanceled(order_id=order_id) | OrderExpired(order_id=order_id)
-            ) if known := self._known.get(order_id):
+            case OrderRejected() | OrderCanceled() | OrderExpired():
                 known.ended = True
-            case _:
-                pass
+
+
+#: What a broker can say of an order, fills aside.
+_Answer = OrderAccepted | OrderAmended | AmendRejected | CancelRejected | OrderRejected | OrderCanceled | OrderExpired
 
 
 @dataclass(frozen=True, slots=True)

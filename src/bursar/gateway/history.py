@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from bursar.domain.market import Trade
@@ -152,8 +153,8 @@ class History:
         bars: list[HistoryBar] = []
         for session in sessions:
             trades = [trade for trade in self._world.tape.trades(symbol, session) if trade.at <= last]
-            if size < DAY and len(trades) > 1 and trades[1].at - trades[0].at > size:
-                step = trades[1].at - trades[0].at
+            step = max((later.at - earlier.at for earlier, later in pairwise(trades)), default=timedelta(0))
+            if size < DAY and step > size:
                 return _failed(f"invalid step: prints are {step} apart here")
             width = session.close - session.open if size == DAY else size
             bars.extend(bar for bar in _cut(trades, session, width) if size == DAY or bar.begin >= first)
@@ -168,8 +169,7 @@ def _cut(trades: Sequence[Trade], session: Session, width: timedelta) -> list[Hi
         low, high = bisect_left(instants, begin), bisect_right(instants, begin + width)
         # What was traded at the moment that two bars share belongs to the earlier one, the opening to the first.
         traded = trades[low if begin == session.open else bisect_right(instants, begin) : high]
-        if traded:
-            bars.append(_bar(trades[low:high], traded, session, begin))
+        bars.append(_bar(trades[low:high], traded, session, begin))
         begin += width
     return bars
 
