@@ -21,18 +21,16 @@ from ib_async.util import UNSET_DOUBLE, parseIBDatetime
 from bursar.adapters.ib_connection import Address, Connection, Contracts
 from bursar.adapters.pacing import Priority
 from bursar.adapters.reports import STATUSES, Reporter, exact
+from bursar.adapters.tickets import ticket
 from bursar.domain.accounts import AccountSnapshot, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Slice
-from bursar.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
+from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
 from bursar.domain.sessions import Session
 from bursar.errors import BrokerError
 from bursar.ports import Clock
 
-ORDER_TYPES = MappingProxyType({OrderType.MARKET: "MKT", OrderType.LIMIT: "LMT"})
-TIMES_IN_FORCE = MappingProxyType({TimeInForce.DAY: "DAY", TimeInForce.GOOD_TILL_CANCELED: "GTC"})
-ACTIONS = MappingProxyType({Side.BUY: "BUY", Side.SELL: "SELL"})
 #: Market data types whose prices are late.
 DELAYED_TYPES = frozenset({3, 4})
 #: The sum over all currencies, which is no currency.
@@ -95,6 +93,7 @@ class IBBroker:
         self._standing: dict[int, _Standing] = {}
         self._values: dict[tuple[str, str], str] = {}
         connection.at_barrier(self._settle)
+        connection.ib.disconnectedEvent += self._on_disconnected
         for name, listener in (
             ("openOrder", self._on_open_order),
             ("orderStatus", self._on_order_status),
@@ -110,19 +109,19 @@ class IBBroker:
 
     async def place(self, approved: ApprovedOrder) -> None:
         order = approved.order
-        ticket, contract = self._ticket(order), self.contracts[order.symbol]
+        said, contract = self._said(order), self.contracts[order.symbol]
         await self._leave(Priority.ORDER)
         number = self.connection.order_number()
         self._numbers[order.order_id], self._references[number] = number, order.order_id
         self._reporter.sent(order)
-        self.connection.client.placeOrder(number, contract, ticket)
+        self.connection.client.placeOrder(number, contract, said)
 
     async def amend(self, approved: ApprovedOrder) -> None:
         order = approved.order
-        ticket, contract, number = self._ticket(order), self.contracts[order.symbol], self._number(order.order_id)
+        said, contract, number = self._said(order), self.contracts[order.symbol], self._number(order.order_id)
         await self._leave(Priority.ORDER)
         self._reporter.amend_sent(order)
-        self.connection.client.placeOrder(number, contract, ticket)
+        self.connection.client.placeOrder(number, contract, said)
 
     async def cancel(self, order_id: str) -> None:
         number = self._number(order_id)
@@ -132,13 +131,14 @@ class IBBroker:
 
     async def preview(self, approved: ApprovedOrder) -> Preview:
         order = approved.order
-        ticket, contract = self._ticket(order), self.contracts[order.symbol]
-        ticket.whatIf = True
+        said, contract = self._said(order), self.contracts[order.symbol]
+        said.whatIf = True
 
         def ask() -> asyncio.Future[ib_async.OrderState]:
             number = self.connection.order_number()
+            self._references[number] = order.order_id
             answer = self._previews[number] = asyncio.get_running_loop().create_future()
-            self.connection.client.placeOrder(number, contract, ticket)
+            self.connection.client.placeOrder(number, contract, said)
             return answer
 
         state = await self.connection.answered(f"what {order.order_id} would do", ask, Priority.ORDER)
@@ -190,8 +190,7 @@ class IBBroker:
         self, number: int, contract: ib_async.Contract, order: ib_async.Order, state: ib_async.OrderState
     ) -> None:
         if order.whatIf:
-            if preview := self._previews.pop(number, None):
-                preview.set_result(state)
+            self._end_preview(number, state)
             return
         ours = order.clientId == self.connection.address.client_id
         reference, symbol = order.orderRef if ours else "", self.contracts.symbol(contract)
@@ -278,32 +277,42 @@ class IBBroker:
             self._values[tag, currency] = value
 
     def _on_error(self, number: int, code: int, text: str, _json: str) -> None:
-        if preview := self._previews.get(number):
+        if number in self._previews:
             # Codes of the 2100s are remarks, after which the answer still comes.
             if not 2100 <= code < 2200:
-                del self._previews[number]
-                preview.set_exception(ib_async.wrapper.RequestError(number, code, text))
+                refusal = BrokerError(f"{self._references[number]} would be refused: {text}", code=code)
+                self._end_preview(number, refusal)
         elif reference := self._references.get(number):
             self._heard.append(lambda at: self._reporter.refused(reference, at=at, code=code, text=text))
 
+    def _on_disconnected(self) -> None:
+        for number in tuple(self._previews):
+            self._end_preview(number, ConnectionError("the connection is gone"))
+
     # ------------------------------------------------------------ inside
 
-    def _ticket(self, order: Order) -> ib_async.Order:
+    def _end_preview(self, number: int, answer: ib_async.OrderState | Exception) -> None:
+        """Give whoever waits for a preview its answer, unless he gave up."""
+        preview = self._previews.pop(number, None)
+        self._references.pop(number, None)
+        if preview is None or preview.done():
+            return
+        if isinstance(answer, Exception):
+            preview.set_exception(answer)
+        else:
+            preview.set_result(answer)
+
+    def _said(self, order: Order) -> ib_async.Order:
         """``order`` as ib_async sends it. Raises BrokerError for a kind that is not sent yet."""
-        if order.type not in ORDER_TYPES or order.time_in_force not in TIMES_IN_FORCE:
-            raise BrokerError(
-                f"{order.order_id}: sent are {' and '.join(ORDER_TYPES)} orders, {' or '.join(TIMES_IN_FORCE)}, "
-                f"and not {order.type}, {order.time_in_force}"
-            )
-        limit = order.limit_price if order.type is OrderType.LIMIT else None
+        said = ticket(order)
         return ib_async.Order(
-            action=ACTIONS[order.side],
-            totalQuantity=Decimal(format(order.quantity, "f")),  # type: ignore[arg-type]  # sent to the last digit
-            orderType=ORDER_TYPES[order.type],
-            lmtPrice=UNSET_DOUBLE if limit is None else limit,
-            tif=TIMES_IN_FORCE[order.time_in_force],
-            account=order.account,
-            orderRef=order.order_id,
+            action=said.action,
+            totalQuantity=said.quantity,  # type: ignore[arg-type]  # sent to the last digit, as no float would be
+            orderType=said.order_type,
+            lmtPrice=UNSET_DOUBLE if said.limit_price is None else said.limit_price,
+            tif=said.time_in_force,
+            account=said.account,
+            orderRef=said.reference,
         )
 
     async def _leave(self, priority: Priority) -> None:

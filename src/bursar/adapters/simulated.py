@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Iterable
 from types import MappingProxyType
 
 from bursar.adapters.reports import STATUSES, Reporter
+from bursar.adapters.tickets import ticket
 from bursar.domain.accounts import AccountSnapshot, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
 from bursar.domain.market import Slice
-from bursar.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
+from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
 from bursar.errors import BrokerError
 from bursar.gateway.commands import Cancel, Place
 from bursar.gateway.exchange import Exchange
@@ -27,10 +28,6 @@ from bursar.gateway.notices import (
     client_of,
 )
 from bursar.gateway.notices import Order as ExchangeOrder
-
-ORDER_TYPES = MappingProxyType({OrderType.MARKET: "MKT", OrderType.LIMIT: "LMT"})
-TIMES_IN_FORCE = MappingProxyType({TimeInForce.DAY: "DAY", TimeInForce.GOOD_TILL_CANCELED: "GTC"})
-ACTIONS = MappingProxyType({Side.BUY: "BUY", Side.SELL: "SELL"})
 
 
 class SimulatedBroker:
@@ -117,22 +114,18 @@ class SimulatedBroker:
 
     def _request(self, order: Order, order_id: int) -> Place:
         """``order`` in the exchange's words. Raises BrokerError for a kind that it does not trade."""
-        if order.type not in ORDER_TYPES or order.time_in_force not in TIMES_IN_FORCE:
-            raise BrokerError(
-                f"{order.order_id}: the simulated exchange takes {' and '.join(ORDER_TYPES)} orders, "
-                f"{' or '.join(TIMES_IN_FORCE)}, and not {order.type}, {order.time_in_force}"
-            )
+        said = ticket(order)
         return Place(
             client_id=self._client_id,
             order_id=order_id,
-            account=order.account,
+            account=said.account,
             symbol=order.symbol,
-            action=ACTIONS[order.side],
-            total_quantity=order.quantity,
-            order_type=ORDER_TYPES[order.type],
-            lmt_price=order.limit_price if order.type is OrderType.LIMIT else None,
-            tif=TIMES_IN_FORCE[order.time_in_force],
-            order_ref=order.order_id,
+            action=said.action,
+            total_quantity=said.quantity,
+            order_type=said.order_type,
+            lmt_price=said.limit_price,
+            tif=said.time_in_force,
+            order_ref=said.reference,
         )
 
     def _working(self, order_id: str) -> ExchangeOrder:
