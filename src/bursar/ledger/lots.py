@@ -20,9 +20,7 @@ from typing import NamedTuple
 from bursar.domain.events import LotMethod
 from bursar.domain.money import ZERO
 from bursar.errors import LedgerError
-
-#: The smallest part of a cost or of a share that the books tell apart.
-QUANTUM = Decimal("1e-8")
+from bursar.ledger.postings import QUANTUM
 
 
 class Lot(NamedTuple):
@@ -122,16 +120,16 @@ def take_oldest(lots: list[Lot], quantity: Decimal) -> list[Lot]:
     return taken
 
 
-def take(lots: list[Lot], quantity: Decimal, method: LotMethod, price: Decimal, day: date) -> list[Lot]:
+def take(lots: list[Lot], quantity: Decimal, method: LotMethod, proceeds: Decimal, day: date) -> list[Lot]:
     """Remove ``quantity`` (signed like the lots) by ``method`` and return the parts, in the order of taking.
 
-    price  what one unit brings, net; the methods that look at gains compare it with each lot's cost
+    proceeds  what they bring, net; the methods that look at gains compare it with each lot's cost
     """
     if method in (LotMethod.FIFO, LotMethod.SPECIFIC):
         return take_oldest(lots, quantity)
     if method is LotMethod.LIFO:
         return _take_in_order(lots, quantity, range(len(lots) - 1, -1, -1))
-    rank = _ranking(method, price, day)
+    rank = _ranking(method, proceeds / quantity, day)
     return _take_in_order(lots, quantity, sorted(range(len(lots)), key=lambda place: rank(lots[place])))
 
 

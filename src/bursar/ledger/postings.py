@@ -67,20 +67,25 @@ class LedgerAccount:
         self.balance = ZERO
 
 
+#: The smallest amount that the books tell apart: the digits of IBKR's statements. Sums of such amounts are exact.
+QUANTUM = Decimal("1e-8")
+
 Posting = tuple[LedgerAccount, Decimal]
 
 
 def post(postings: Sequence[Posting]) -> None:
-    """Enter all of ``postings``, or raise LedgerError and enter none when they do not balance."""
-    currency, total = postings[0][0].currency, ZERO
+    """Enter all of ``postings``, or raise LedgerError and enter none: they must be exact, and must balance."""
+    currency, total, mixed = postings[0][0].currency, ZERO, False
     for account, amount in postings:
+        if amount != amount.quantize(QUANTUM):
+            raise LedgerError(f"an amount of {amount} {account.currency} is finer than a hundred-millionth")
         if account.currency != currency:
-            _check_each_currency(postings)
-            break
+            mixed = True
         total += amount
-    else:
-        if total:
-            raise LedgerError(f"the event does not balance: {total} {currency} came from nowhere")
+    if mixed:
+        _check_each_currency(postings)
+    elif total:
+        raise LedgerError(f"the event does not balance: {total} {currency} came from nowhere")
     for account, amount in postings:
         account.balance += amount
 

@@ -12,7 +12,7 @@ less the cost that went out.
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from bursar.domain.events import Filled
 from bursar.domain.instruments import InstrumentKind
@@ -21,7 +21,7 @@ from bursar.domain.orders import Side
 from bursar.errors import LedgerError
 from bursar.ledger.lots import Closing, Lot, insert, rounded, take, take_chosen
 from bursar.ledger.position import RoundTrip
-from bursar.ledger.postings import Nature, Posting
+from bursar.ledger.postings import QUANTUM, Nature, Posting
 from bursar.ledger.state import Books, Holding, PortfolioState, check_currency
 
 _BUY = Side.BUY
@@ -45,7 +45,7 @@ def filled(books: Books, event: Filled) -> None:
             return
         holding = books.holding(event.account, event.portfolio, event.symbol)
     signed = quantity if event.side is _BUY else -quantity
-    paid = signed * price * holding.multiplier
+    paid = (signed * price * holding.multiplier).quantize(QUANTUM, ROUND_HALF_EVEN)
     owner = holding.owner
     owner.frozen = holding.frozen = None
     cash, currency = -paid, holding.currency
@@ -137,6 +137,8 @@ def trade(
         worth -= proceeds
         close(books, holding, postings, closing, proceeds, day, source, execution)
         paid -= rounded(paid * closing / signed) if opening else paid
+        if not holding.quantity:
+            _end_trip(holding, at)
     if opening:
         if not holding.quantity:
             holding.begin(at)
@@ -146,8 +148,6 @@ def trade(
         holding.quantity += opening
         holding.paid += paid
     books.enter(*postings)
-    if not holding.quantity and closing:
-        _end_trip(holding, at)
 
 
 def _may_short(books: Books, holding: Holding) -> bool:
@@ -216,7 +216,7 @@ def take_parts(
         parts = take_chosen(holding.lots, quantity, chosen)
     else:
         method = books.accounts[holding.owner.account].lot_method
-        parts = take(holding.lots, quantity, method, proceeds / quantity, day)
+        parts = take(holding.lots, quantity, method, proceeds, day)
     holding.quantity -= quantity
     for part in parts:
         holding.paid -= part.paid
