@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -129,6 +132,49 @@ def test_a_bursar_toml_in_this_folder_is_read(run: Run, tmp_path: Path) -> None:
     line = refused(run("demo", "--days", "1", "--in-process"))
     assert "risk.position_weight_max is 1.2 in" in line
     assert "at most 1" in line
+
+
+# ---------------------------------------------------------------- gateway
+
+
+class Listener(io.StringIO):
+    """Standard output that, once told where the gateway listens, connects there and then asks it to end."""
+
+    met = False
+
+    def write(self, text: str) -> int:
+        if found := re.search(r"127\.0\.0\.1:(\d+)", text):
+            with socket.create_connection(("127.0.0.1", int(found[1])), timeout=10):
+                self.met = True
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().write(text)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_gateway_listens_until_it_is_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, out = free_port(), Listener()
+    monkeypatch.setattr(sys, "stdout", out)
+    said = run("gateway", "--port", str(port), "--from", "2021-06-01", "--speed", "60")
+    assert said.code == 0, said.err
+    assert out.met
+    assert out.getvalue() == (
+        f"listening on 127.0.0.1:{port}, account DU9000001, open since the bell of 2021-06-01, "
+        "time flows 60 times as fast; Ctrl-C ends it\n"
+    )
+
+
+def test_a_gateway_never_listens_where_real_money_is_expected(run: Run) -> None:
+    assert "broker.port is '7496' on the command line (--port)" in refused(run("gateway", "--port", "7496"))
+
+
+def test_a_port_in_use_is_one_line(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert f"port {port} is in use" in refused(run("gateway", "--port", str(port)))
 
 
 # ---------------------------------------------------------------- why, audit, desk

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bursar.config import Given, Settings
+    from bursar.runtime.request import DemoRequest
     from bursar.runtime.results import DemoResult
 
 WELCOME = """\
@@ -117,7 +118,7 @@ def demo(
     """
     said = _said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
     settings = _settings(config, said | _said(("account.initial_cash", "--cash", cash)))
-    result = _play(settings, in_process=in_process)
+    result = _play(_request(settings, in_process=in_process))
     from bursar.desk import logbook, report
 
     page = report.write_page(result, result.run_folder)
@@ -131,12 +132,72 @@ def demo(
     terminal.show(result, _console(), page)
 
 
-def _play(settings: Settings, *, in_process: bool) -> DemoResult:
-    from bursar.config import home
-    from bursar.desk.progress import watching
-    from bursar.runtime.demo import DemoRequest, run
+@app.command(rich_help_panel=_TRADING)
+def gateway(
+    port: Annotated[str | None, typer.Option("--port", metavar="N", help="Where to listen.  [dim]4002[/]")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First day.  [dim]2022-01-03[/]")] = None,
+    days: Annotated[str | None, typer.Option("--days", metavar="N", help="Trading days.  [dim]20[/]")] = None,
+    seed: Annotated[
+        str | None, typer.Option("--seed", metavar="N", help="Seed of what is simulated.  [dim]7[/]")
+    ] = None,
+    cash: Annotated[
+        str | None, typer.Option("--cash", metavar="AMOUNT", help="Cash in the account.  [dim]100000[/]")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="TIMES", help="How fast time flows: 60 is a minute a second.")
+    ] = 1.0,
+    config: ConfigFile = None,
+) -> None:
+    """Imitate IB Gateway on this machine: connect any client of the TWS API and trade with nobody's money.
 
-    request = DemoRequest(
+    The market opens at the opening bell of the first day. Ctrl-C ends it, and all that was traded with it.
+
+      bursar gateway --port 4002 --speed 60
+    """
+    said = _said(
+        ("broker.port", "--port", port),
+        ("demo.first_day", "--from", first),
+        ("demo.days", "--days", days),
+        ("demo.seed", "--seed", seed),
+        ("account.initial_cash", "--cash", cash),
+    )
+    request = _request(_settings(config, said))
+    _serve(request, speed)
+
+
+def _serve(request: DemoRequest, speed: float) -> None:
+    from bursar.gateway.server import Server
+    from bursar.runtime.gateway_process import Gateway, run
+
+    folder = request.home / "runs" / "gateway"
+    folder.mkdir(parents=True, exist_ok=True)
+    request.write(folder)
+
+    def ready(server: Server) -> None:
+        account = request.settings.account.account_id
+        sys.stdout.write(
+            f"listening on 127.0.0.1:{server.port}, account {account}, open since the bell of {request.first}, "
+            f"time flows {speed:g} times as fast; Ctrl-C ends it\n"
+        )
+        sys.stdout.flush()
+
+    arguments = {"folder": str(folder), "home": str(request.home)}
+    run(
+        Gateway(
+            recipe="bursar.runtime.stage:gateway_recipe",
+            arguments=arguments,
+            port=request.settings.broker.port,
+            speed=speed,
+        ),
+        ready,
+    )
+
+
+def _request(settings: Settings, *, in_process: bool = False) -> DemoRequest:
+    from bursar.config import home
+    from bursar.runtime.request import DemoRequest
+
+    return DemoRequest(
         days=settings.demo.days,
         first=settings.demo.first_day,
         seed=settings.demo.seed,
@@ -145,7 +206,14 @@ def _play(settings: Settings, *, in_process: bool) -> DemoResult:
         home=home(),
         in_process=in_process,
     )
-    with watching(request.days, settings.account.base_currency, _console(stderr=True)) as observer:
+
+
+def _play(request: DemoRequest) -> DemoResult:
+    from bursar.desk.progress import watching
+    from bursar.runtime.demo import run
+
+    currency = request.settings.account.base_currency
+    with watching(request.days, currency, _console(stderr=True)) as observer:
         return run(request, observer)
 
 

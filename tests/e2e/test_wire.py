@@ -1,0 +1,127 @@
+"""The same days in process and over TCP through the real client: two journals, equal byte for byte.
+
+And with both processes killed at random moments: the same book.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bursar.adapters.journal import SQLiteJournal, verify
+from bursar.adapters.memory import MemoryJournal
+from bursar.domain.record import encode
+from bursar.runtime import demo, wire
+from tests.conftest import Evidence
+from tests.e2e.desk import stage_of
+
+DAYS = 2
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def test_the_journal_over_the_wire_is_the_journal_in_process(home: Path, tmp_path: Path) -> None:
+    stage = stage_of(home, days=5, seed=7)
+    stage.request.write(tmp_path)
+    over_tcp, in_process = MemoryJournal(), MemoryJournal()
+    asyncio.run(wire.play(stage, over_tcp, tmp_path))
+    asyncio.run(demo.play(stage, in_process))
+    expected = [encode(recorded.event) for recorded in in_process.read()]
+    assert [encode(recorded.event) for recorded in over_tcp.read()] == expected
+    assert sum(b'"kind":"filled"' in line for line in expected) >= 5
+
+
+def start(home: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.e2e.desk", str(home), str(DAYS), "7"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(desk: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = desk.communicate(timeout=120)
+    assert desk.returncode == 0, err[-2000:]
+    book: dict[str, Any] = json.loads(out)
+    return book
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Path) -> tuple[dict[str, Any], float]:
+    """The book of a run that nobody disturbed, and how long it took."""
+    shutil.rmtree(home / "runs", ignore_errors=True)
+    begun = time.monotonic()
+    book = finish(start(home))
+    return book, time.monotonic() - begun
+
+
+def kill_gateway(home: Path) -> bool:
+    """SIGKILL the run's gateway, if it is there."""
+    try:
+        os.kill(json.loads((home / "runs/demo/gateway.json").read_text())["pid"], signal.SIGKILL)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def run_with_kills(home: Path, seed: int, kills: int, usual_seconds: float) -> tuple[dict[str, Any], int]:
+    """Kill desk, gateway or both ``kills`` times at moments of ``seed``, starting the desk again each time."""
+    chance = random.Random(seed)
+    shutil.rmtree(home / "runs", ignore_errors=True)
+    killed = 0
+    for _ in range(kills):
+        desk = start(home)
+        victim = chance.choice(("desk", "gateway", "both"))
+        # Not a wait for anything: the moment of death is what the test is about.
+        time.sleep(chance.uniform(0.2, 1.0) * usual_seconds)
+        if desk.poll() is None and victim in ("gateway", "both"):
+            killed += kill_gateway(home)
+        if desk.poll() is None and victim in ("desk", "both"):
+            desk.kill()
+            killed += 1
+            desk.communicate()
+        else:
+            finish(desk)
+    return finish(start(home)), killed
+
+
+def check(home: Path, seed: int, kills: int, undisturbed: tuple[dict[str, Any], float]) -> int:
+    expected, seconds = undisturbed
+    book, killed = run_with_kills(home, seed, kills, seconds)
+    assert book == expected
+    verify(home / "runs/demo/journal.sqlite")
+    journal = SQLiteJournal(home / "runs/demo/journal.sqlite")
+    ids = [recorded.event.event_id for recorded in journal.read()]
+    journal.close()
+    assert len(ids) == len(set(ids))
+    return killed
+
+
+def test_desk_and_gateway_killed_at_random_end_with_the_same_book(
+    home: Path, undisturbed: tuple[dict[str, Any], float]
+) -> None:
+    assert undisturbed[0]["breaks"] == []
+    killed = sum(check(home, seed, kills=4, undisturbed=undisturbed) for seed in range(6))
+    assert killed >= 12
+
+
+@pytest.mark.prove
+def test_two_hundred_kills_lose_nothing_and_double_nothing(
+    home: Path, undisturbed: tuple[dict[str, Any], float], evidence: Evidence
+) -> None:
+    killed, seed = 0, 1000
+    while killed < 200:
+        killed += check(home, seed, kills=4, undisturbed=undisturbed)
+        seed += 1
+    evidence(kills=killed, runs=seed - 1000, lost=0, doubled=0)
