@@ -20,24 +20,28 @@ from bursar.errors import InputError
 from bursar.gateway.world import World
 from bursar.quant.costs import per_share_fee, proportional_cost
 
-#: Section 31 of the Securities Exchange Act: dollars for a million of sales, from each date on.
+#: Section 31 of the Securities Exchange Act: dollars for a million of sales, from each date on. A new rate
+#: begins 60 days after the SEC's appropriation is enacted (15 U.S.C. 78ee(j)).
 SECTION_31_RATES: tuple[tuple[date, Decimal], ...] = (
-    (date(2018, 5, 22), Decimal("13.00")),
-    (date(2019, 4, 16), Decimal("20.70")),
-    (date(2020, 2, 18), Decimal("22.10")),
-    (date(2021, 2, 25), Decimal("5.10")),
-    (date(2022, 5, 14), Decimal("22.90")),
-    (date(2023, 2, 27), Decimal("8.00")),
-    (date(2024, 5, 22), Decimal("27.80")),
-    (date(2025, 5, 14), Decimal("0.00")),
+    (date(2018, 5, 22), Decimal("13.00")),  # FINRA, Information Notice 5/7/18
+    (date(2019, 4, 16), Decimal("20.70")),  # SEC, Fee Rate Advisory #2 for fiscal year 2019
+    (date(2020, 2, 18), Decimal("22.10")),  # SEC, Fee Rate Advisory #2 for fiscal year 2020
+    (date(2021, 2, 25), Decimal("5.10")),  # FINRA, Information Notice 2/16/21
+    (date(2022, 5, 14), Decimal("22.90")),  # not confirmed
+    (date(2023, 2, 27), Decimal("8.00")),  # SEC Release 34-96724; rate from brokers' pages, date not confirmed
+    (date(2024, 5, 22), Decimal("27.80")),  # SEC Release 34-99973; date from the 60 days
+    (date(2025, 5, 14), Decimal("0.00")),  # FINRA, Information Notice 4/24/25
+    (date(2026, 4, 4), Decimal("20.60")),  # SEC Release 34-104909; neither rate nor date confirmed
 )
 
-#: FINRA's trading activity fee: dollars for each share sold and the most for one trade, from each date on.
+#: FINRA's trading activity fee (By-Laws, Schedule A, section 1): dollars for each share sold and the most for one
+#: trade, from each date on. Amounts are as brokers print them, but for 2022; the dates are not confirmed.
 TRADING_ACTIVITY_FEES: tuple[tuple[date, Decimal, Decimal], ...] = (
     (date(2012, 7, 1), Decimal("0.000119"), Decimal("5.95")),
-    (date(2022, 1, 1), Decimal("0.000130"), Decimal("6.49")),
+    (date(2022, 1, 1), Decimal("0.000130"), Decimal("6.49")),  # not confirmed
     (date(2023, 1, 1), Decimal("0.000145"), Decimal("7.27")),
     (date(2024, 1, 1), Decimal("0.000166"), Decimal("8.30")),
+    (date(2026, 1, 1), Decimal("0.000195"), Decimal("9.79")),
 )
 
 
