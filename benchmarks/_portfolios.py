@@ -27,6 +27,7 @@ from bursar.quant.optimize import (
     MaximumDiversification,
     MaximumReturn,
     MaximumSharpe,
+    MeanVariance,
     MinimumVariance,
     Objective,
     RiskParity,
@@ -141,8 +142,11 @@ def six_objectives(
         asked = Constraints() if name == "risk parity" else constraints
 
         def from_returns(objective: Any = objective, asked: Constraints = asked) -> FloatArray:
-            sample = moments.sample_covariance(market.returns)
-            expected = moments.historical_means(market.returns)
+            # The moments that the objective needs, and no others.
+            by_returns = isinstance(objective, MaximumReturn)
+            sample = None if by_returns else moments.sample_covariance(market.returns)
+            needs_means = by_returns or isinstance(objective, MaximumSharpe)
+            expected = moments.historical_means(market.returns) if needs_means else None
             return optimize(objective, sample, expected, constraints=asked).require()
 
         def from_moments(objective: Any = objective, asked: Constraints = asked) -> FloatArray:
@@ -225,6 +229,11 @@ def agreement(
         at_most(f"worse than the best peer: {title}", worse, 1e-8, unit="rel", note=", ".join(peers)),
         at_most(f"constraints broken by: {title}", problem.violation(ours), 1e-9, unit="abs"),
     ]
+
+
+def nearest_allowed(weights: FloatArray, asked: Constraints) -> FloatArray:
+    """The allowed weights at the least distance."""
+    return optimize(MeanVariance(1.0), np.eye(weights.size), weights, constraints=asked).require()
 
 
 PYPFOPT = ("minimum variance", "maximum Sharpe", "maximum return", "Black-Litterman")

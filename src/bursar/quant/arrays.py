@@ -67,6 +67,13 @@ def covariance(name: str, values: ArrayLike, *, size: int | None = None) -> Floa
     return _semidefinite(name, _symmetric(name, array))
 
 
+def complete(array: FloatArray) -> bool:
+    """Whether no entry is NaN or infinite; False also where squares overflow, so that a slower look must decide."""
+    flat = array.ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(flat.dot(flat))
+
+
 def number(
     name: str,
     value: float,
@@ -96,13 +103,8 @@ def _floats(name: str, values: ArrayLike) -> FloatArray:
 
 
 def _finite(name: str, array: FloatArray, missing: bool) -> FloatArray:
-    if not missing:
-        # The sum of squares is finite unless an entry is not, or it overflows, which the slow path then tells apart.
-        flat = array.ravel()
-        with np.errstate(over="ignore", invalid="ignore"):
-            square = flat.dot(flat)
-        if math.isfinite(square):
-            return array
+    if complete(array):
+        return array
     wrong = np.isinf(array) if missing else ~np.isfinite(array)
     if wrong.any():
         entry = tuple(int(i) for i in np.argwhere(wrong)[0])

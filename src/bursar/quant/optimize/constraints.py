@@ -6,7 +6,7 @@ Weights are fractions of the portfolio's value. Cash is what they leave: sum(wei
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,8 +107,15 @@ class Constraints:
     benchmark: FloatArray | None = None
     assets_max: int | None = None
     position_min: float = 0.0
+    loadings: FloatArray = field(init=False, repr=False, compare=False)
+    exposure_lower: FloatArray = field(init=False, repr=False, compare=False)
+    exposure_upper: FloatArray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # Stacked once here and not in every solve: a value is often used for years of rebalancing.
+        object.__setattr__(self, "loadings", _stack(self.exposures))
+        object.__setattr__(self, "exposure_lower", np.array([each.lower for each in self.exposures]))
+        object.__setattr__(self, "exposure_upper", np.array([each.upper for each in self.exposures]))
         for name in ("gross_max", "turnover_max", "cost_max", "volatility_max", "tracking_error_max"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative")
@@ -153,9 +160,15 @@ class Limits:
     @property
     def leveraged(self) -> bool:
         """Whether sum |w| is limited beyond what its bounds imply."""
-        most = np.maximum(np.abs(self.lower), np.abs(self.upper)).sum()
-        long_only = float(self.lower.min()) >= 0 and self.total_upper <= self.asked.gross_max
-        return bool(most > self.asked.gross_max) and not long_only
+        most = self.asked.gross_max
+        if most == math.inf or (self.long_only and self.total_upper <= most):
+            return False
+        return bool(np.maximum(np.abs(self.lower), np.abs(self.upper)).sum() > most)
+
+    @property
+    def long_only(self) -> bool:
+        """Whether no weight may be negative."""
+        return bool(self.lower.min() >= 0)
 
 
 def limits(
@@ -166,13 +179,13 @@ def limits(
     Raises InputError for a wrong shape, a NaN, bounds that cross, or bounds whose weights cannot reach the total.
     """
     lower, upper = _bound("lower", constraints.lower, size), _bound("upper", constraints.upper, size)
-    crossed = lower > upper
-    if crossed.any():
+    if (crossed := lower > upper).any():
         i = int(crossed.argmax())
         raise InputError(f"lower[{i}] is {lower[i]:g}, above upper[{i}], which is {upper[i]:g}")
     total_lower, total_upper = 1.0 - constraints.cash[1], 1.0 - constraints.cash[0]
     _reachable(lower, upper, total_lower, total_upper)
-    exposures = _stack(constraints.exposures, size)
+    if constraints.exposures and constraints.loadings.shape[1] != size:
+        raise InputError(f"the exposures have {constraints.loadings.shape[1]} loadings each; {size} are needed")
     linear = power = None
     if costs is not None:
         linear, power = _cost("linear", costs.linear, size), _cost("three_halves", costs.three_halves, size)
@@ -185,9 +198,9 @@ def limits(
         upper=upper,
         total_lower=total_lower,
         total_upper=total_upper,
-        exposures=exposures,
-        exposure_lower=np.array([each.lower for each in constraints.exposures]),
-        exposure_upper=np.array([each.upper for each in constraints.exposures]),
+        exposures=constraints.loadings if constraints.exposures else np.empty((0, size)),
+        exposure_lower=constraints.exposure_lower,
+        exposure_upper=constraints.exposure_upper,
         current=np.zeros(size) if current is None else arrays.vector("current", current, length=size),
         benchmark=(
             np.zeros(size)
@@ -202,12 +215,15 @@ def limits(
 
 
 def _bound(name: str, value: float | FloatArray, size: int) -> FloatArray:
+    if isinstance(value, float | int) and value == value:  # NaN alone differs from itself
+        return np.full(size, float(value))
     bound = np.empty(size)
     try:
         bound[:] = value
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} does not fit {size} assets: {error}") from error
-    if np.isnan(bound).any():
+    # A minimum is NaN where any entry is.
+    if math.isnan(bound.min()):
         raise InputError(f"{name}[{int(np.isnan(bound).argmax())}] is nan; a number is needed")
     return bound
 
@@ -220,14 +236,15 @@ def _reachable(lower: FloatArray, upper: FloatArray, total_lower: float, total_u
         raise InputError(f"lower sums to {least:g} over the assets; the weights may sum to {total_upper:g} at most")
 
 
-def _stack(exposures: Iterable[Exposure], size: int) -> FloatArray:
-    rows = [each.loadings for each in exposures]
-    if not rows:
-        return np.empty((0, size))
+def _stack(exposures: Sequence[Exposure]) -> FloatArray:
+    """(n_exposures, n_assets); (0, 0) without any."""
+    if not exposures:
+        return np.empty((0, 0))
+    size = exposures[0].loadings.size
     for each in exposures:
-        if each.loadings.shape[0] != size:
-            raise InputError(f"exposure {each.name} has {each.loadings.shape[0]} loadings; {size} are needed")
-    return np.array(rows)
+        if each.loadings.size != size:
+            raise InputError(f"exposure {each.name} has {each.loadings.size} loadings; {exposures[0].name} has {size}")
+    return np.array([each.loadings for each in exposures])
 
 
 def _cost(name: str, value: float | FloatArray, size: int) -> FloatArray | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from bursar.quant.arrays import FloatArray
+from bursar.quant.arrays import FloatArray, IntArray
 
 Matrix: TypeAlias = Any  # FloatArray or scipy.sparse.csc_array, which has no types
 
@@ -77,18 +77,11 @@ def best_ratio(program: Program, functional: FloatArray, offset: float) -> Progr
     The optimum is the best ratio wherever some feasible x has a positive functional; nothing is feasible where none
     has.
     """
-    cone = homogeneous(program)
-    assert cone.scale is not None
-    normal = np.append(functional, np.zeros(cone.size - functional.size)) + offset * cone.scale
-    return replace(
-        cone,
-        equalities=stack([cone.equalities, normal[None, :]], sparse=cone.sparse),
-        equality_values=np.append(cone.equality_values, 1.0),
-    )
+    return homogeneous(program, (functional, offset))
 
 
-def homogeneous(program: Program) -> Program:
-    """The program over the cone of all multiples of its feasible points.
+def homogeneous(program: Program, normal: tuple[FloatArray, float] | None = None) -> Program:
+    """The program over the cone of all multiples of its feasible points, or where functional'x + offset = 1 in it.
 
     Each x is written as y / k with k > 0, so that every constraint becomes linear in (y, k). Where the program fixes
     a'x = s with s > 0, k is a'y / s and needs no variable; otherwise k is appended as the last one.
@@ -106,50 +99,65 @@ def homogeneous(program: Program) -> Program:
         scale[-1] = 1.0
         equalities, values = program.equalities, program.equality_values
     rows = _homogeneous_rows(program, scale)
-    if eliminated and not (float(program.lower.min()) >= 0 and float(scale.min()) >= 0):
-        rows.append(-scale[None, :])  # k is a variable with its own bound, or must be told not to turn negative
-    stacked = stack(rows, sparse=program.sparse) if rows else program.rows[:0]
+    fixed = [_shifted(equalities, values, scale)] if values.size else []
+    right = np.zeros(values.size)
+    if normal is not None:
+        functional, offset = normal
+        functional = functional if functional.size == scale.size else np.append(functional, 0.0)
+        fixed.append((functional + offset * scale if offset else functional)[None, :])
+        right = np.append(right, 1.0)
     quadratic = program.quadratic
     if program.base is not None and quadratic is not None:
         # 1/2 x'Px + c'x + m becomes 1/2 y'Py + k c'y + m k^2.
         cross = _outer(scale, program.linear, program.sparse)
         quadratic = quadratic + cross + cross.T + 2 * program.constant * _outer(scale, scale, program.sparse)
-    return replace(
-        program,
+    return Program(
         quadratic=quadratic,
         linear=np.zeros(program.size),
         constant=0.0,
-        equalities=_shifted(equalities, values, scale) if values.size else equalities,
-        equality_values=np.zeros(values.size),
-        rows=stacked,
-        row_lower=np.full(stacked.shape[0], -np.inf),
-        row_upper=np.zeros(stacked.shape[0]),
+        equalities=stack(fixed, sparse=program.sparse) if fixed else equalities,
+        equality_values=right,
+        rows=rows,
+        row_lower=np.full(rows.shape[0], -np.inf),
+        row_upper=np.zeros(rows.shape[0]),
         lower=np.where(program.lower == 0, 0.0, -np.inf),
         upper=np.where(program.upper == 0, 0.0, np.inf),
         cones=tuple(
             replace(cone, matrix=_shifted(cone.matrix, -cone.offset, scale), offset=np.zeros(cone.offset.size))
             for cone in program.cones
         ),
+        assets=program.assets,
+        to_weights=program.to_weights,
+        base=program.base,
         scale=scale,
     )
 
 
-def _homogeneous_rows(program: Program, scale: FloatArray) -> list[Matrix]:
-    """Every inequality but bounds at zero, as rows r with r'(y, k) <= 0."""
+def _homogeneous_rows(program: Program, scale: FloatArray) -> Matrix:
+    """Every inequality but bounds at zero, and k itself where nothing else keeps it positive, as r'(y, k) <= 0."""
     rows: list[Matrix] = []
-    if program.row_upper.size:
-        below, above = np.isfinite(program.row_upper), np.isfinite(program.row_lower)
-        if below.any():
-            rows.append(_shifted(program.rows[below], program.row_upper[below], scale))
-        if above.any():
-            rows.append(-_shifted(program.rows[above], program.row_lower[above], scale))
-    capped = np.flatnonzero(np.isfinite(program.upper) & (program.upper != 0))
-    floored = np.flatnonzero(np.isfinite(program.lower) & (program.lower != 0))
-    if capped.size:
-        rows.append(_shifted(_units(capped, program), program.upper[capped], scale))
-    if floored.size:
-        rows.append(-_shifted(_units(floored, program), program.lower[floored], scale))
-    return rows
+    for values, sign in ((program.row_upper, 1.0), (program.row_lower, -1.0)):
+        if (which := np.flatnonzero(np.isfinite(values))).size:
+            part = program.rows if which.size == values.size else program.rows[which]
+            rows.append(_shifted(sign * part, sign * values[which], scale))
+    for values, sign in ((program.upper, 1.0), (program.lower, -1.0)):
+        if (which := np.flatnonzero(np.isfinite(values) & (values != 0))).size:
+            rows.append(_shifted(_units(which, sign, program), sign * values[which], scale))
+    if not (program.lower.min() >= 0 and scale.min() >= 0):
+        rows.append(-scale[None, :])
+    return stack(rows, sparse=program.sparse) if rows else program.rows[:0]
+
+
+def _units(which: IntArray, sign: float, program: Program) -> Matrix:
+    """One row for each of some variables, with `sign` in its place."""
+    shape = (which.size, program.size)
+    if program.sparse:
+        from scipy.sparse import csc_array  # type: ignore[import-untyped]  # ships no types
+
+        return csc_array((np.full(which.size, sign), (np.arange(which.size), which)), shape=shape)
+    units = np.zeros(shape)
+    units[np.arange(which.size), which] = sign
+    return units
 
 
 def widened(program: Program, count: int) -> Program:
@@ -159,7 +167,7 @@ def widened(program: Program, count: int) -> Program:
         blank = np.zeros((matrix.shape[0], count))
         if not program.sparse:
             return np.hstack([matrix, blank])
-        from scipy.sparse import csc_array, hstack  # type: ignore[import-untyped]  # ships no types
+        from scipy.sparse import csc_array, hstack
 
         return hstack([matrix, csc_array(blank)], format="csc")
 
@@ -204,14 +212,3 @@ def _outer(left: FloatArray, right: FloatArray, sparse: bool) -> Matrix:
     from scipy.sparse import csc_array
 
     return csc_array(left[:, None]) @ csc_array(right[None, :])
-
-
-def _units(indices: np.ndarray[Any, Any], program: Program) -> Matrix:
-    if program.sparse:
-        from scipy.sparse import csc_array
-
-        count = indices.size
-        return csc_array((np.ones(count), (np.arange(count), indices)), shape=(count, program.size))
-    units = np.zeros((indices.size, program.size))
-    units[np.arange(indices.size), indices] = 1.0
-    return units
