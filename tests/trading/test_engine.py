@@ -22,6 +22,7 @@ from bursar.domain.events import (
     InstrumentListed,
     OrderAccepted,
     OrderPlaced,
+    OrderRejected,
     PositionAdopted,
     Rejected,
     TaskFinished,
@@ -198,6 +199,18 @@ def test_an_exit_is_ordered_once_while_its_order_works() -> None:
     see(engine, TRADE_AT, quote("AAPL", "90", "91"))
     assert len(do(engine, Task.MONITOR).orders) == 1
     assert do(engine, Task.MONITOR).events == ()
+
+
+def test_an_exit_that_the_broker_refuses_is_tried_again_later_and_not_at_once() -> None:
+    engine = fresh()
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, TRADE_AT, quote("AAPL", "90", "91"))
+    (sent,) = do(engine, Task.MONITOR).orders
+    name = sent.order.order_id
+    engine.absorb(OrderRejected(event_id=f"{name}/rejected", at=TRADE_AT, order_id=name, code=201, message="no"))
+    assert do(engine, Task.MONITOR).orders == ()
+    see(engine, TRADE_AT + timedelta(minutes=5))
+    assert len(do(engine, Task.MONITOR).orders) == 1
 
 
 def test_a_position_without_a_bid_is_not_judged() -> None:

@@ -78,7 +78,9 @@ class Connection:
         self._sent_by_barrier = 0
         self._at_barrier: list[Callable[[datetime], None]] = []
         self._refused: asyncio.Future[str] | None = None
+        self._lost: asyncio.Future[None] | None = None
         self._next_order = 1
+        self.ib.disconnectedEvent += self._on_lost
         self.hear("error", self._on_error)
         self.hear("nextValidId", self.order_numbers_from)
 
@@ -86,6 +88,7 @@ class Connection:
         """Connect, and fetch what happened while we were away. Raises BrokerError, retryable unless we are refused."""
         address = self.address
         self._refused = asyncio.get_running_loop().create_future()
+        self._lost = asyncio.get_running_loop().create_future()
         connecting = asyncio.ensure_future(
             self.ib.connectAsync(
                 address.host,
@@ -97,12 +100,14 @@ class Connection:
                 fetchFields=SYNCHRONIZED,
             )
         )
-        # ib_async would wait out its timeout after a refusal, so the refusal is waited for beside it.
-        await asyncio.wait({connecting, self._refused}, return_when=asyncio.FIRST_COMPLETED)
-        if self._refused.done():
+        # ib_async would wait out its timeout after a refusal or a loss, so both are waited for beside it.
+        await asyncio.wait({connecting, self._refused, self._lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
-            raise BrokerError(self._refused.result(), code=CLIENT_ID_IN_USE)
+            if self._refused.done():
+                raise BrokerError(self._refused.result(), code=CLIENT_ID_IN_USE)
+            raise BrokerError(f"the gateway at {address.host}:{address.port} hung up", retryable=True)
         try:
             await connecting
         except (OSError, TimeoutError) as error:
@@ -171,7 +176,7 @@ class Connection:
         await self.limiter.turn(priority)
         self.require()
         try:
-            return await asyncio.wait_for(ask(), self.address.timeout_seconds)
+            return await asyncio.wait_for(self._unless_lost(ask()), self.address.timeout_seconds)
         except TimeoutError as error:
             raise BrokerError(
                 f"the gateway did not tell {what} in {self.address.timeout_seconds:g} s", retryable=True
@@ -180,6 +185,23 @@ class Connection:
             raise BrokerError(f"the connection broke while {what} was asked for", retryable=True) from error
         except ib_async.wrapper.RequestError as error:
             raise BrokerError(f"the broker refused to tell {what}: {error.message}", code=error.code) from error
+
+    async def _unless_lost(self, asked: Awaitable[Answer]) -> Answer:
+        """What was ``asked``, or ConnectionError as soon as the line is gone: ib_async would go on waiting."""
+        assert self._lost is not None, "connect first"
+        answer = asyncio.ensure_future(asked)
+        try:
+            waiting: set[asyncio.Future[Any]] = {answer, self._lost}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ConnectionError("the line is gone")
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    def _on_lost(self) -> None:
+        if self._lost and not self._lost.done():
+            self._lost.set_result(None)
 
     def require(self) -> None:
         """Raise BrokerError, retryable, unless we are connected."""

@@ -26,6 +26,7 @@ from bursar.domain.events import (
     Marked,
     OrderCanceled,
     OrderPlaced,
+    OrderRejected,
     SessionClosed,
     SessionOpened,
     TaskFinished,
@@ -103,6 +104,7 @@ class Engine:
         self.started = False
         self._decided: Decided | None = None
         self._exits: dict[str, datetime] = {}
+        self._refused: dict[str, datetime] = {}
         self._breaks: dict[str, str] = {}
         self._covariance: tuple[tuple[str, ...], np.ndarray] | None = None
 
@@ -138,6 +140,8 @@ class Engine:
                 self._decided = event
             case ExitTriggered(symbol=symbol):
                 self._exits[symbol] = event.at
+            case OrderRejected(order_id=order_id):
+                self._refused[self.orders[order_id].order.symbol] = event.at
             case BreakFound(symbol=symbol):
                 self._breaks[event.event_id] = symbol
             case BreakExplained(break_id=break_id):
@@ -361,13 +365,17 @@ class Engine:
         )
 
     def _monitor(self) -> Step:
-        """Close what has reached its stop or its target, unless an order is at it already."""
+        """Close what has reached its stop or its target, unless an order is at it already.
+
+        What the broker refused is tried again when the market has moved on, and not at the same instant for ever.
+        """
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.portfolio.positions.items())
             if position.quantity > 0
             and not position.hands_off
             and symbol not in self._breaks.values()
+            and self._refused.get(symbol) != self.market.at
             and not self.orders.working(symbol)
         ]
         return Step(
