@@ -110,6 +110,18 @@ def test_a_universe_of_one_has_no_appetite_and_so_no_mood() -> None:
     assert breadth.fear_and_greed(universe(symbols=1), 100).latest() == "unknown"
 
 
+def test_appetite_asks_who_was_bold_when_the_month_began() -> None:
+    steady = 100.0 * np.cumprod(1.0 + 0.01 * np.where(np.arange(400) % 2, 1.0, -1.0))
+    sudden = 100.0 * np.cumprod(1.0 + 0.002 * np.where(np.arange(400) % 2, 1.0, -1.0))
+    sudden[-5:] *= [1.3, 1.6, 2.0, 2.6, 3.0]
+    closes = np.column_stack([steady, sudden])
+    # Over the year the second is the more volatile one by now; a month ago it was the first, which gained nothing.
+    appetite = breadth._appetite(closes)[-1, 0]
+    month = closes[-1] / closes[-22] - 1.0
+    assert appetite == pytest.approx(month[0] - month[1])
+    assert appetite < -1.0
+
+
 def test_symbols_of_one_volatility_have_no_bolder_half() -> None:
     same = np.tile(walk(700).reshape(-1, 1), 4)
     assert np.isnan(breadth.fear_and_greed(same, 100).parts["appetite"]).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bursar.errors import InputError
 from bursar.quant.arrays import FloatArray
 from bursar.research import features
-from bursar.research.patterns import DAYS_MIN, Level, Pattern, levels, patterns, support_and_resistance, swings
+from bursar.research.patterns import DAYS_MIN, Level, Pattern, _Chart, levels, patterns, support_and_resistance, swings
 from tests.research.markets import walk
 
 
@@ -88,6 +88,20 @@ def test_a_crossing_that_was_taken_back_counts_for_nothing() -> None:
 def test_a_head_that_is_no_higher_than_its_shoulders_is_none() -> None:
     flat = drawn((0, 80), (30, 95), (40, 88), (60, 96), (80, 88.5), (95, 95.5), (107, 86.5))
     assert "head and shoulders" not in named(flat)
+
+
+def test_shoulders_at_different_heights_are_none() -> None:
+    lopsided = drawn((0, 80), (30, 93), (40, 88), (60, 115), (80, 88.5), (95, 108), (107, 86.5))
+    assert {"falling triangle", "breakdown"} <= named(lopsided).keys()
+    assert "head and shoulders" not in named(lopsided)
+
+
+def test_of_two_lows_without_a_high_between_them_the_lower_is_the_turn() -> None:
+    # Lows on days 4 and 10; the 3 between them is no high, for the 5 of day 2 lies within five days of it.
+    closes = np.array([8, 7, 5, 3, 1, 2, 2.5, 3, 2.5, 2, 0.5, 1, 2, 4, 5, 6, 7])
+    padded = np.concatenate([[9.0], closes])
+    assert [(swing.day, swing.high) for swing in swings(padded)] == [(5, False), (11, False)]
+    assert [(turn.day, turn.price) for turn in _Chart.of(padded, 5, 1.0).swings] == [(11, 0.5)]
 
 
 def test_a_market_that_falls_every_day_breaks_down_once() -> None:

@@ -110,6 +110,14 @@ def test_a_single_wild_day_does_not_become_a_regime_of_its_own() -> None:
     assert found.deviations[0] >= math.sqrt(regimes.VARIANCE_LEAST * returns.var())
 
 
+def test_a_price_that_often_stands_still_does_not_become_a_regime_without_movement() -> None:
+    returns, _ = planted(600)
+    returns[np.random.default_rng(1).random(600) < 0.6] = 0.0
+    found = regimes.fit(returns)
+    assert np.isfinite(found.log_likelihood)
+    assert found.deviations[0] == pytest.approx(math.sqrt(regimes.VARIANCE_LEAST * returns.var()))
+
+
 # ---------------------------------------------------------------- causal
 
 

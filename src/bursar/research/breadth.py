@@ -46,9 +46,8 @@ def net_new_highs(closes: FloatArray, window: int = features.YEAR) -> FloatArray
     from_high = features.distance_from_high(closes, window)
     from_low = features.distance_from_low(closes, window)
     known = ~np.isnan(from_high)
-    # A price that never moved is at both ends of its range and says nothing.
-    moved = known & (from_high < from_low)
-    return _share(moved & (from_high == 0.0), known) - _share(moved & (from_low == 0.0), known)
+    # A price that never moved is at both ends of its range, and cancels out.
+    return _share(from_high == 0.0, known) - _share(from_low == 0.0, known)
 
 
 def market_index(closes: FloatArray) -> FloatArray:
