@@ -286,3 +286,12 @@ def test_as_json_each_event_is_there_whole_and_once() -> None:
     assert second["causes"][0]["event"] is None
     missing = json.loads(why.as_json(why.explain(journal(placed(4, causes=("gone",))), "4")))
     assert missing[0]["causes"][0]["sequence"] is None
+
+
+def test_a_chain_stays_flat_and_a_fork_gets_branches() -> None:
+    lines = told(why.explain(journal(), "2")).splitlines()
+    events = [line for line in lines if "2022-01-03 14:30:00" in line]
+    assert len(events) == 8  # sale, order and trigger; then fill, order, approval, decision and view of the purchase
+    assert [line.index("2022") for line in events] == [0] + [4] * 7
+    forked = told(why.explain(journal(), "d-1")).splitlines()
+    assert sum(line.startswith(("├── 2022", "└── 2022")) for line in forked) == 3

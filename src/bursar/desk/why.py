@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
@@ -226,14 +226,28 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def as_tree(links: Iterable[Link], title: str) -> RenderableType:
-    """The chains as a tree for a terminal."""
-    tree = Tree(Text(title, style="bold"), guide_style="dim")
-    for link in links:
-        _grow(tree, link)
+    """The chains for a terminal, one tree each. In a tree every line follows from the one below it on the same
+    level; where an event follows from several, each has a branch of its own.
+    """
+    return Group(Text(title, style="bold"), *(_tree(link) for link in links))
+
+
+def _tree(link: Link) -> Tree:
+    tree = Tree(_line(link), guide_style="dim")
+    _hang(tree, tree, link)
     return tree
 
 
-def _grow(tree: Tree, link: Link) -> None:
+def _hang(level: Tree, node: Tree, link: Link) -> None:
+    """Add what ``link`` rested on below ``node``, and its cause on the same ``level``, so that chains stay flat."""
+    for detail in link.details:
+        node.add(Text(detail, style="dim"))
+    for cause in link.causes:
+        branch = level if len(link.causes) == 1 else node
+        _hang(branch, branch.add(_line(cause)), cause)
+
+
+def _line(link: Link) -> Text:
     line = Text()
     if link.recorded is not None:
         line.append(f"{link.recorded.event.at:%Y-%m-%d %H:%M:%S}  ", style="dim")
@@ -241,11 +255,7 @@ def _grow(tree: Tree, link: Link) -> None:
     line.append(f"  {link.event_id}", style="dim cyan")
     if link.repeated:
         line.append("  (above)", style="dim")
-    branch = tree.add(line)
-    for detail in link.details:
-        branch.add(Text(detail, style="dim"))
-    for cause in link.causes:
-        _grow(branch, cause)
+    return line
 
 
 def as_json(links: Iterable[Link]) -> str:
