@@ -93,7 +93,6 @@ class IBBroker:
         self._standing: dict[int, _Standing] = {}
         self._values: dict[tuple[str, str], str] = {}
         connection.at_barrier(self._settle)
-        connection.ib.disconnectedEvent += self._on_disconnected
         for name, listener in (
             ("openOrder", self._on_open_order),
             ("orderStatus", self._on_order_status),
@@ -284,10 +283,6 @@ class IBBroker:
                 self._end_preview(number, refusal)
         elif reference := self._references.get(number):
             self._heard.append(lambda at: self._reporter.refused(reference, at=at, code=code, text=text))
-
-    def _on_disconnected(self) -> None:
-        for number in tuple(self._previews):
-            self._end_preview(number, ConnectionError("the connection is gone"))
 
     # ------------------------------------------------------------ inside
 

@@ -53,7 +53,8 @@ class RateLimiter:
 
     async def turn(self, priority: Priority) -> None:
         """Return when one message of ``priority`` may leave; those that wait leave by priority, then in order."""
-        if not self._waiting and self._room(priority):
+        first = not self._waiting or priority < self._waiting[0][0]
+        if first and self._room(priority):
             self._pass()
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -73,6 +74,7 @@ class RateLimiter:
                 self._pass()
                 turn.set_result(None)
             else:
+                await asyncio.sleep(0)  # whoever was called leaves before time goes on
                 await self._clock.sleep_until(self._passed[0] + self._window)
 
     def _room(self, priority: Priority) -> bool:

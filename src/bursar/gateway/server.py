@@ -101,6 +101,7 @@ class Server:
         self._barrier = barrier
         self._server: asyncio.Server | None = None
         self._flow: asyncio.Task[None] | None = None
+        self._deserted: asyncio.Future[None] | None = None
         self.port = 0
 
     async def start(self, host: str = LOOPBACK, port: int = 0) -> None:
@@ -133,6 +134,9 @@ class Server:
             self._server.close()
             for connection in tuple(self.connections):
                 connection.drop()
+            if self.connections:  # each leaves in a turn of the loop of its own
+                self._deserted = asyncio.get_running_loop().create_future()
+                await self._deserted
             await self._server.wait_closed()
 
     async def wait(self) -> None:
@@ -148,6 +152,12 @@ class Server:
         moved = self.hub.step()
         self.tell()
         return moved
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if self._deserted and not self._deserted.done() and not self.connections:
+            self._deserted.set_result(None)
 
     def tell(self, besides: Connection | None = None) -> None:
         """Send every client what it is to be told by now."""
@@ -191,7 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc  # a reset and a farewell come to the same
-        self._server.connections.discard(self)
+        self._server.left(self)
         self._session.leave()
 
     def data_received(self, data: bytes) -> None:
