@@ -5,6 +5,7 @@ keeps the registry; ``values`` is what messages share, ``orders`` the three layo
 is what clients send and ``replies`` what they get.
 """
 
+from bursar.gateway.messages import replies, requests  # all that is declared, is declared once these are there
 from bursar.gateway.messages.declare import REPLIES, REQUESTS, number_of, read_reply, read_request, write
 from bursar.gateway.messages.orders import CompletedOrder, CompletedOrdersEnd, OpenOrder, OpenOrderEnd, PlaceOrder
 from bursar.gateway.messages.requests import ABSENT
@@ -23,5 +24,7 @@ __all__ = [
     "number_of",
     "read_reply",
     "read_request",
+    "replies",
+    "requests",
     "write",
 ]

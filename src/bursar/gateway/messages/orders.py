@@ -167,7 +167,7 @@ _PLACED: Layout = (
 @request(
     3,
     layout=_PLACED,
-    lacks="every field is read and echoed; what the exchange does not imitate is refused with 321",
+    lacks="every field is read; an order that asks for what is not imitated is refused with 321",
 )
 class PlaceOrder:
     """A new order, or under an id that is in use, a change to one."""

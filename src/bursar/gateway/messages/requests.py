@@ -181,7 +181,7 @@ _HISTORY: Layout = (
 )
 
 
-@request(20, layout=_HISTORY, lacks="bars of trades and midpoints only; they are not kept up to date")
+@request(20, layout=_HISTORY, lacks="bars of trades only; they are not kept up to date")
 class ReqHistoricalData:
     """Ask for bars that end at a moment (now, if it is empty) and reach back for a duration."""
 

@@ -1,0 +1,184 @@
+"""How faithful the imitation is, as a page: every message from its declaration, and what no message shows.
+
+``docs/gateway-fidelity.md`` is what ``page`` returns; ``python scripts/gateway_fidelity.py`` writes it, and a test
+fails while the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from bursar.gateway.messages import ABSENT, REPLIES, REQUESTS, VERSIONS
+from bursar.gateway.messages.declare import Declaration
+
+FAITHFUL, APPROXIMATE, MISSING = "faithful", "approximate", "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """How near the gateway comes in one respect, and in which way."""
+
+    subject: str
+    fidelity: str
+    note: str = ""
+
+
+#: What no single message shows: subject, how near it comes, and in which way.
+BEHAVIOR: Final = (
+    Trait(
+        "Versions",
+        FAITHFUL,
+        f"{', '.join(map(str, VERSIONS))}: the highest that a client speaks. Those between are never agreed on: "
+        "clients disagree about 158 and 163. From 201 on the protocol is another one (protobuf); clients that speak "
+        "it fall back to 178.",
+    ),
+    Trait("Beginning", FAITHFUL, "accounts, next order id and the state of the data farms follow startApi."),
+    Trait("Client ids", FAITHFUL, "one connection each; a second is refused with 326. 32 clients at once."),
+    Trait(
+        "Order types",
+        APPROXIMATE,
+        "MKT and LMT, for the DAY or GTC. Every field of an order is read; one that asks for more (brackets, "
+        "conditions, algorithms, stops ...) is refused, never passed over.",
+    ),
+    Trait(
+        "Order states",
+        APPROXIMATE,
+        "PreSubmitted before the open, Submitted, Filled, Cancelled, Inactive, in one order of messages always: IBKR's "
+        "varies. PendingSubmit and PendingCancel are left to clients, as IBKR leaves them.",
+    ),
+    Trait(
+        "Matching",
+        APPROXIMATE,
+        "against the best bid and ask of a simulated path; at most the size on display where partial fills are on.",
+    ),
+    Trait("Corrections and busts of executions", MISSING),
+    Trait("Orders made by hand in TWS, master client", MISSING),
+    Trait("Financial advisors' groups and models", MISSING, "several plain accounts can be held at once."),
+    Trait(
+        "Accounts",
+        APPROXIMATE,
+        "cash accounts in one currency, shorts at 150 % where allowed. Values are told after executions; IBKR also "
+        "tells them every three minutes.",
+    ),
+    Trait("Margin", APPROXIMATE, "of a cash account: the value of what it holds."),
+    Trait("Commissions", APPROXIMATE, "IBKR Pro fixed for US shares, dated, or plain basis points on adjusted prices."),
+    Trait("Instruments", APPROXIMATE, "US stocks and funds."),
+    Trait(
+        "Market data",
+        APPROXIMATE,
+        "bid, ask, last and their sizes, the day's open, high, low, close and volume. Everybody has live data, so "
+        "whoever asks for delayed data gets live ones. The size of the last trade is 0. Generic ticks are not sent.",
+    ),
+    Trait("History", APPROXIMATE, "bars of trades, from the tape alone."),
+    Trait(
+        "Limits on rates",
+        MISSING,
+        "neither 50 messages a second (100) nor the pacing of history (162, 420) is enforced.",
+    ),
+    Trait("Lost and restored connectivity (1100, 1101, 1102), farms that break", MISSING),
+    Trait("The daily restart, order ids that roll back", MISSING, "order ids survive a restart of the gateway."),
+    Trait(
+        "Time",
+        APPROXIMATE,
+        "virtual. While it flows, the time that is told runs between instants; executions carry their instant.",
+    ),
+)
+
+#: Errors that are sent, and when. Texts are IBKR's where IBKR documents one.
+CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        101: "more market data lines than allowed",
+        103: "an order id that was used, or is below one that was",
+        104: "a change of a filled order",
+        105: "a change of what must stay (side, contract, account ...)",
+        110: "a price off the tick",
+        162: "no bars, or bars that cannot be made",
+        200: "a contract that is unknown or contradicts itself",
+        201: "an order for which there is no money, or a sale of what is not held",
+        202: "an order was canceled",
+        300: "a market data line that is not open",
+        320: "bytes that cannot be read; the connection is closed",
+        321: "a request that is not valid, or not supported here; the text says which",
+        322: "a number that is in use, or too many summaries",
+        326: "a client id that is in use; the connection is closed",
+        366: "a history request that is not open",
+        387: "an order type that is not traded",
+        399: "an order that waits for the next session",
+        434: "an order without a size",
+        501: "a second startApi",
+        505: "a message that no version knows",
+        2104: "the market data farm is there",
+        2106: "the history farm is there",
+        2109: "outside of regular hours was asked for, and is ignored",
+        2158: "the contract farm is there",
+        10147: "a cancellation of an order that never was",
+        10148: "a cancellation of an order that ended",
+        10243: "a fraction of a share where only whole ones trade",
+        10314: "a date or time that is none",
+    }
+)
+
+_HEAD = """# How faithful the gateway is
+
+Generated by `python scripts/gateway_fidelity.py` from the tables in `src/bursar/gateway/messages`; do not edit.
+
+The gateway imitates what Interactive Brokers' TWS and IB Gateway say to clients of their API. **No real TWS was
+available**: layouts are compared field by field with what two clients read and write (ib_async 2.1.0 and ibapi
+9.81.1), sequences with what they need, and codes and texts with IBKR's pages. *Faithful* means that these clients see
+what they expect of the real thing; *approximate* says where it falls short; *absent* is refused in words, so that
+nobody waits. Whatever order, timing or wording a client could not show us is unconfirmed, all of it; what we know
+to be a guess is named below.
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    declared = [*REQUESTS.values(), *REPLIES.values()]
+    guesses = [(each.kind.__name__, each.unconfirmed) for each in declared if each.unconfirmed]
+    return "\n".join(
+        (
+            _HEAD,
+            "## What clients send\n",
+            *_messages(REQUESTS.values()),
+            "\n## What they are told\n",
+            *_messages(REPLIES.values()),
+            "\n## What is refused\n",
+            "Each of these is answered with error 321 under the number of its request.\n",
+            *_table(
+                ("number", "request"), ((str(number), f"`{name}`") for number, (name, _) in sorted(ABSENT.items()))
+            ),
+            "\n## Behavior\n",
+            *_table(("", "", ""), ((each.subject, each.fidelity, each.note) for each in BEHAVIOR)),
+            "\n## Errors\n",
+            *_table(("code", "when"), ((str(code), when) for code, when in CODES.items())),
+            "\n## Guesses\n",
+            *(f"- {name}: {what}." for name, what in guesses),
+            "- Sizes of bids and asks are in shares in all versions; older versions of TWS may tell US stocks in lots.",
+            "- Times are told in US/Eastern; in TWS that is a choice at log-in.",
+            "",
+        )
+    )
+
+
+def _messages(declarations: Iterable[Declaration]) -> list[str]:
+    rows = (
+        (
+            str(each.number),
+            f"`{each.kind.__name__}`",
+            each.fidelity.value,
+            each.summary.replace("``", "`") + (f" *{each.lacks[0].upper()}{each.lacks[1:]}.*" if each.lacks else ""),
+        )
+        for each in sorted(declarations, key=lambda each: each.number)
+    )
+    return _table(("number", "message", "", "what it says"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [_row(head), _row("---" for _ in head), *map(_row, rows)]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
