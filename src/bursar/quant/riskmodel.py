@@ -55,7 +55,8 @@ class Covariance:
         return product
 
     def variance(self, weights: FloatArray) -> float:
-        return float(weights.dot(self.values.dot(weights)))
+        # Rounding can leave the variance of a perfect hedge a little below zero.
+        return max(float(weights.dot(self.values.dot(weights))), 0.0)
 
     @cached_property
     def root(self) -> FloatArray:
@@ -116,7 +117,7 @@ class FactorModel:
         return product
 
     def variance(self, weights: FloatArray) -> float:
-        return float(weights.dot(self.times(weights)))
+        return max(float(weights.dot(self.times(weights))), 0.0)
 
     @cached_property
     def scaled_loadings(self) -> FloatArray:

@@ -7,6 +7,7 @@
     program       the convex program that a portfolio problem becomes, and its homogeneous twin
     build, forms  the blocks of that program (trades, leverage, costs, factors, cones), and one for each objective
     solvers       PIQP, HiGHS, Clarabel, called directly
+    stepwise      a ratio raised step by step, where a solver stalls on the homogeneous form
     chain         one solver after another until one answers, and an explanation where none can
     diagnose      which constraints conflict
     cardinality   few names: branch and bound with its gap;  lots: whole lots, with HiGHS

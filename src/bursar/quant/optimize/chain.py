@@ -13,12 +13,16 @@ from bursar.quant.optimize.objectives import MaximumDiversification, MaximumShar
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import Program
 from bursar.quant.optimize.solution import Solution
+from bursar.quant.optimize.stepwise import raise_ratio
 
 # Weights that break a constraint by more than the first are said to be inaccurate, by more than the second no answer.
 EXACT_WITHIN = 1e-9
 USABLE_WITHIN = 1e-5
 # The relative gap that counts as proof.
 PROVEN_WITHIN = 1e-8
+# The value of a scaled program that is small enough to ask again, and the one that is nothing at all.
+SMALL_VALUE = 1e-2
+ZERO_VALUE = 1e-12
 
 
 def solve(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverName] | None = None) -> Solution:
@@ -37,7 +41,7 @@ def ask(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverNa
     best: Solution | None = None
     verdict: solvers.AnswerStatus = "failed"
     for name in chain or solvers.suitable(program):
-        answer = solvers.solve(program, name)
+        answer = _to_the_last_digit(program, solvers.solve(program, name))
         attempts.append((name, answer.detail))
         if answer.status in {"infeasible", "unbounded"}:
             verdict = answer.status
@@ -48,9 +52,31 @@ def ask(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverNa
             best = found
         if found is not None and found.status == "optimal":
             break
+    stalled = best is None and verdict == "failed"
+    if stalled and isinstance(objective, MaximumSharpe | MaximumDiversification):
+        stepped = raise_ratio(objective, problem)
+        if stepped is not None:
+            attempts.append(("clarabel, step by step", stepped[1].detail))
+            best = _checked(objective, problem, *stepped)
     if best is not None:
         return replace(best, attempts=tuple(attempts))
     return Solution(weights=None, status=verdict, solver="", attempts=tuple(attempts), problem=problem)
+
+
+def _to_the_last_digit(program: Program, answer: solvers.Answer) -> solvers.Answer:
+    """The answer, asked for again on a larger scale where the solver stopped by an absolute measure.
+
+    Variances that span eight orders can leave an optimum of a millionth, below which a gap of 1e-10 is not small.
+    """
+    if answer.x is None or answer.gap <= PROVEN_WITHIN:
+        return answer
+    value = abs(program.value(answer.x))
+    if not ZERO_VALUE < value < SMALL_VALUE:
+        return answer
+    quadratic = None if program.quadratic is None else program.quadratic / value
+    larger = replace(program, quadratic=quadratic, linear=program.linear / value, constant=program.constant / value)
+    again = solvers.solve(larger, answer.solver)
+    return again if again.x is not None and again.gap < answer.gap else answer
 
 
 def _checked(objective: Objective, problem: Problem, program: Program, answer: solvers.Answer) -> Solution | None:

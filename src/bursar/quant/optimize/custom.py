@@ -8,6 +8,7 @@ Source: Dinkelbach (1967), "On Nonlinear Fractional Programming", Management Sci
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -74,7 +75,10 @@ class _Model:
         attempts: list[tuple[str, str]] = []
         for name in SOLVERS:
             try:
-                model.solve(solver=name)
+                with warnings.catch_warnings():
+                    # CVXPY warns where an answer is inaccurate; the status says it, and is reported.
+                    warnings.simplefilter("ignore")
+                    model.solve(solver=name)
             except self.cvxpy.SolverError as error:
                 attempts.append((name.lower(), str(error)))
                 continue

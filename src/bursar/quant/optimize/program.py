@@ -18,6 +18,10 @@ from bursar.quant.arrays import FloatArray, IntArray
 Matrix: TypeAlias = Any  # FloatArray or scipy.sparse.csc_array, which has no types
 
 
+# A total by which everything can be divided.
+TOTAL_LEAST = 1e-3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cone:
     """matrix x + offset lies in a cone.
@@ -63,11 +67,18 @@ class Program:
     def sparse(self) -> bool:
         return not isinstance(self.rows, np.ndarray)
 
+    def value(self, x: FloatArray) -> float:
+        """The objective at a point."""
+        curved = 0.0 if self.quadratic is None else 0.5 * float(x.dot(self.quadratic @ x))
+        return curved + float(self.linear.dot(x)) + self.constant
+
     def weights(self, x: FloatArray) -> FloatArray:
         """The portfolio that a solution stands for."""
         weights: FloatArray = x[: self.assets] if self.to_weights is None else self.to_weights @ x
         if self.scale is not None:
-            weights = weights / float(self.scale.dot(x))
+            k = float(self.scale.dot(x))
+            # At k = 0 stands a direction and not a portfolio: no weights, which no constraint will accept.
+            weights = weights / k if k > 0 else np.full(weights.size, np.nan)
         return weights.copy() if self.base is None else weights + self.base
 
 
@@ -84,11 +95,13 @@ def homogeneous(program: Program, normal: tuple[FloatArray, float] | None = None
     """The program over the cone of all multiples of its feasible points, or where functional'x + offset = 1 in it.
 
     Each x is written as y / k with k > 0, so that every constraint becomes linear in (y, k). Where the program fixes
-    a'x = s with s > 0, k is a'y / s and needs no variable; otherwise k is appended as the last one.
+    a'x = s with s above zero, k is a'y / s and needs no variable; otherwise k is appended as the last one.
 
     Source: Cornuejols and Tutuncu (2007), "Optimization Methods in Finance", section 8.2, after Charnes and Cooper.
     """
-    eliminated = not program.sparse and program.equality_values.size > 0 and program.equality_values[0] > 0
+    # With a base the first equality is about what is traded, and its right side may be rounding and nothing else.
+    total = program.equality_values[0] if program.equality_values.size and program.base is None else 0.0
+    eliminated = total > TOTAL_LEAST and not program.sparse
     if eliminated:
         scale = program.equalities[0] / program.equality_values[0]
         equalities, values = program.equalities[1:], program.equality_values[1:]

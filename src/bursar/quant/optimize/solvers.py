@@ -45,7 +45,7 @@ PIQP_WORDS: dict[str, AnswerStatus] = {
 class Answer:
     """What a solver said: a point where it has one, the value of the program there, and the gap to its dual."""
 
-    solver: str
+    solver: SolverName
     status: AnswerStatus
     x: FloatArray | None = None
     gap: float = np.inf
@@ -251,7 +251,7 @@ def _clarabel_answer(solution: Any, constant: float) -> Answer:
 
 def _relative(gap: float, value: float) -> float:
     # Programs are scaled to sizes near one, so a value below this is zero.
-    return abs(float(gap)) / max(abs(float(value)), 1e-8)
+    return abs(float(gap)) / max(abs(float(value)), 1e-12)
 
 
 SOLVERS: dict[str, Callable[[Program], Answer]] = {"piqp": piqp, "highs": highs, "clarabel": clarabel}
