@@ -193,14 +193,15 @@ def test_pence_for_pounds_are_another_unit_there_and_back(factor: float) -> None
     assert "in another unit, perhaps" in seen[0].message
 
 
-def test_a_close_that_leaps_and_comes_back_is_a_spike_once() -> None:
+@pytest.mark.parametrize("leap", [1.4, 2.0, 100.0])
+def test_a_close_that_leaps_and_comes_back_is_a_spike_once(leap: float) -> None:
     closes = lively()
-    closes[200] = closes[199] * 1.4
+    closes[200] = closes[199] * leap
     closes[201] = closes[199] * 1.001
     (finding,) = found(series(closes))
     assert (finding.trouble, finding.first) == (Trouble.SPIKE, SESSIONS[200])
-    assert finding.measured == pytest.approx(0.4)
-    assert "leaps by +40.0%" in finding.message
+    assert finding.measured == pytest.approx(leap - 1.0)
+    assert f"leaps by +{leap - 1.0:.1%}" in finding.message
 
 
 def test_a_fall_that_lasts_is_no_spike_and_no_split() -> None:

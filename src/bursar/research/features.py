@@ -6,15 +6,11 @@ window cannot support (too few days, or a NaN among them) is NaN. Nothing is fil
 
 Windows are counted in days. Returns and distances are simple fractions, volatilities are annualized.
 
-Rolling means, extremes and variances are built by doubling: blocks of 1, 2, 4, ... days are combined into
-the window. A window of 252 days costs 14 passes over the table, errors stay near the last digit, and a
-day's value is the same however long the table is.
+The loops are compiled (``quant/kernels/signals.py``): a feature of 500 symbols over 30 years takes hundredths of a
+second.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 
@@ -24,9 +20,6 @@ from bursar.quant.arrays import FloatArray
 from bursar.quant.performance import PERIODS_PER_YEAR
 
 YEAR, MONTH = 252, 21
-
-#: What is known of a block of days: the mean, the sum of squares about it, and the number of days.
-_Moments: TypeAlias = tuple[FloatArray, FloatArray, int]
 
 
 # ---------------------------------------------------------------- how far a price has come
@@ -62,13 +55,13 @@ def drawdown(closes: FloatArray) -> FloatArray:
 def distance_from_high(closes: FloatArray, window: int = YEAR) -> FloatArray:
     """Distance from the highest close of the window, today included: zero at a high, negative below it."""
     closes = _prices(closes)
-    return closes / _extreme(closes, window, np.maximum) - 1.0
+    return closes / _highest(closes, window) - 1.0
 
 
 def distance_from_low(closes: FloatArray, window: int = YEAR) -> FloatArray:
     """Distance from the lowest close of the window, today included: zero at a low, positive above it."""
     closes = _prices(closes)
-    return closes / _extreme(closes, window, np.minimum) - 1.0
+    return closes / _highest(closes, window, -1.0) - 1.0
 
 
 # ---------------------------------------------------------------- averages
@@ -114,13 +107,13 @@ def rsi(closes: FloatArray, window: int = 14) -> FloatArray:
     ``window``-th of the way to the new change. Without losses it is 100, and 50 where nothing moved at all.
     Source: Wilder (1978), "New Concepts in Technical Trading Systems".
     """
+    from bursar.quant.kernels.signals import relative_strength  # numba loads on first use
+
     closes = _prices(closes)
-    changes = np.diff(closes, axis=0, prepend=np.nan)
-    gain = _smoothed(np.maximum(changes, 0.0), window, 1.0 / window)
-    loss = _smoothed(np.maximum(-changes, 0.0), window, 1.0 / window)
-    moved = gain + loss
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(moved == 0.0, 50.0, 100.0 * gain / moved)
+    _positive(window)
+    index = np.empty_like(closes)
+    relative_strength(closes, window, index)
+    return index
 
 
 def bollinger_position(closes: FloatArray, window: int = 20, width: float = 2.0) -> FloatArray:
@@ -132,7 +125,7 @@ def bollinger_position(closes: FloatArray, window: int = 20, width: float = 2.0)
     """
     arrays.number("width", width, above=0.0)
     closes = _prices(closes)
-    mean, squares = _moments(closes, window)[:2]
+    mean, squares = _moments(closes, window)
     band = width * np.sqrt(squares / window)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(band > 0.0, 0.5 + (closes - mean) / (2.0 * band), np.nan)
@@ -155,7 +148,7 @@ def volatility_rank(closes: FloatArray, window: int = MONTH, lookback: int = YEA
     NaN where the volatility did not change in all that time.
     """
     now = volatility(closes, window)
-    low, high = _extreme(now, lookback, np.minimum), _extreme(now, lookback, np.maximum)
+    low, high = _highest(now, lookback, -1.0), _highest(now, lookback)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(high > low, (now - low) / (high - low), np.nan)
 
@@ -228,67 +221,31 @@ def _positive(window: int) -> None:
         raise InputError(f"a window of {window} days is none; give at least 1")
 
 
-def _extreme(values: FloatArray, window: int, extreme: Callable[[FloatArray, FloatArray], FloatArray]) -> FloatArray:
-    """The extreme of each window. Two overlapping blocks do, since counting a day twice changes nothing."""
+def _highest(values: FloatArray, window: int, sign: float = 1.0) -> FloatArray:
+    """The highest of each window; with a sign of -1 the lowest."""
+    from bursar.quant.kernels.signals import window_highest  # numba loads on first use
+
     _positive(window)
-    block, size = values, 1
-    while 2 * size <= min(window, len(values)):
-        block = extreme(block[:-size], block[size:])
-        size *= 2
-    count = max(len(values) - window + 1, 0)
-    first, last = block[:count], block[window - size : window - size + count]
-    return _windows(window, extreme(first, last), values)
+    highest = np.empty_like(values)
+    window_highest(values, window, sign, highest)
+    return sign * highest
 
 
-def _moments(values: FloatArray, window: int) -> _Moments:
-    """Mean and sum of squares about it of each window, and the window."""
+def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Mean of each window, and the sum of squares about it."""
+    from bursar.quant.kernels.signals import window_moments  # numba loads on first use
+
     _positive(window)
-    count = max(len(values) - window + 1, 0)
-    if not count:
-        nothing = np.full_like(values, np.nan)
-        return nothing, nothing, window
-    block: _Moments = (values, np.zeros_like(values) * values, 1)
-    whole: _Moments | None = None
-    offset, rest = 0, window
-    while True:
-        mean, squares, size = block
-        if rest & size:
-            piece = (mean[offset : offset + count], squares[offset : offset + count], size)
-            whole = piece if whole is None else _merged(whole, piece)
-            offset, rest = offset + size, rest - size
-        if not rest:
-            break
-        block = _merged((mean[:-size], squares[:-size], size), (mean[size:], squares[size:], size))
-    assert whole is not None
-    return _windows(window, whole[0], values), _windows(window, whole[1], values), window
-
-
-def _merged(one: _Moments, other: _Moments) -> _Moments:
-    """The moments of two blocks together. Source: Chan, Golub and LeVeque (1983), The American Statistician 37."""
-    (mean, squares, days), (other_mean, other_squares, other_days) = one, other
-    apart = other_mean - mean
-    together = days + other_days
-    return (
-        mean + apart * (other_days / together),
-        squares + other_squares + apart * apart * (days * other_days / together),
-        together,
-    )
-
-
-def _windows(window: int, values: FloatArray, like: FloatArray) -> FloatArray:
-    """One value for each full window, below NaN for the days before the first, in the shape of ``like``."""
-    result = np.full_like(like, np.nan)
-    result[window - 1 :] = values
-    return result
+    mean, squares = np.empty_like(values), np.empty_like(values)
+    window_moments(values, window, mean, squares)
+    return mean, squares
 
 
 def _smoothed(values: FloatArray, window: int, pace: float) -> FloatArray:
     """Recursive average that goes ``pace`` of the way to each new value, from the plain mean of ``window`` of them."""
-    start = _moments(values, window)[0]
-    result = np.full_like(values, np.nan)
-    level = np.full(values.shape[1], np.nan)
-    for day in range(len(values)):
-        # A NaN makes the level NaN, and the next full window starts it again.
-        level = np.where(np.isnan(level), start[day], level + pace * (values[day] - level))
-        result[day] = level
-    return result
+    from bursar.quant.kernels.signals import smoothed  # numba loads on first use
+
+    _positive(window)
+    level = np.empty_like(values)
+    smoothed(values, window, pace, level)
+    return level
