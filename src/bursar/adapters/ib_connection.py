@@ -85,7 +85,7 @@ class Connection:
         self.hear("nextValidId", self.order_numbers_from)
 
     async def connect(self) -> None:
-        """Connect, and fetch what happened while we were away. Raises BrokerError, retryable unless we are refused."""
+        """Connect, and fetch what happened while we were away. Raises BrokerError, retryable."""
         address = self.address
         self._refused = asyncio.get_running_loop().create_future()
         self._lost = asyncio.get_running_loop().create_future()
@@ -106,7 +106,8 @@ class Connection:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
             if self._refused.done():
-                raise BrokerError(self._refused.result(), code=CLIENT_ID_IN_USE)
+                # Perhaps by ourselves: a gateway learns of a broken line a little later than we do.
+                raise BrokerError(self._refused.result(), code=CLIENT_ID_IN_USE, retryable=True)
             raise BrokerError(f"the gateway at {address.host}:{address.port} hung up", retryable=True)
         try:
             await connecting
@@ -117,6 +118,8 @@ class Connection:
                 "with its API enabled",
                 retryable=True,
             ) from error
+        if self._lost.done():  # what it told us went with the line
+            raise BrokerError(f"the gateway at {address.host}:{address.port} hung up", retryable=True)
         if address.account not in self.ib.managedAccounts():
             held = ", ".join(self.ib.managedAccounts())
             self.close()

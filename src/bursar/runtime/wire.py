@@ -29,6 +29,9 @@ IDLE_SECONDS = 60.0
 #: How often a gateway that went away is started again before the run is given up.
 RESTARTS_MAX = 20
 
+#: How long a new attempt waits: the gateway learns of a broken line a little later than we do.
+RETRY_SECONDS = 0.2
+
 
 async def play(stage: Stage, journal: Journal, folder: Path, progress: Progress | None = None) -> None:
     """Trade every day of ``stage`` over TCP, starting the gateway again whenever it is gone.
@@ -42,6 +45,7 @@ async def play(stage: Stage, journal: Journal, folder: Path, progress: Progress 
         except BrokerError as error:
             if not error.retryable:
                 raise
+            await asyncio.sleep(RETRY_SECONDS)
         else:
             if child:
                 child.stop()
