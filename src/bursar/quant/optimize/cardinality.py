@@ -28,6 +28,8 @@ GAP = 1e-6
 NODES_MAX = 4000
 # A relaxed weight of this size counts as held.
 HELD = 1e-7
+# Where a weight has no bound, the search for conflicts gives it this one: a switch needs something to switch.
+WEIGHT_MOST = 100.0
 
 
 def solve_counted(objective: Objective, problem: Problem, start: FloatArray | None = None) -> Solution:
@@ -41,16 +43,21 @@ def solve_counted(objective: Objective, problem: Problem, start: FloatArray | No
     program = convex_program(objective, _uncounted(problem))
     if program.quadratic is None and not program.cones:
         return _mixed_integer(objective, problem, program)
-    return _Search(objective, problem).run(start)
+    search = _Search(objective, problem)
+    return search.answer(search.explore(start))
 
 
 def feasible(problem: Problem) -> bool:
-    """Whether any portfolio meets the constraints and the count."""
-    _check(problem)
+    """Whether any portfolio meets the constraints and the count, none of its weights beyond WEIGHT_MOST."""
+    limits = problem.limits
+    bounded = replace(limits, lower=np.maximum(limits.lower, -WEIGHT_MOST), upper=np.minimum(limits.upper, WEIGHT_MOST))
+    problem = replace(problem, limits=bounded)
     program = build.affine(_uncounted(problem), risk=0.0, reward=0.0)
     if not program.cones:
         return _milp(program, problem).status != "infeasible"
-    return _Search(MinimumVariance(), problem).run(None, first=True).weights is not None
+    search = _Search(MinimumVariance(), problem)
+    search.explore(None, first=True)
+    return search.best is not None
 
 
 def _check(problem: Problem) -> None:
@@ -95,8 +102,8 @@ class _Search:
         self.nodes: list[_Node] = []
         self.root: Solution | None = None
 
-    def run(self, start: FloatArray | None, *, first: bool = False) -> Solution:
-        """Search to the gap, or only for a `first` candidate."""
+    def explore(self, start: FloatArray | None, *, first: bool = False) -> float:
+        """Search to the gap, or only for a `first` candidate; returns what is then known to bound every portfolio."""
         forced = self.problem.limits.lower > 0
         self._push(forced, np.zeros(self.problem.size, dtype=bool))
         if start is not None:
@@ -110,9 +117,10 @@ class _Search:
             self._branch(node)
         else:
             bound = self.nodes[0].bound if self.nodes else self._value()
-        return self._answer(bound)
+        return bound
 
-    def _answer(self, bound: float) -> Solution:
+    def answer(self, bound: float) -> Solution:
+        """The best portfolio found, or why there is none."""
         if self.best is None:
             nothing = self.root if self.root is not None else ask(self.objective, _uncounted(self.problem))
             nothing = replace(nothing, weights=None, status="infeasible", solver="", problem=self.problem)
@@ -159,7 +167,8 @@ class _Search:
         limits = problem.limits
         lower, upper = limits.lower.copy(), limits.upper.copy()
         lower[out], upper[out] = 0.0, 0.0
-        lower[held] = np.maximum(lower[held], self.least)
+        # The least size is one of long positions; where shorts are allowed it is not asked.
+        lower[held] = np.where(lower[held] >= 0, np.maximum(lower[held], self.least), lower[held])
         exposures, low, high = limits.exposures, limits.exposure_lower, limits.exposure_upper
         if float(limits.lower.min()) >= 0 and self.most < problem.size:
             # Each name takes at least w / upper of the count: linear, and it lifts the bound of the relaxation.

@@ -18,6 +18,8 @@ from bursar.quant.optimize.stepwise import raise_ratio
 # Weights that break a constraint by more than the first are said to be inaccurate, by more than the second no answer.
 EXACT_WITHIN = 1e-9
 USABLE_WITHIN = 1e-5
+# A solver that gave up is believed where it came this near to a proof.
+USABLE_GAP = 1e-3
 # The relative gap that counts as proof.
 PROVEN_WITHIN = 1e-8
 # The value of a scaled program that is small enough to ask again, and the one that is nothing at all.
@@ -86,7 +88,7 @@ def _checked(objective: Objective, problem: Problem, program: Program, answer: s
     if not np.isfinite(weights).all():
         return None
     violation = problem.violation(weights)
-    if violation > USABLE_WITHIN:
+    if violation > USABLE_WITHIN or (answer.status == "inaccurate" and answer.gap > USABLE_GAP):
         return None
     # A solver that stopped short of its own tolerance has still answered where its gap meets ours.
     proven = answer.status == "optimal" or answer.gap <= PROVEN_WITHIN

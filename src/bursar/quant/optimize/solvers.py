@@ -70,6 +70,8 @@ def solve(program: Program, solver: SolverName) -> Answer:
 
 def piqp(program: Program) -> Answer:
     """An interior-point method for quadratic programs, dense or sparse. Source: Schwan et al. (2023)."""
+    if program.cones:
+        return Answer(solver="piqp", status="failed", detail="takes no cones")
     import piqp as library  # type: ignore[import-untyped]  # ships no types
 
     sparse = program.sparse
@@ -178,6 +180,8 @@ def highs_answer(solver: Any) -> Answer:
         highspy.HighsModelStatus.kOptimal: "optimal",
         highspy.HighsModelStatus.kInfeasible: "infeasible",
         highspy.HighsModelStatus.kUnbounded: "unbounded",
+        # Which of the two is settled by the search for conflicts.
+        highspy.HighsModelStatus.kUnboundedOrInfeasible: "unbounded",
     }
     word = words.get(status, "failed")
     x = np.array(solver.getSolution().col_value) if word == "optimal" else None
