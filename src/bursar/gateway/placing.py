@@ -27,6 +27,8 @@ _WITHOUT_EFFECT = frozenset(
         "mifid2_execution_trader", "mifid2_execution_algo", "soft_dollar_tier_name", "soft_dollar_tier_value",
         "soft_dollar_tier_display_name", "manual_order_time", "advanced_error_override", "use_price_mgmt_algo",
         "shares_allocation", "algo_id", "auto_cancel_parent", "dont_use_auto_price_for_hedge",
+        # Obsolete, and set in every order of ibapi 9.81.
+        "e_trade_only", "firm_quote_only",
     }
 )  # fmt: skip
 #: What is refused when it differs from the default.
