@@ -10,21 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.quant.arrays import FloatArray
-from bursar.quant.kernels.signals import relative_strength, smoothed, window_highest, window_moments
+from bursar.quant.kernels.signals import (
+    DEVIATION,
+    MEAN,
+    POSITION,
+    relative_strength,
+    smoothed,
+    window_highest,
+    window_moments,
+)
 
 Feature = Callable[[FloatArray, int], FloatArray]
 
 
-def mean(values: FloatArray, window: int) -> FloatArray:
-    found, squares = np.empty_like(values), np.empty_like(values)
-    window_moments(values, window, found, squares)
-    return found
+def moments(want: int, scale: float = 1.0) -> Feature:
+    def feature(values: FloatArray, window: int) -> FloatArray:
+        found = np.empty_like(values)
+        window_moments(values, window, want, scale, found)
+        return found
+
+    return feature
 
 
-def squares(values: FloatArray, window: int) -> FloatArray:
-    found, about = np.empty_like(values), np.empty_like(values)
-    window_moments(values, window, found, about)
-    return about
+def position(window: FloatArray) -> float:
+    spread = float(((window - window.mean()) ** 2).sum()) ** 0.5
+    return float(window[-1] - window.mean()) / spread if np.ptp(window) else np.nan
 
 
 def highest(values: FloatArray, window: int) -> FloatArray:
@@ -52,8 +62,9 @@ def strength(values: FloatArray, window: int) -> FloatArray:
 
 
 WINDOWS: dict[str, tuple[Feature, Callable[[FloatArray], float]]] = {
-    "mean": (mean, lambda window: float(window.mean())),
-    "squares": (squares, lambda window: float(((window - window.mean()) ** 2).sum())),
+    "mean": (moments(MEAN), lambda window: float(window.mean())),
+    "deviation": (moments(DEVIATION, 4.0), lambda window: 2.0 * float(((window - window.mean()) ** 2).sum()) ** 0.5),
+    "position": (moments(POSITION), position),
     "highest": (highest, lambda window: float(window.max())),
     "lowest": (lowest, lambda window: float(window.min())),
 }
@@ -125,12 +136,13 @@ def test_later_rows_change_not_a_bit_of_earlier_ones(
 
 @given(value=st.floats(1e-6, 1e6), window=st.integers(1, 9), days=st.integers(1, 30))
 def test_equal_values_have_exactly_no_spread(value: float, window: int, days: int) -> None:
-    about = squares(np.full((days, 1), value), window)
-    assert (about[window - 1 :] == 0.0).all()
-    assert (mean(np.full((days, 1), value), window)[window - 1 :] == value).all()
+    table = np.full((days, 1), value)
+    assert (moments(DEVIATION)(table, window)[window - 1 :] == 0.0).all()
+    assert (moments(MEAN)(table, window)[window - 1 :] == value).all()
+    assert np.isnan(moments(POSITION)(table, window)).all()
 
 
 def test_a_small_spread_about_a_large_mean_is_not_lost() -> None:
     # The difference of two sums would leave nothing of 1e-4 beside 1e10.
     values = 1e5 + np.tile([[-0.01], [0.01]], (50, 1))
-    assert squares(values, 20)[19:, 0] == pytest.approx(20 * 1e-4, rel=1e-6)
+    assert moments(DEVIATION)(values, 20)[19:, 0] == pytest.approx((20 * 1e-4) ** 0.5, rel=1e-6)

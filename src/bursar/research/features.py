@@ -39,10 +39,12 @@ def momentum(closes: FloatArray, lookback: int = YEAR, skip: int = MONTH) -> Flo
     if not 0 <= skip < lookback:
         raise InputError(f"momentum looks back {lookback} days and skips {skip}; skip fewer than it looks back")
     closes = _prices(closes)
-    result = np.full_like(closes, np.nan)
+    result = np.empty_like(closes)
+    result[:lookback] = np.nan
     days = max(len(closes) - lookback, 0)
     if days:
-        result[lookback:] = closes[lookback - skip : lookback - skip + days] / closes[:days] - 1.0
+        np.divide(closes[lookback - skip : lookback - skip + days], closes[:days], out=result[lookback:])
+        result[lookback:] -= 1.0
     return result
 
 
@@ -55,7 +57,10 @@ def drawdown(closes: FloatArray) -> FloatArray:
 def distance_from_high(closes: FloatArray, window: int = YEAR) -> FloatArray:
     """Distance from the highest close of the window, today included: zero at a high, negative below it."""
     closes = _prices(closes)
-    return closes / _highest(closes, window) - 1.0
+    high = _highest(closes, window)
+    np.divide(closes, high, out=high)
+    high -= 1.0
+    return high
 
 
 def distance_from_low(closes: FloatArray, window: int = YEAR) -> FloatArray:
@@ -74,7 +79,7 @@ def moving_average(closes: FloatArray, window: int) -> FloatArray:
 
 def moving_mean(values: FloatArray, window: int) -> FloatArray:
     """Mean of the window, of anything."""
-    return _moments(arrays.matrix("values", values, missing=True), window)[0]
+    return _moments(arrays.matrix("values", values, missing=True), window)
 
 
 def exponential_average(values: FloatArray, span: int) -> FloatArray:
@@ -93,7 +98,8 @@ def macd(closes: FloatArray, fast: int = 12, slow: int = 26, signal: int = 9) ->
     if not 0 < fast < slow:
         raise InputError(f"MACD needs a fast span below its slow one; {fast} and {slow} are given")
     closes = _prices(closes)
-    line = exponential_average(closes, fast) - exponential_average(closes, slow)
+    line = exponential_average(closes, fast)
+    line -= exponential_average(closes, slow)
     return line, exponential_average(line, signal)
 
 
@@ -123,12 +129,12 @@ def bollinger_position(closes: FloatArray, window: int = 20, width: float = 2.0)
     their mean. A window without any movement has no bands: NaN.
     Source: Bollinger (2001), "Bollinger on Bollinger Bands".
     """
+    from bursar.quant.kernels.signals import POSITION
+
     arrays.number("width", width, above=0.0)
-    closes = _prices(closes)
-    mean, squares = _moments(closes, window)
-    band = width * np.sqrt(squares / window)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(band > 0.0, 0.5 + (closes - mean) / (2.0 * band), np.nan)
+    position = _moments(_prices(closes), window, POSITION, (2.0 * width) ** 2 / window)
+    position += 0.5
+    return position
 
 
 # ---------------------------------------------------------------- risk
@@ -138,8 +144,9 @@ def volatility(closes: FloatArray, window: int = 63) -> FloatArray:
     """Annualized standard deviation of the window's daily returns (dividing by their number less one)."""
     if window < 2:
         raise InputError(f"a volatility of {window} returns is undefined; give at least 2")
-    squares = _moments(simple_returns(closes), window)[1]
-    return np.sqrt(squares / (window - 1) * PERIODS_PER_YEAR)
+    from bursar.quant.kernels.signals import DEVIATION
+
+    return _moments(simple_returns(closes), window, DEVIATION, PERIODS_PER_YEAR / (window - 1))
 
 
 def volatility_rank(closes: FloatArray, window: int = MONTH, lookback: int = YEAR) -> FloatArray:
@@ -174,7 +181,7 @@ def average_true_range(high: FloatArray, low: FloatArray, closes: FloatArray, wi
 def relative_volume(volume: FloatArray, window: int = 20) -> FloatArray:
     """Volume against its mean of the ``window`` days before, today left out; NaN where those had none."""
     volume = _volumes(volume)
-    mean = _moments(volume, window)[0]
+    mean = _moments(volume, window)
     before = np.full_like(volume, np.nan)
     before[1:] = mean[:-1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -190,7 +197,7 @@ def on_balance_volume(closes: FloatArray, volume: FloatArray, window: int = MONT
     closes, volume = _prices(closes), _volumes(volume)
     signed = np.full_like(volume, np.nan)
     signed[1:] = np.sign(np.diff(closes, axis=0)) * volume[1:]
-    balance, whole = _moments(signed, window)[0], _moments(volume, window)[0]
+    balance, whole = _moments(signed, window), _moments(volume, window)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0.0, balance / whole, np.nan)
 
@@ -228,17 +235,17 @@ def _highest(values: FloatArray, window: int, sign: float = 1.0) -> FloatArray:
     _positive(window)
     highest = np.empty_like(values)
     window_highest(values, window, sign, highest)
-    return sign * highest
+    return highest if sign > 0.0 else np.negative(highest, out=highest)
 
 
-def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Mean of each window, and the sum of squares about it."""
+def _moments(values: FloatArray, window: int, want: int = 0, scale: float = 1.0) -> FloatArray:
+    """The mean of each window, or what else is wanted of its moments."""
     from bursar.quant.kernels.signals import window_moments  # numba loads on first use
 
     _positive(window)
-    mean, squares = np.empty_like(values), np.empty_like(values)
-    window_moments(values, window, mean, squares)
-    return mean, squares
+    result = np.empty_like(values)
+    window_moments(values, window, want, scale, result)
+    return result
 
 
 def _smoothed(values: FloatArray, window: int, pace: float) -> FloatArray:

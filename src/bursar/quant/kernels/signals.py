@@ -10,47 +10,68 @@ Chan, Golub and LeVeque (1983), The American Statistician 37, for joining moment
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bursar.quant.arrays import FloatArray
 from bursar.quant.kernels import integer, kernel, matrix, matrix_out, nothing, real
 
+# What `window_moments` tells of each window.
+MEAN, DEVIATION, POSITION = 0, 1, 2
 
-@kernel(nothing(matrix, integer, matrix_out, matrix_out))
-def window_moments(values: FloatArray, window: int, mean: FloatArray, squares: FloatArray) -> None:
-    """Mean of each window and the sum of squares about it, into the last two arguments; NaN before the first."""
+
+@kernel(real(integer, real, real, real, real))
+def _told(want: int, value: float, mean: float, squares: float, scale: float) -> float:
+    """The mean; or sqrt(scale * squares); or by how many of those the value lies above the mean."""
+    if want == MEAN:
+        return mean
+    spread = math.sqrt(squares * scale)
+    if want == DEVIATION:
+        return spread
+    return (value - mean) / spread if spread > 0.0 else np.nan
+
+
+@kernel(nothing(matrix, integer, integer, real, matrix_out))
+def window_moments(values: FloatArray, window: int, want: int, scale: float, result: FloatArray) -> None:
+    """What is wanted of the mean of each window and the sum of squares about it, into the last argument.
+
+    want   MEAN; DEVIATION, the root of `scale` times the squares; or POSITION, the last value's distance from the
+           mean in those, which is NaN where there is no spread
+    Before the first window all is NaN.
+    """
     days, series = values.shape
     # Row k: of the last whole block, the values from its place k to its end.
     left_mean, left_squares = np.full((window, series), np.nan), np.full((window, series), np.nan)
-    come_mean, come_squares = np.empty(series), np.empty(series)
+    mean, squares = np.empty(series), np.empty(series)
     for day in range(days):
         place = day % window
         count = place + 1.0
         for i in range(series):
             value = values[day, i]
-            before = come_mean[i] if place > 0 else value
+            before = mean[i] if place > 0 else value
             apart = value - before
-            come_mean[i] = before + apart / count
-            come_squares[i] = (come_squares[i] if place > 0 else 0.0) + apart * apart * (place / count)
-        if place == window - 1:
-            mean[day], squares[day] = come_mean, come_squares
-            for k in range(window - 1, -1, -1):
-                count = float(window - k)
-                after = min(k + 1, window - 1)
-                for i in range(series):
-                    value = values[day - window + 1 + k, i]
-                    before = left_mean[after, i] if k < window - 1 else value
-                    apart = value - before
-                    left_mean[k, i] = before + apart / count
-                    left_squares[k, i] = (left_squares[after, i] if k < window - 1 else 0.0) + apart * apart * (
-                        (count - 1.0) / count
-                    )
-        else:
-            rest = window - count
+            mean[i] = before + apart / count
+            squares[i] = (squares[i] if place > 0 else 0.0) + apart * apart * (place / count)
+        if place < window - 1:
             for i in range(series):
-                apart = come_mean[i] - left_mean[place + 1, i]
-                mean[day, i] = left_mean[place + 1, i] + apart * (count / window)
-                squares[day, i] = left_squares[place + 1, i] + come_squares[i] + apart * apart * (rest * count / window)
+                apart = mean[i] - left_mean[place + 1, i]
+                joined = left_mean[place + 1, i] + apart * (count / window)
+                about = left_squares[place + 1, i] + squares[i] + apart * apart * ((window - count) * count / window)
+                result[day, i] = _told(want, values[day, i], joined, about, scale)
+            continue
+        for i in range(series):
+            result[day, i] = _told(want, values[day, i], mean[i], squares[i], scale)
+        for k in range(window - 1, -1, -1):
+            count = float(window - k)
+            after = min(k + 1, window - 1)
+            for i in range(series):
+                value = values[day - window + 1 + k, i]
+                before = left_mean[after, i] if k < window - 1 else value
+                apart = value - before
+                left_mean[k, i] = before + apart / count
+                gained = apart * apart * ((count - 1.0) / count)
+                left_squares[k, i] = gained + (left_squares[after, i] if k < window - 1 else 0.0)
 
 
 @kernel(nothing(matrix, integer, real, matrix_out))
@@ -131,4 +152,4 @@ def relative_strength(closes: FloatArray, window: int, index: FloatArray) -> Non
                 loss[i] += down * pace
             if seen[i] >= window:
                 moved = gain[i] + loss[i]
-                index[day, i] = 100.0 * gain[i] / moved if moved > 0.0 else 50.0
+                index[day, i] = 100.0 * (gain[i] / moved) if moved > 0.0 else 50.0
