@@ -286,9 +286,11 @@ def test_proceeds_of_several_days_settle_on_their_own_days() -> None:
 
 def test_settlements_long_past_are_forgotten_and_change_nothing() -> None:
     tale = Tale(cash=1000).buy(100, 10).sell(10, 10, settles_on=date(2021, 1, 6))
-    main = tale.on("2021-02-01").sell(1, 10, settles_on=date(2021, 2, 3)).main()
-    assert list(main.pending["USD"]) == [date(2021, 2, 3)]
-    assert main.settled_cash("USD", date(2021, 2, 1)) == 100
+    main = tale.on("2021-02-03").sell(1, 10, settles_on=date(2021, 2, 6)).main()
+    assert list(main.pending["USD"]) == [date(2021, 2, 6)]
+    assert main.settled_cash("USD", date(2021, 2, 5)) == 100
+    late = tale.sell(1, 10, settles_on=date(2021, 1, 6)).main()
+    assert late.pending == main.pending, "however late it is said"
 
 
 # ---------------------------------------------------------------- options and currency pairs

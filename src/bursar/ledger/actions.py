@@ -51,17 +51,28 @@ def split(books: Books, event: Split) -> None:
 def _rescale(holding: Holding, new: Decimal, old: Decimal) -> None:
     """Multiply every lot; the last one takes what rounding leaves, so that the sum is exact."""
     total = left = rounded(holding.quantity * new / old)
-    lots, cost, paid = [], ZERO, ZERO
-    for place, lot in enumerate(holding.lots):
-        last = place == len(holding.lots) - 1
-        quantity = left if last else rounded(lot.quantity * new / old)
-        left, cost, paid = left - quantity, cost + lot.cost, paid + lot.paid
-        if quantity:
-            lots.append(lot._replace(quantity=quantity, cost=cost, paid=paid))
-            cost = paid = ZERO
-    if not lots or cost:
+    lots = []
+    for lot in holding.lots[:-1]:
+        lots.append(lot._replace(quantity=rounded(lot.quantity * new / old)))
+        left -= lots[-1].quantity
+    lots = not_empty([*lots, holding.lots[-1]._replace(quantity=left)])
+    if not lots or lots[0].quantity * lots[-1].quantity < 0:
         raise LedgerError(f"{holding.quantity} {holding.symbol} are too few for a split of {new} for {old}")
     holding.lots, holding.quantity = lots, total
+
+
+def not_empty(lots: list[Lot]) -> list[Lot]:
+    """``lots`` without those that rounding left with no quantity; their cost goes with the one after, or the last."""
+    kept: list[Lot] = []
+    cost = paid = ZERO
+    for lot in lots:
+        cost, paid = cost + lot.cost, paid + lot.paid
+        if lot.quantity:
+            kept.append(lot._replace(cost=cost, paid=paid))
+            cost = paid = ZERO
+    if kept and (cost or paid):
+        kept[-1] = kept[-1]._replace(cost=kept[-1].cost + cost, paid=kept[-1].paid + paid)
+    return kept
 
 
 def spun_off(books: Books, event: SpunOff) -> None:
@@ -70,13 +81,17 @@ def spun_off(books: Books, event: SpunOff) -> None:
         child = books.holding(parent.owner.account, parent.owner.name, event.child)
         if child.currency != parent.currency:
             raise LedgerError(f"{event.child} is in {child.currency}, {event.symbol} in {parent.currency}")
-        given = []
-        for place, lot in enumerate(parent.lots):
+        left, given = [], []
+        for lot in parent.lots:
             cost, paid = rounded(lot.cost * event.basis_fraction), rounded(lot.paid * event.basis_fraction)
-            parent.lots[place] = lot._replace(cost=lot.cost - cost, paid=lot.paid - paid)
-            parent.paid -= paid
+            left.append(lot._replace(cost=lot.cost - cost, paid=lot.paid - paid))
             given.append(lot._replace(quantity=rounded(lot.quantity * event.ratio), cost=cost, paid=paid))
+        given = not_empty(given)
+        if not given:
+            continue  # so little was held that no share of the child came of it
         moved = sum((lot.cost for lot in given), ZERO)
+        parent.lots = left
+        parent.paid -= sum((lot.paid for lot in given), ZERO)
         books.enter((parent.basis, -moved), (child.basis, moved))
         receive(child, given)
 
@@ -98,7 +113,9 @@ def merged(books: Books, event: Merged) -> None:
         target = books.holding(owner.account, owner.name, event.into)
         if target.currency != holding.currency:
             raise LedgerError(f"{event.into} is in {target.currency}, {event.symbol} in {holding.currency}")
-        moved = [_exchange(holding, lot, event, postings) for lot in holding.lots]
+        moved = not_empty([_exchange(holding, lot, event, postings) for lot in holding.lots])
+        if not moved:
+            raise LedgerError(f"{holding.quantity} {event.symbol} are too few for {event.ratio} {event.into} each")
         cost = sum((lot.cost for lot in moved), ZERO)
         books.enter(*postings, (target.basis, cost), (holding.basis, -holding.basis.balance))
         _hand_over(holding, target, moved)
@@ -221,8 +238,6 @@ def position_adopted(books: Books, event: PositionAdopted) -> None:
         )
     if basis is not None and basis.currency != holding.currency:
         raise LedgerError(f"{event.symbol} is in {holding.currency}, its cost in {basis.currency}")
-    if holding.quantity * event.quantity < 0:
-        raise LedgerError(f"{event.quantity} {event.symbol} came in where {holding.quantity} are held; net them first")
     cost, day = basis.amount if basis is not None else ZERO, event.acquired or event.at.date()
     lot = Lot(event.quantity, cost, cost, day, event.at, event.event_id, "", basis is not None)
     if cost:
@@ -250,8 +265,6 @@ def position_moved(books: Books, event: PositionMoved) -> None:
         raise LedgerError(f"{event.symbol} cannot move from {event.from_portfolio!r} to itself")
     source = books.holding(event.account, event.from_portfolio, event.symbol)
     target = books.holding(event.account, event.to_portfolio, event.symbol)
-    if source.quantity * target.quantity < 0:
-        raise LedgerError(f"{event.symbol} is long in one portfolio and short in the other; net them first")
     opened_at = source.opened_at
     parts = _leave(books, source, event)
     cost = sum((lot.cost for lot in parts), ZERO)
@@ -300,6 +313,10 @@ def _flow(holding: Holding, day: date, lots: Iterable[Lot], sign: int, *, outsid
 def receive(holding: Holding, lots: Iterable[Lot]) -> None:
     """Put ``lots`` in; their cost is entered by the caller."""
     for lot in lots:
+        if holding.quantity * lot.quantity < 0:
+            raise LedgerError(
+                f"{lot.quantity} {holding.symbol} came in where {holding.quantity} are held; net them first"
+            )
         if not holding.quantity and holding.opened_at is None:
             holding.begin(lot.at)
         insert(holding.lots, lot)

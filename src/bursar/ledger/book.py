@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar, cast, overload
@@ -33,8 +33,6 @@ __all__ = ["Book", "Bookkeeper", "Closing", "Flow", "Income", "Lot", "PortfolioB
 
 #: The portfolio of what belongs to none: fills that were not ours, cash that nobody has assigned.
 UNALLOCATED = ""
-#: How long after its day a settlement is still listed; by then it has long been cash.
-SETTLED_AFTER = timedelta(days=7)
 
 _Item_co = TypeVar("_Item_co", covariant=True)
 
@@ -81,7 +79,7 @@ class PortfolioBook:
     """One portfolio of one account.
 
     cash         by currency, at trade date
-    pending      proceeds that settle on a coming day, by currency
+    pending      proceeds by the day on which they settle, of the last month of such days, by currency
     positions    by symbol; what is not held is not there
     balances     every account of its ledger; together they are zero in each currency
     commissions  paid so far, by currency, most of them within costs and gains
@@ -207,7 +205,7 @@ class Bookkeeper:
             sequence=books.sequence,
             at=books.at,
             accounts=MappingProxyType(dict(books.accounts)),
-            portfolios=MappingProxyType({key: _frozen(state, books.at) for key, state in books.portfolios.items()}),
+            portfolios=MappingProxyType({key: _frozen(state) for key, state in books.portfolios.items()}),
             instruments=MappingProxyType(dict(books.instruments)),
             marks=MappingProxyType(dict(books.marks)),
             rates=MappingProxyType(dict(books.rates)),
@@ -275,13 +273,13 @@ def _refolded(history: Sequence[Event], before: Books) -> Books:
     return books
 
 
-def _frozen(state: PortfolioState, at: datetime | None) -> PortfolioBook:
+def _frozen(state: PortfolioState) -> PortfolioBook:
     if state.frozen is None:
         state.frozen = PortfolioBook(
             account=state.account,
             portfolio=state.name,
             cash=MappingProxyType({currency: account.balance for currency, account in state.cash.items()}),
-            pending=MappingProxyType(_pending(state, at)),
+            pending=MappingProxyType({c: MappingProxyType(dict(days)) for c, days in state.pending.items()}),
             positions=MappingProxyType(
                 {s: holding.freeze() for s, holding in state.holdings.items() if holding.quantity}
             ),
@@ -292,14 +290,6 @@ def _frozen(state: PortfolioState, at: datetime | None) -> PortfolioBook:
             flows=Log(state.flows),
         )
     return cast(PortfolioBook, state.frozen)
-
-
-def _pending(state: PortfolioState, at: datetime | None) -> dict[str, Mapping[date, Decimal]]:
-    """Settlements to come; those long past are dropped for good."""
-    since = (at.date() - SETTLED_AFTER) if at else date.min
-    for currency, pending in state.pending.items():
-        state.pending[currency] = {day: amount for day, amount in sorted(pending.items()) if day >= since}
-    return {currency: MappingProxyType(dict(pending)) for currency, pending in state.pending.items()}
 
 
 def _negated(totals: dict[str, Decimal]) -> Mapping[str, Decimal]:

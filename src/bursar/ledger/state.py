@@ -6,7 +6,7 @@ and freezes what others may look at.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bursar.domain.events import AccountOpened, FillCorrected
@@ -16,6 +16,9 @@ from bursar.errors import LedgerError
 from bursar.ledger.lots import Closing, Lot
 from bursar.ledger.position import Flow, Position, RoundTrip
 from bursar.ledger.postings import AccountName, LedgerAccount, Nature, Posting, post
+
+#: How long before the latest settlement another is still listed.
+REMEMBERED = timedelta(days=30)
 
 
 class Holding:
@@ -160,9 +163,14 @@ class PortfolioState:
         return self.cash.get(currency) or self.ledger(Nature.CASH, currency)
 
     def settle_later(self, currency: str, amount: Decimal, day: date) -> None:
-        """Proceeds that will be there on ``day``."""
+        """Proceeds that will be there on ``day``. What settled long ago is forgotten: it is cash."""
         pending = self.pending.setdefault(currency, {})
-        pending[day] = pending.get(day, ZERO) + amount
+        if day in pending:
+            pending[day] += amount
+            return
+        pending[day] = amount
+        since = max(pending) - REMEMBERED
+        self.pending[currency] = {each: pending[each] for each in sorted(pending) if each >= since}
 
 
 class Books:
