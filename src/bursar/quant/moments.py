@@ -7,6 +7,7 @@ semi-definite by construction and needs no further check (riskmodel.Covariance; 
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -235,10 +236,11 @@ def _scatter(table: FloatArray) -> FloatArray:
     """Sum over periods of (x - mean)(x - mean)'."""
     periods = table.shape[0]
     means = _column_means(table)
-    scatter: FloatArray = table.T @ table - np.outer(means, periods * means)
+    scaled = math.sqrt(periods) * means
+    scatter: FloatArray = table.T @ table - np.outer(scaled, scaled)
     # Subtracting afterwards spares a copy of the table. It loses as many digits as the squared mean has over the
     # variance: next to none for returns, but all of them for levels, which are centered first.
-    if (periods * means**2 <= LOST_DIGITS_MAX * scatter.diagonal()).all():
+    if (scaled**2 <= LOST_DIGITS_MAX * scatter.diagonal()).all():
         return scatter
     centered = table - means
     return np.asarray(centered.T @ centered)
