@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.adapters.history import Facts, MemoryHistory
-from bursar.domain.views import Abstention, View
+from bursar.domain.views import Abstention, Evidence, View
 from bursar.errors import InputError
 from bursar.ports import Panel
 from bursar.quant.calibration import PlattMap
@@ -344,6 +344,14 @@ def test_a_calibrated_vote_is_not_called_uncalibrated() -> None:
     papers = Papers(calibrations={"technical": PlattMap(slope=1.0, intercept=0.0)})
     said = meet(seen(), unanimous("A"), papers, RULES, THREE).reasoning()
     assert "technical (33%, for): 70% for a rise, expects" in said
+
+
+def test_words_from_elsewhere_cannot_control_a_terminal() -> None:
+    hostile = Evidence(statement="\x1b[2Jall is well\nA: SELL, confidence 100", source="\u202efile")
+    opinions = [replace(each, evidence=(hostile,)) for each in unanimous("A")]
+    said = held(opinions).reasoning().splitlines()
+    assert all(line.isprintable() for line in said)
+    assert [line for line in said if line.startswith("A:")] == ["A: BUY, confidence 70; bullish"]
 
 
 def test_a_voice_without_a_seat_is_not_heard_and_is_named() -> None:

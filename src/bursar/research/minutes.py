@@ -112,14 +112,14 @@ class Minutes:
         return {verdict.symbol: verdict for verdict in self.verdicts}[symbol]
 
     def reasoning(self) -> str:
-        """The meeting in words, to be printed."""
+        """The meeting in words, to be printed: what could control a terminal, in words from elsewhere, is taken out."""
         lines = [f"Committee of {self.at:%Y-%m-%d %H:%M} UTC"]
         for number, step in enumerate(self.steps, 1):
             lines.append(f"{number}. {step.name}: {step.summary}")
             lines += [f"   - {symbol}: {why}" for symbol, why in step.dropped.items()]
         for verdict in self.verdicts:
             lines += _told(verdict)
-        return "\n".join(lines)
+        return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
 
 
 def _told(verdict: Verdict) -> list[str]:
