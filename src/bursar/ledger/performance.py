@@ -328,10 +328,8 @@ def money_weighted(days: Sequence[Day]) -> float | None:
         return math.fsum(amount * math.exp(logarithm * years) for amount, years in flows) - equity
 
     grid = np.linspace(math.log(0.001), math.log(1001), 561)
-    signs = np.sign([shortfall(float(point)) for point in grid])
-    changes = np.flatnonzero(signs[:-1] * signs[1:] <= 0)
-    if len(changes) == 2 and changes[1] == changes[0] + 1 and signs[changes[1]] == 0:
-        changes = changes[:1]  # a root that lies on the grid is seen from both sides
+    enough = np.array([shortfall(float(point)) >= 0 for point in grid])
+    changes = np.flatnonzero(enough[:-1] != enough[1:])
     if len(changes) != 1:
         return None
     low, high = float(grid[changes[0]]), float(grid[changes[0] + 1])
@@ -342,7 +340,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
     rising = function(high) > function(low)
     for _ in range(100):
         middle = (low + high) / 2
-        if (function(middle) > 0) == rising:
+        if (function(middle) >= 0) == rising:
             high = middle
         else:
             low = middle
