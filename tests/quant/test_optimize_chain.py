@@ -49,9 +49,10 @@ def lying(status: str) -> Callable[[Program], Answer]:
 def test_where_the_first_solver_fails_the_next_gives_the_same_portfolio(
     objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = optimize(objective, SAMPLE.covariance, SAMPLE.means, constraints=Constraints(upper=0.4))
+    limits = Constraints(upper=0.4, exposures=sectors(SAMPLE.labels, lower=0.1))
+    usual = optimize(objective, SAMPLE.covariance, SAMPLE.means, constraints=limits)
     monkeypatch.setitem(solvers.SOLVERS, "piqp", failing("piqp"))
-    second = optimize(objective, SAMPLE.covariance, SAMPLE.means, constraints=Constraints(upper=0.4))
+    second = optimize(objective, SAMPLE.covariance, SAMPLE.means, constraints=limits)
     assert second.attempts[0] == ("piqp", "out of order")
     assert second.solver in {"clarabel", "highs"}
     assert second.status == "optimal"

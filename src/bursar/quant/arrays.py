@@ -127,7 +127,7 @@ def _semidefinite(name: str, array: FloatArray) -> FloatArray:
     if diagonal.min() < 0:
         i = int(diagonal.argmin())
         raise InputError(f"{name}[{i}, {i}] is {diagonal[i]:g}; a variance is never negative")
-    slack = NEGATIVE_EIGENVALUE_TOLERANCE * float(diagonal.mean())
+    slack = NEGATIVE_EIGENVALUE_TOLERANCE * float(diagonal.sum()) / diagonal.size
     shifted = array.copy()
     shifted.flat[:: array.shape[0] + 1] += slack
     try:

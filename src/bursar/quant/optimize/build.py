@@ -8,7 +8,8 @@ Without trades, leverage or factors the variables are the weights themselves. Ot
     t      at least |w - current|^1.5, where a cost grows with that power
     y      the portfolio's exposure to uncorrelated factors of variance one, where the risk model has factors
 
-The covariance is divided by its mean variance and the means by their mean size: solvers stop by absolute measures.
+The covariance is divided by the variance of the equal portfolio and the means by their mean size: solvers stop by
+absolute measures.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from bursar.quant.arrays import FloatArray
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import Cone, Matrix, Program, stack
 from bursar.quant.riskmodel import Covariance, FactorModel
+
+# Where assets hedge each other the equal portfolio may have next to no variance: this share of their mean is enough.
+LEAST_SCALE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +241,17 @@ def _bounds(problem: Problem, at: Layout) -> tuple[FloatArray, FloatArray]:
 
 
 def variance_scale(problem: Problem) -> float:
-    """The mean variance of the assets, by which the covariance is divided; 1 where all of them are zero."""
-    mean = float(problem.risk.variances.mean())
-    return mean if mean > 0 else 1.0
+    """The variance of the equal portfolio, by which the covariance is divided; 1 where no asset has any.
+
+    It is nearer to what an optimum will have than the mean variance of the assets, and never far below that.
+    """
+    model, n = problem.risk, problem.size
+    if isinstance(model, Covariance):
+        equal = float(model.values.sum()) / n**2
+    else:
+        equal = model.variance(np.full(n, 1.0 / n))
+    scale = max(equal, LEAST_SCALE * float(model.variances.sum()) / n)
+    return scale if scale > 0 else 1.0
 
 
 def _scaled_loadings(problem: Problem) -> FloatArray:

@@ -7,9 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from bursar.quant.arrays import FloatArray
 from bursar.quant.optimize import solvers
+from bursar.quant.optimize.activeset import from_start
+from bursar.quant.optimize.caps import ROUNDS_MAX, broken_caps, likely_caps, with_caps
+from bursar.quant.optimize.filling import best_filling
 from bursar.quant.optimize.forms import convex_program, figure
-from bursar.quant.optimize.objectives import MaximumDiversification, MaximumSharpe, Objective
+from bursar.quant.optimize.objectives import MaximumDiversification, MaximumReturn, MaximumSharpe, Objective
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import Program
 from bursar.quant.optimize.solution import Solution
@@ -27,19 +31,36 @@ SMALL_VALUE = 1e-2
 ZERO_VALUE = 1e-12
 
 
-def solve(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverName] | None = None) -> Solution:
+def solve(
+    objective: Objective,
+    problem: Problem,
+    chain: Sequence[solvers.SolverName] | None = None,
+    start: FloatArray | None = None,
+) -> Solution:
     """The best answer of the chain; without one, the reason why."""
-    found = ask(objective, problem, chain)
+    found = ask(objective, problem, chain, start)
     return found if found.weights is not None else explain(objective, found)
 
 
-def ask(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverName] | None = None) -> Solution:
+def ask(
+    objective: Objective,
+    problem: Problem,
+    chain: Sequence[solvers.SolverName] | None = None,
+    start: FloatArray | None = None,
+) -> Solution:
     """Ask one solver after another until one answers, and see for ourselves whether its weights are allowed.
 
+    start  weights of a similar problem, whose active constraints are tried first
     Without an answer the status is that of the last verdict and is not yet a proof.
     """
+    if chain is None and (found := _at_once(objective, problem)) is not None:
+        return found
     program = convex_program(objective, problem)
     attempts: list[tuple[str, str]] = []
+    if start is not None and (answer := from_start(program, start)) is not None:
+        attempts.append((answer.solver, answer.detail))
+        if (found := _checked(objective, problem, program, answer, attempts)) is not None and found.status == "optimal":
+            return found
     best: Solution | None = None
     verdict: solvers.AnswerStatus = "failed"
     for name in chain or solvers.suitable(program):
@@ -49,20 +70,45 @@ def ask(objective: Objective, problem: Problem, chain: Sequence[solvers.SolverNa
             verdict = answer.status
             if chain is None:
                 break
-        found = None if answer.x is None else _checked(objective, problem, program, answer)
+        found = None if answer.x is None else _checked(objective, problem, program, answer, attempts)
+        if found is not None and found.status == "optimal":
+            return found
         if found is not None and (best is None or found.violation < best.violation):
             best = found
-        if found is not None and found.status == "optimal":
-            break
-    stalled = best is None and verdict == "failed"
-    if stalled and isinstance(objective, MaximumSharpe | MaximumDiversification):
+    if best is None and verdict == "failed" and isinstance(objective, MaximumSharpe | MaximumDiversification):
         stepped = raise_ratio(objective, problem)
         if stepped is not None:
             attempts.append(("clarabel, step by step", stepped[1].detail))
-            best = _checked(objective, problem, *stepped)
+            best = _checked(objective, problem, *stepped, attempts)
     if best is not None:
         return replace(best, attempts=tuple(attempts))
     return Solution(weights=None, status=verdict, solver="", attempts=tuple(attempts), problem=problem)
+
+
+def _at_once(objective: Objective, problem: Problem) -> Solution | None:
+    """The answer of a form that is smaller than the whole problem, where there is one."""
+    if isinstance(objective, MaximumReturn):
+        weights = best_filling(problem)
+        return (
+            None
+            if weights is None
+            else _solution(objective, problem, weights, "filling", 0.0, [("filling", "best first")])
+        )
+    kept = likely_caps(objective, problem)
+    for _ in range(ROUNDS_MAX):
+        if kept is None:
+            return None
+        program = convex_program(objective, with_caps(problem, kept))
+        answer = solvers.solve(program, "piqp")
+        if answer.status != "optimal" or answer.x is None or answer.gap > PROVEN_WITHIN:
+            return None
+        weights = program.weights(answer.x)
+        broken = broken_caps(problem, weights)
+        if not broken.any():
+            found = _checked(objective, problem, program, answer, [("piqp", answer.detail)])
+            return found if found is not None and found.status == "optimal" else None
+        kept = kept | broken
+    return None
 
 
 def _to_the_last_digit(program: Program, answer: solvers.Answer) -> solvers.Answer:
@@ -81,24 +127,42 @@ def _to_the_last_digit(program: Program, answer: solvers.Answer) -> solvers.Answ
     return again if again.x is not None and again.gap < answer.gap else answer
 
 
-def _checked(objective: Objective, problem: Problem, program: Program, answer: solvers.Answer) -> Solution | None:
+def _checked(
+    objective: Objective,
+    problem: Problem,
+    program: Program,
+    answer: solvers.Answer,
+    attempts: Sequence[tuple[str, str]],
+) -> Solution | None:
     """The answer as a Solution, demoted where its weights break a constraint, None where they are no use."""
     assert answer.x is not None
-    weights = program.weights(answer.x)
-    if not np.isfinite(weights).all():
-        return None
-    violation = problem.violation(weights)
-    if violation > USABLE_WITHIN or (answer.status == "inaccurate" and answer.gap > USABLE_GAP):
+    if answer.status == "inaccurate" and answer.gap > USABLE_GAP:
         return None
     # A solver that stopped short of its own tolerance has still answered where its gap meets ours.
     proven = answer.status == "optimal" or answer.gap <= PROVEN_WITHIN
+    return _solution(objective, problem, program.weights(answer.x), answer.solver, answer.gap, attempts, proven)
+
+
+def _solution(
+    objective: Objective,
+    problem: Problem,
+    weights: FloatArray,
+    solver: str,
+    gap: float,
+    attempts: Sequence[tuple[str, str]],
+    proven: bool = True,
+) -> Solution | None:
+    violation = problem.violation(weights)
+    if not violation <= USABLE_WITHIN:  # as NaN is not
+        return None
     return Solution(
         weights=weights,
         status="optimal" if proven and violation <= EXACT_WITHIN else "inaccurate",
-        solver=answer.solver,
+        solver=solver,
         objective=figure(objective, problem, weights),
-        gap=answer.gap,
+        gap=gap,
         violation=violation,
+        attempts=tuple(attempts),
         problem=problem,
     )
 

@@ -68,7 +68,7 @@ def ratio_functional(objective: MaximumSharpe | MaximumDiversification, problem:
 
 def mean_size(values: FloatArray) -> float:
     """The mean of |values|, or 1 where all are zero."""
-    mean = float(np.abs(values).mean())
+    mean = float(np.abs(values).sum()) / values.size
     return mean if mean > 0 else 1.0
 
 

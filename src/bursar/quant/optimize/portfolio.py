@@ -52,8 +52,8 @@ def optimize(
     current           (n,) weights held now, from which turnover and costs are counted
     risk_free         what cash earns per period
     custom            further constraints, as a function of a CVXPY variable (n,); needs the extra `convex`
-    warm_start        (n,) weights of a similar problem, such as yesterday's: where the same constraints bind, the
-                      answer follows from one factorization instead of a dozen
+    warm_start        (n,) weights of a similar problem, such as yesterday's: where nearly the same constraints bind,
+                      the answer follows from a factorization or two; also the first candidate of a count
     chain             solvers in the order in which to ask them; by default the fastest that fits comes first
 
     Always returns a Solution: a solver that fails hands over to the next, and an infeasible problem comes back with
@@ -80,7 +80,7 @@ def optimize(
         from bursar.quant.optimize.hierarchy import solve_hierarchy
 
         return solve_hierarchy(objective, problem)
-    return solve(objective, problem, chain)
+    return solve(objective, problem, chain, start)
 
 
 def _posterior(

@@ -62,6 +62,8 @@ class Problem:
         """By how much the weights break the worst-broken constraint, in that constraint's own unit; 0 for none."""
         limits, asked = self.limits, self.limits.asked
         total = float(weights.sum())
+        if math.isnan(total):
+            return math.nan
         worst = max(
             float((limits.lower - weights).max()),
             float((weights - limits.upper).max()),

@@ -88,7 +88,22 @@ def best_ratio(program: Program, functional: FloatArray, offset: float) -> Progr
     The optimum is the best ratio wherever some feasible x has a positive functional; nothing is feasible where none
     has.
     """
-    return homogeneous(program, (functional, offset))
+    ratio = homogeneous(program, (functional, offset))
+    assert ratio.quadratic is not None
+    return replace(ratio, quadratic=ratio.quadratic / _likely_value(ratio.quadratic, ratio.equalities[-1]))
+
+
+def _likely_value(quadratic: Matrix, normal: Matrix) -> float:
+    """About what z'Pz will be where normal'z = 1: its value in the direction that would be best without correlation.
+
+    Dividing by it brings the optimum near to one, on which the solvers' absolute tolerances are meant to be small.
+    """
+    row = normal if isinstance(normal, np.ndarray) else normal.toarray().ravel()
+    diagonal = quadratic.diagonal()
+    z = np.maximum(row, 0.0) / np.where(diagonal > 0, diagonal, np.inf)
+    reward = float(row.dot(z))
+    value = float(z.dot(quadratic @ z)) / reward**2 if reward > 0 else 1.0
+    return value if value > 0 else 1.0
 
 
 def homogeneous(program: Program, normal: tuple[FloatArray, float] | None = None) -> Program:
@@ -149,14 +164,17 @@ def homogeneous(program: Program, normal: tuple[FloatArray, float] | None = None
 def _homogeneous_rows(program: Program, scale: FloatArray) -> Matrix:
     """Every inequality but bounds at zero, and k itself where nothing else keeps it positive, as r'(y, k) <= 0."""
     rows: list[Matrix] = []
+    positive = bool(program.lower.min() >= 0)
     for values, sign in ((program.row_upper, 1.0), (program.row_lower, -1.0)):
         if (which := np.flatnonzero(np.isfinite(values))).size:
             part = program.rows if which.size == values.size else program.rows[which]
-            rows.append(_shifted(sign * part, sign * values[which], scale))
+            rows.append(_shifted(part if sign > 0 else -part, sign * values[which], scale))
     for values, sign in ((program.upper, 1.0), (program.lower, -1.0)):
+        if not values.any():
+            continue  # zero everywhere, as the lower bounds mostly are
         if (which := np.flatnonzero(np.isfinite(values) & (values != 0))).size:
             rows.append(_shifted(_units(which, sign, program), sign * values[which], scale))
-    if not (program.lower.min() >= 0 and scale.min() >= 0):
+    if not (positive and scale.min() >= 0):
         rows.append(-scale[None, :])
     return stack(rows, sparse=program.sparse) if rows else program.rows[:0]
 

@@ -26,7 +26,7 @@ TOLERANCE = 1e-10
 # variance of five hundred assets is a thousandth of their mean variance.
 PIQP_TOLERANCE = 1e-9
 PIQP_GAP = 1e-13
-PIQP_GAP_RELATIVE = 5e-9
+PIQP_GAP_RELATIVE = 1e-9
 # Inputs are scaled on the way in; the solver scales again only where variances differ by more than this.
 LOPSIDED_FROM = 1e4
 # Below this many variables PIQP's factorizations beat the start-up of a simplex method.
@@ -45,7 +45,7 @@ PIQP_WORDS: dict[str, AnswerStatus] = {
 class Answer:
     """What a solver said: a point where it has one, the value of the program there, and the gap to its dual."""
 
-    solver: SolverName
+    solver: str
     status: AnswerStatus
     x: FloatArray | None = None
     gap: float = np.inf
@@ -61,7 +61,7 @@ def suitable(program: Program) -> tuple[SolverName, ...]:
     return ("piqp", "clarabel", "highs")
 
 
-def solve(program: Program, solver: SolverName) -> Answer:
+def solve(program: Program, solver: str) -> Answer:
     """Ask one solver."""
     if solver not in SOLVERS:
         raise InputError(f"solver {solver!r} is not known; {', '.join(SOLVERS)} are")

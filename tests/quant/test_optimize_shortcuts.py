@@ -1,0 +1,226 @@
+"""The shorter ways lead to the same portfolios as the long one: filling, few caps, warm starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bursar.quant.optimize import (
+    Constraints,
+    Exposure,
+    MaximumDiversification,
+    MaximumReturn,
+    MaximumSharpe,
+    MeanVariance,
+    MinimumVariance,
+    Objective,
+    caps,
+    optimize,
+    sectors,
+    solvers,
+)
+from bursar.quant.optimize.activeset import from_start
+from bursar.quant.optimize.caps import likely_caps
+from bursar.quant.optimize.filling import best_filling
+from bursar.quant.optimize.forms import convex_program
+from bursar.quant.optimize.solvers import Answer
+from bursar.quant.riskmodel import FactorModel
+from tests.conftest import Evidence
+from tests.quant.portfolios import market
+
+# -- the most return by hand
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_filling_by_hand_earns_what_the_linear_program_earns(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n = int(random.integers(2, 15))
+    labels = [f"group {i}" for i in random.integers(0, 4, n)]
+    # Some assets belong to no group that is limited.
+    groups = sectors(labels, upper={name: float(random.uniform(0.1, 0.7)) for name in set(labels) - {"group 0"}})
+    asked = Constraints(
+        lower=np.where(random.uniform(size=n) < 0.3, random.uniform(-0.1, 0.1, n), 0.0),
+        upper=random.uniform(0.1, 0.6, n) + 1 / n,
+        cash=(0.0, float(random.choice([0.0, 0.3]))),
+        exposures=tuple(each for each in groups if each.upper < np.inf),
+    )
+    means = np.round(random.normal(0.0002, 0.001, n), 4)  # with ties
+    by_hand = optimize(MaximumReturn(), expected_returns=means, constraints=asked, risk_free=0.0001)
+    by_program = optimize(
+        MaximumReturn(), expected_returns=means, constraints=asked, risk_free=0.0001, chain=["highs", "piqp"]
+    )
+    assert by_hand.status == by_program.status
+    if by_program.weights is not None:
+        assert by_hand.solver == "filling"
+        assert by_hand.violation <= 1e-12
+        assert by_hand.objective == pytest.approx(by_program.objective, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Constraints(turnover_max=0.5),
+        Constraints(lower=-0.5, gross_max=1.2),
+        Constraints(lower=-np.inf),
+        Constraints(exposures=sectors(["a", "b", "a"], lower=0.1)),
+        Constraints(exposures=(Exposure(name="beta", loadings=np.array([0.5, 1.0, 1.5]), upper=1.0),)),
+        Constraints(exposures=sectors(["a", "b", "a"], upper=0.8) + sectors(["c", "c", "d"], upper=0.8)),
+        Constraints(lower=0.1, exposures=sectors(["a", "b", "a"], upper=0.15)),
+        Constraints(exposures=sectors(["a", "b", "a"], upper=0.4)),
+    ],
+)
+def test_what_cannot_be_filled_by_hand_is_left_to_a_solver(asked: Constraints) -> None:
+    solution = optimize(MaximumReturn(), expected_returns=[0.1, 0.2, 0.3], constraints=asked, current=[0.3, 0.3, 0.4])
+    assert best_filling(solution.problem) is None
+
+
+# -- few of many caps
+
+
+@pytest.mark.parametrize("objective", [MaximumSharpe(), MaximumDiversification()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_ratio_under_many_caps_is_the_ratio_under_all_of_them(objective: Objective, seed: int) -> None:
+    sample = market(seed, 60)
+    asked = Constraints(upper=0.08, exposures=sectors(sample.labels, upper=0.45))
+    few = optimize(objective, sample.covariance, sample.means, constraints=asked)
+    whole = optimize(objective, sample.covariance, sample.means, constraints=asked, chain=["piqp"])
+    assert likely_caps(objective, few.problem) is not None
+    assert few.violation <= 1e-9
+    assert few.objective == pytest.approx(whole.objective, rel=1e-8)
+
+
+def test_caps_that_were_guessed_wrong_are_added_until_all_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = market(1, 60)
+    asked = Constraints(upper=0.05)
+    whole = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked, chain=["piqp"])
+    asked_for: list[int] = []
+    real = solvers.piqp
+
+    def counted(program: object) -> Answer:
+        asked_for.append(program.row_upper.size)  # type: ignore[attr-defined]  # a Program
+        return real(program)  # type: ignore[arg-type]  # a Program
+
+    monkeypatch.setitem(solvers.SOLVERS, "piqp", counted)
+    monkeypatch.setattr(caps, "SPARE_FACTOR", 0.0)
+    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
+    assert len(asked_for) > 1
+    assert asked_for == sorted(asked_for)
+    assert found.objective == pytest.approx(whole.objective, rel=1e-8)
+
+
+def test_where_guessing_does_not_settle_the_caps_all_of_them_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bursar.quant.optimize import chain
+
+    sample = market(1, 60)
+    asked = Constraints(upper=0.05)
+    monkeypatch.setattr(chain, "ROUNDS_MAX", 1)
+    monkeypatch.setattr(caps, "SPARE_FACTOR", 0.0)
+    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
+    assert found.status == "optimal"
+    assert found.violation <= 1e-9
+
+
+def test_a_solver_that_fails_on_few_caps_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = market(1, 60)
+    monkeypatch.setitem(solvers.SOLVERS, "piqp", lambda _: Answer(solver="piqp", status="failed", detail="tired"))
+    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=Constraints(upper=0.05))
+    assert found.attempts == (("piqp", "tired"), ("clarabel", "Solved"))
+
+
+# -- warm starts
+
+
+FOUR: list[Objective] = [MinimumVariance(), MeanVariance(50.0), MaximumSharpe(), MaximumDiversification()]
+
+
+def day_after_day(objective: Objective, seed: int, size: int, days: int = 12) -> tuple[int, float]:
+    """Solve a drifting market warm and cold; returns how often the start settled it, and the worst difference."""
+    random = np.random.default_rng(seed)
+    sample = market(seed, size)
+    lower = 0.0 if seed % 2 else -0.05
+    asked = Constraints(lower=lower, upper=3.0 / size, exposures=sectors(sample.labels, upper=0.5))
+    covariance, means = sample.covariance, sample.means
+    weights, settled, worst = None, 0, 0.0
+    for _ in range(days):
+        cold = optimize(objective, covariance, means, constraints=asked, chain=["piqp", "clarabel"])
+        warm = optimize(objective, covariance, means, constraints=asked, warm_start=weights)
+        assert warm.status == cold.status
+        if warm.weights is not None:
+            assert warm.violation <= 1e-9
+            worst = max(worst, abs(warm.objective - cold.objective) / abs(cold.objective))
+            settled += warm.solver == "active set"
+            weights = warm.weights
+        fresh = random.normal(size=(4, size)) * np.sqrt(covariance.diagonal())
+        covariance = 0.98 * covariance + 0.02 * np.cov(fresh.T) + 1e-7 * np.eye(size)
+        covariance = 0.5 * (covariance + covariance.T)
+        means = means + random.normal(size=size) * 1e-5
+    return settled, worst
+
+
+@pytest.mark.parametrize("objective", FOUR, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("seed", range(3))
+def test_yesterdays_weights_settle_most_of_the_days_that_follow(objective: Objective, seed: int) -> None:
+    settled, worst = day_after_day(objective, seed, 15)
+    assert worst < 1e-7
+    assert settled >= 6
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("objective", FOUR, ids=lambda each: type(each).__name__)
+def test_a_thousand_warm_days_are_the_cold_ones(objective: Objective, evidence: Evidence) -> None:
+    runs = [day_after_day(objective, seed, 8 + seed % 40, days=25) for seed in range(40)]
+    evidence(days=40 * 25, settled=sum(settled for settled, _ in runs), worst=max(worst for _, worst in runs))
+    assert max(worst for _, worst in runs) < 1e-6
+    assert sum(settled for settled, _ in runs) > 400
+
+
+def test_any_start_leads_to_the_same_portfolio() -> None:
+    sample = market(3, 10)
+    asked = Constraints(upper=0.3, exposures=sectors(sample.labels, lower=0.2, upper=0.5))
+    for objective in FOUR:
+        cold = optimize(objective, sample.covariance, sample.means, constraints=asked)
+        for start in (np.eye(10)[0], np.full(10, 0.1), np.zeros(10), -np.ones(10), cold.require()):
+            warm = optimize(objective, sample.covariance, sample.means, constraints=asked, warm_start=start)
+            assert warm.objective == pytest.approx(cold.objective, rel=1e-7)
+
+
+def test_the_exact_start_is_proven_at_once_to_the_last_digit() -> None:
+    sample = market(4, 12)
+    asked = Constraints(upper=0.2)
+    cold = optimize(MinimumVariance(), sample.covariance, constraints=asked)
+    warm = optimize(MinimumVariance(), sample.covariance, constraints=asked, warm_start=cold.require())
+    assert (warm.solver, warm.gap) == ("active set", 0.0)
+    assert warm.objective <= cold.objective * (1 + 1e-12)
+
+
+def test_what_a_start_cannot_settle_goes_to_the_solvers() -> None:
+    sample = market(5, 8)
+    start = np.full(8, 1 / 8)
+    limited = optimize(
+        MinimumVariance(), sample.covariance, constraints=Constraints(volatility_max=1.0), warm_start=start
+    )
+    assert limited.solver == "clarabel"
+    cashed = optimize(
+        MaximumSharpe(), sample.covariance, sample.means, constraints=Constraints(cash=(0, 0.5)), warm_start=start
+    )
+    assert (cashed.solver, cashed.status) == ("piqp", "optimal")
+    model = FactorModel(np.ones((8, 1)) * 0.01, np.eye(1), np.full(8, 1e-4))
+    assert optimize(MinimumVariance(), model, warm_start=start).solver == "piqp"
+    # Everything at its bound leaves more equations than free weights, and a singular covariance a singular system.
+    pinned = optimize(MinimumVariance(), sample.covariance, constraints=Constraints(upper=1 / 8), warm_start=start)
+    assert pinned.require() == pytest.approx(start)
+    twins = np.ones((2, 2))
+    assert optimize(MinimumVariance(), twins, warm_start=[0.5, 0.5]).status == "optimal"
+
+
+def test_changes_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bursar.quant.optimize import activeset
+
+    monkeypatch.setattr(activeset, "CHANGES_MAX", 1)
+    sample = market(6, 10)
+    problem = optimize(MinimumVariance(), sample.covariance, constraints=Constraints(upper=0.15)).problem
+    program = convex_program(MinimumVariance(), problem)
+    assert from_start(program, np.eye(10)[3]) is None
+    assert from_start(replace(program, quadratic=None), np.full(10, 0.1)) is None
