@@ -149,7 +149,7 @@ def test_the_gap_carries_its_part_of_the_variance_and_says_nothing_of_the_rest(
 ) -> None:
     share, correlation, volatility = measured_shares(range(40))
     print(f"gap share {share:.3f}, correlation with the rest {correlation:+.3f}, volatility {volatility:.4f}")
-    record_property("gap_share", round(share, 4))
+    record_property("gap_share", round(float(share), 4))
     # 8000 walks: the standard error of the share is about 0.008 and that of the correlation 0.011.
     assert 0.30 <= share <= 0.50
     assert share == pytest.approx(0.41, abs=0.03)
