@@ -219,8 +219,11 @@ def agreement(
     problem = Problem(size=market.size, limits=limits(asked, market.size), model=Covariance(covariance), means=means)
     sign = 1.0 if isinstance(judged, MinimumVariance | RiskParity) else -1.0
     value = sign * figure(judged, problem, ours)
+    # A peer that breaks a bound by 1e-7 looks better than it is: its weights are moved to the nearest allowed ones.
     allowed = [
-        sign * figure(judged, problem, weights) for weights in peers.values() if problem.violation(weights) < 1e-6
+        sign * figure(judged, problem, nearest_allowed(weights, asked))
+        for weights in peers.values()
+        if problem.violation(weights) < 1e-4
     ]
     best = min(allowed, default=value)
     # The figure of risk parity is its residual, which has no scale of its own: it is compared as it stands.

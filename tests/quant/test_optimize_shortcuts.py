@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bursar.quant.arrays import FloatArray
 from bursar.quant.optimize import (
     Constraints,
     Exposure,
@@ -16,15 +17,16 @@ from bursar.quant.optimize import (
     MeanVariance,
     MinimumVariance,
     Objective,
-    caps,
     optimize,
+    ratios,
     sectors,
     solvers,
 )
 from bursar.quant.optimize.activeset import from_start
-from bursar.quant.optimize.caps import likely_caps
+from bursar.quant.optimize.build import affine
 from bursar.quant.optimize.filling import best_filling
-from bursar.quant.optimize.forms import convex_program
+from bursar.quant.optimize.forms import convex_program, ratio_functional
+from bursar.quant.optimize.program import best_ratio
 from bursar.quant.optimize.solvers import Answer
 from bursar.quant.riskmodel import FactorModel
 from tests.conftest import Evidence
@@ -79,14 +81,40 @@ def test_what_cannot_be_filled_by_hand_is_left_to_a_solver(asked: Constraints) -
 # -- few of many caps
 
 
-@pytest.mark.parametrize("objective", [MaximumSharpe(), MaximumDiversification()], ids=lambda each: type(each).__name__)
+RATIOS: list[MaximumSharpe | MaximumDiversification] = [MaximumSharpe(), MaximumDiversification()]
+
+
+@pytest.mark.parametrize("objective", RATIOS, ids=lambda each: type(each).__name__)
+def test_the_plain_ratio_is_the_homogeneous_form_of_the_plain_problem(
+    objective: MaximumSharpe | MaximumDiversification,
+) -> None:
+    sample = market(2, 7)
+    asked = Constraints(upper=0.4, cash=(0.1, 0.1), exposures=sectors(sample.labels, lower=0.1, upper=0.6))
+    problem = optimize(objective, sample.covariance, sample.means, constraints=asked).problem
+    assert ratios.is_plain(problem)
+    plain = ratios.plain_ratio(objective, problem)
+    general = best_ratio(affine(problem, risk=1.0, reward=0.0), *ratio_functional(objective, problem))
+
+    def in_order(rows: FloatArray) -> FloatArray:
+        return rows[np.lexsort(np.round(rows.T, 9))]
+
+    assert in_order(plain.rows) == pytest.approx(in_order(general.rows))
+    # Objective and reward may differ in their scale, and in nothing else.
+    for ours, theirs in ((plain.quadratic, general.quadratic), (plain.equalities, general.equalities)):
+        factor = ours / theirs
+        assert factor == pytest.approx(np.full(factor.shape, factor.flat[0]))
+
+
+@pytest.mark.parametrize("objective", RATIOS, ids=lambda each: type(each).__name__)
 @pytest.mark.parametrize("seed", range(6))
-def test_a_ratio_under_many_caps_is_the_ratio_under_all_of_them(objective: Objective, seed: int) -> None:
+def test_a_ratio_under_many_caps_is_the_ratio_under_all_of_them(
+    objective: MaximumSharpe | MaximumDiversification, seed: int
+) -> None:
     sample = market(seed, 60)
     asked = Constraints(upper=0.08, exposures=sectors(sample.labels, upper=0.45))
     few = optimize(objective, sample.covariance, sample.means, constraints=asked)
     whole = optimize(objective, sample.covariance, sample.means, constraints=asked, chain=["piqp"])
-    assert likely_caps(objective, few.problem) is not None
+    assert ratios.likely_caps(objective, few.problem) is not None
     assert few.violation <= 1e-9
     assert few.objective == pytest.approx(whole.objective, rel=1e-8)
 
@@ -103,7 +131,7 @@ def test_caps_that_were_guessed_wrong_are_added_until_all_hold(monkeypatch: pyte
         return real(program)  # type: ignore[arg-type]  # a Program
 
     monkeypatch.setitem(solvers.SOLVERS, "piqp", counted)
-    monkeypatch.setattr(caps, "SPARE_FACTOR", 0.0)
+    monkeypatch.setattr(ratios, "SPARE_FACTOR", 0.0)
     found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
     assert len(asked_for) > 1
     assert asked_for == sorted(asked_for)
@@ -111,12 +139,10 @@ def test_caps_that_were_guessed_wrong_are_added_until_all_hold(monkeypatch: pyte
 
 
 def test_where_guessing_does_not_settle_the_caps_all_of_them_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bursar.quant.optimize import chain
-
     sample = market(1, 60)
     asked = Constraints(upper=0.05)
-    monkeypatch.setattr(chain, "ROUNDS_MAX", 1)
-    monkeypatch.setattr(caps, "SPARE_FACTOR", 0.0)
+    monkeypatch.setattr(ratios, "ROUNDS_MAX", 1)
+    monkeypatch.setattr(ratios, "SPARE_FACTOR", 0.0)
     found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
     assert found.status == "optimal"
     assert found.violation <= 1e-9

@@ -9,7 +9,7 @@
     solvers       PIQP, HiGHS, Clarabel, called directly
     stepwise      a ratio raised step by step, where a solver stalls on the homogeneous form
     chain         one solver after another until one answers, and an explanation where none can
-    activeset, caps, filling    shorter ways: a warm start, ratios under many caps, the most return by hand
+    activeset, ratios, filling    shorter ways: a warm start, the plain ratio, the most return by hand
     diagnose      which constraints conflict
     cardinality   few names: branch and bound with its gap;  lots: whole lots, with HiGHS
     hierarchy, custom    HRP; constraints written in CVXPY

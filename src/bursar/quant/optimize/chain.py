@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from bursar.quant.arrays import FloatArray
-from bursar.quant.optimize import solvers
+from bursar.quant.optimize import ratios, solvers
 from bursar.quant.optimize.activeset import from_start
-from bursar.quant.optimize.caps import ROUNDS_MAX, broken_caps, likely_caps, with_caps
 from bursar.quant.optimize.filling import best_filling
 from bursar.quant.optimize.forms import convex_program, figure
 from bursar.quant.optimize.objectives import MaximumDiversification, MaximumReturn, MaximumSharpe, Objective
@@ -94,16 +93,18 @@ def _at_once(objective: Objective, problem: Problem) -> Solution | None:
             if weights is None
             else _solution(objective, problem, weights, "filling", 0.0, [("filling", "best first")])
         )
-    kept = likely_caps(objective, problem)
-    for _ in range(ROUNDS_MAX):
+    if not isinstance(objective, MaximumSharpe | MaximumDiversification) or not ratios.is_plain(problem):
+        return None
+    kept = ratios.likely_caps(objective, problem)
+    for _ in range(ratios.ROUNDS_MAX):
         if kept is None:
             return None
-        program = convex_program(objective, with_caps(problem, kept))
+        program = ratios.plain_ratio(objective, problem, kept)
         answer = solvers.solve(program, "piqp")
         if answer.status != "optimal" or answer.x is None or answer.gap > PROVEN_WITHIN:
             return None
         weights = program.weights(answer.x)
-        broken = broken_caps(problem, weights)
+        broken = ratios.broken_caps(problem, weights)
         if not broken.any():
             found = _checked(objective, problem, program, answer, [("piqp", answer.detail)])
             return found if found is not None and found.status == "optimal" else None

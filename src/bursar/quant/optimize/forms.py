@@ -29,6 +29,7 @@ from bursar.quant.optimize.objectives import (
 )
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import Cone, Program, best_ratio, homogeneous, stack, widened
+from bursar.quant.optimize.ratios import is_plain, plain_ratio
 
 
 def convex_program(objective: Objective, problem: Problem) -> Program:
@@ -43,6 +44,8 @@ def convex_program(objective: Objective, problem: Problem) -> Program:
         case MaximumReturn():
             return build.affine(problem, risk=0.0, reward=1.0 / mean_size(problem.excess))
         case MaximumSharpe() | MaximumDiversification():
+            if is_plain(problem):
+                return plain_ratio(objective, problem)
             program = build.affine(problem, risk=1.0, reward=0.0)
             return best_ratio(program, *ratio_functional(objective, problem))
         case RiskParity():

@@ -90,11 +90,11 @@ def best_ratio(program: Program, functional: FloatArray, offset: float) -> Progr
     """
     ratio = homogeneous(program, (functional, offset))
     assert ratio.quadratic is not None
-    return replace(ratio, quadratic=ratio.quadratic / _likely_value(ratio.quadratic, ratio.equalities[-1]))
+    return replace(ratio, quadratic=ratio.quadratic / likely_value(ratio.quadratic, ratio.equalities[-1]))
 
 
-def _likely_value(quadratic: Matrix, normal: Matrix) -> float:
-    """About what z'Pz will be where normal'z = 1: its value in the direction that would be best without correlation.
+def likely_value(quadratic: Matrix, normal: Matrix) -> float:
+    """About what z'Pz will be where normal'z = 1: its value in the direction that is best without correlation.
 
     Dividing by it brings the optimum near to one, on which the solvers' absolute tolerances are meant to be small.
     """
