@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bursar.adapters import ib
+from bursar.adapters.ib_connection import Address
 from bursar.adapters.memory import MemoryJournal
 from bursar.config import Given, Settings, build, entries
 from bursar.desk import cli, doctor
@@ -33,8 +35,8 @@ from bursar.domain.events import (
     SessionOpened,
     ViewFormed,
 )
-from bursar.errors import InputError
-from bursar.runtime import demo
+from bursar.errors import BrokerError, InputError
+from bursar.runtime import demo, wire
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import prepare
 
@@ -340,9 +342,64 @@ def test_the_line_to_the_gateway_is_the_one_that_was_set(home: Path, tmp_path: P
     assert '"client_id":77' in (home / "runs" / "demo" / "gateway.log").read_text(encoding="utf-8").replace(" ", "")
 
 
+def test_the_doctor_asks_the_broker_that_was_set_and_waits_as_long_as_was_set() -> None:
+    asked = []
+
+    def listens(host: str, port: int, timeout_seconds: float) -> bool:
+        asked.append((host, port, timeout_seconds))
+        return port == 7497
+
+    values = {"broker.host": "localhost", "broker.port": 7497, "broker.connect_timeout_seconds": 3}
+    told = doctor.broker(build({key: Given(value, "in a test") for key, value in values.items()}), listens)
+    assert (told.verdict, told.found) == (doctor.Verdict.FINE, "something listens at localhost:7497")
+    assert doctor.broker(Settings(), listens).verdict is doctor.Verdict.NOTE
+    assert asked == [("localhost", 7497, 3.0), ("127.0.0.1", 4002, 10.0)]
+
+
+def test_a_line_that_keeps_breaking_is_given_up_after_the_attempts_that_were_set(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    async def hang_up(*_: object) -> None:
+        tried.append(1)
+        raise BrokerError("the line broke", retryable=True)
+
+    monkeypatch.setattr(wire, "_over_one_connection", hang_up)
+    monkeypatch.setattr(wire, "_attend", lambda *_: None)
+    settings = build({"broker.reconnect_attempts_max": Given(2, "in a test")})
+    request = DemoRequest(days=1, first=date(2022, 1, 3), seed=7, cash=Decimal(100_000), settings=settings, home=home)
+    with pytest.raises(BrokerError, match="reconnect_attempts_max is 2"):
+        asyncio.run(wire.play(prepare(request), MemoryJournal(), tmp_path))
+    assert len(tried) == 3
+
+
+def test_an_answer_is_waited_for_as_long_as_was_set(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = []
+
+    async def connect(address: Address, *_: object, **__: object) -> None:
+        addresses.append(address)
+        raise BrokerError("far enough")
+
+    monkeypatch.setattr(ib, "connect", connect)
+    monkeypatch.setattr(wire, "_attend", lambda *_: None)
+    settings = build({"broker.data_timeout_seconds": Given(12, "in a test")})
+    request = DemoRequest(days=1, first=date(2022, 1, 3), seed=7, cash=Decimal(100_000), settings=settings, home=home)
+    with pytest.raises(BrokerError, match="far enough"):
+        asyncio.run(wire.play(prepare(request), MemoryJournal(), tmp_path))
+    assert addresses[0].timeout_seconds == 12.0
+
+
 #: Keys that tests of this file show by name, apart from the table.
 SHOWN = {
     "account.base_currency",
+    "broker.host",
+    "broker.port",
+    "broker.connect_timeout_seconds",
+    "broker.data_timeout_seconds",
+    "broker.reconnect_attempts_max",
     "broker.client_id",
     "models.selected_agents",
     "models.primary_model",
@@ -352,17 +409,9 @@ SHOWN = {
     "log.level",
 }
 
-#: Keys that are taken and change nothing in a demo: its gateway is a child on this machine that chooses its own
-#: port, and nothing fetches company statements yet.
-WITHOUT_EFFECT_HERE = {
-    "broker.host",
-    "broker.port",
-    "broker.connect_timeout_seconds",
-    "broker.data_timeout_seconds",
-    "broker.reconnect_attempts_max",
-    "broker.reconnect_delay_seconds",
-    "models.financial_datasets_api_key",
-}
+#: Keys that are taken and change nothing yet: a demo starts its own gateway again at once, and nothing fetches
+#: company statements.
+WITHOUT_EFFECT_HERE = {"broker.reconnect_delay_seconds", "models.financial_datasets_api_key"}
 
 
 def test_every_key_is_shown_to_matter_or_is_named_as_without_effect() -> None:

@@ -73,6 +73,7 @@ def examine(home: Path, settings: Settings, now: datetime | None = None) -> tupl
         *prices(home),
         journal(home),
         *ports(settings.broker.host),
+        broker(settings),
         keys(settings),
     )
 
@@ -206,9 +207,18 @@ def ports(host: str, listens: Callable[[str, int], bool] | None = None) -> Itera
         yield Finding(what=f"port {port}", verdict=Verdict.NOTE, found=found)
 
 
-def _listens(host: str, port: int) -> bool:
+def broker(settings: Settings, listens: Callable[[str, int, float], bool] | None = None) -> Finding:
+    """Whether something listens at the broker that the settings name. The demo brings its own and needs none."""
+    host, port = settings.broker.host, settings.broker.port
+    if (listens or _listens)(host, port, float(settings.broker.connect_timeout_seconds)):
+        return Finding(what="broker", verdict=Verdict.FINE, found=f"something listens at {host}:{port}")
+    found = f"nothing listens at {host}:{port}; `bursar gateway` would, and the demo needs none"
+    return Finding(what="broker", verdict=Verdict.NOTE, found=found)
+
+
+def _listens(host: str, port: int, timeout_seconds: float = 0.5) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=0.5):
+        with socket.create_connection((host, port), timeout=timeout_seconds):
             return True
     except OSError:
         return False

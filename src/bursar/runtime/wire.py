@@ -26,9 +26,6 @@ GATEWAY_NAME, GATEWAY_LOG_NAME = "gateway.json", "gateway.log"
 #: How long a gateway that nobody talks to waits before it ends. Its log lets it go on later.
 IDLE_SECONDS = 60.0
 
-#: How often a gateway that went away is started again before the run is given up.
-RESTARTS_MAX = 20
-
 #: How long a new attempt waits: the gateway learns of a broken line a little later than we do.
 RETRY_SECONDS = 0.2
 
@@ -36,21 +33,28 @@ RETRY_SECONDS = 0.2
 async def play(stage: Stage, journal: Journal, folder: Path, progress: Progress | None = None) -> None:
     """Trade every day of ``stage`` over TCP, starting the gateway again whenever it is gone.
 
-    Raises BrokerError when the gateway cannot be kept alive.
+    Raises BrokerError when the line broke more often than ``broker.reconnect_attempts_max`` allows without anything
+    having been journalled between.
     """
-    for _ in range(RESTARTS_MAX):
+    attempts_max, failed, length = stage.request.settings.broker.reconnect_attempts_max, 0, 0
+    while failed <= attempts_max:
         child = _attend(folder, stage.request.home)
         try:
             await _over_one_connection(stage, journal, _port(folder), progress)
         except BrokerError as error:
             if not error.retryable:
                 raise
+            grown = sum(1 for _ in journal.read())
+            failed, length = (1, grown) if grown > length else (failed + 1, length)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             if child:
                 child.stop()
             return
-    raise BrokerError(f"the gateway went away {RESTARTS_MAX} times; its log is {folder / GATEWAY_LOG_NAME}")
+    raise BrokerError(
+        f"the gateway went away {failed} times in a row (broker.reconnect_attempts_max is {attempts_max}); its log is "
+        f"{folder / GATEWAY_LOG_NAME}"
+    )
 
 
 async def _over_one_connection(stage: Stage, journal: Journal, port: int, progress: Progress | None) -> None:
