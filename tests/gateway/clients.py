@@ -36,8 +36,9 @@ class Client:
             self.greeting = self.ask(q.StartApi(client_id=client_id))
 
     def ask(self, *requests: object) -> list[Any]:
-        """What the session answers to ``requests``, sent in one piece."""
-        return self.read(self.session.receive(b"".join(write(request, self.version) for request in requests)))
+        """What the session says to ``requests``, sent in one piece, and because of them."""
+        answers = self.session.receive(b"".join(write(request, self.version) for request in requests))
+        return self.read(answers + self.session.take())
 
     def told(self) -> list[Any]:
         """What the session has to say without being asked."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bursar.gateway import codec
 from bursar.gateway.messages import write
 from bursar.gateway.messages.kinds import Kind
-from bursar.gateway.messages.tables import bare, hints_of
+from bursar.gateway.messages.layouts import bare, hints_of
 
 #: What a client of ours or of anyone else could write; NUL ends a field and can be in none.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)

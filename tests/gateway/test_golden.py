@@ -59,7 +59,7 @@ def transcript(version: int) -> str:
     def ask(requests: tuple[object, ...]) -> None:
         for request in requests:
             sent = write(request, version)
-            said.extend([*lines(">>", sent), *lines("<<", client.session.receive(sent))])
+            said.extend([*lines(">>", sent), *lines("<<", client.session.receive(sent) + client.session.take())])
 
     ask((q.StartApi(client_id=1), *ASKED))
     hub.step()

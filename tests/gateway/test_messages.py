@@ -17,7 +17,7 @@ from bursar.gateway.messages import ABSENT, REPLIES, REQUESTS, VERSIONS, PlaceOr
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages.declare import Declaration
 from bursar.gateway.messages.kinds import UNSET_NUMBER
-from bursar.gateway.messages.tables import kind_in, kind_of
+from bursar.gateway.messages.layouts import kind_in, kind_of
 from bursar.gateway.messages.values import (
     Contract,
     Execution,

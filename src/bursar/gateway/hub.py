@@ -17,6 +17,9 @@ from bursar.gateway.contracts import Contracts
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.history import History
 
+#: IBKR's allowance of a new account.
+MARKET_DATA_LINES = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -27,7 +30,7 @@ class Limits:
     answer_bytes       after so many bytes of answers a client must read before its next request is looked at
     """
 
-    market_data_lines: int = 100
+    market_data_lines: int = MARKET_DATA_LINES
     clients: int = 32
     answer_bytes: int = 1 << 20
 

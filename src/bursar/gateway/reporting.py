@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import Session
 from bursar.gateway.checks import IBKR_ZONES
+from bursar.gateway.commands import Place
 from bursar.gateway.contracts import SMART
 from bursar.gateway.exchange import WhatIf
 from bursar.gateway.history import DaySoFar, HistoryBar
@@ -41,7 +44,7 @@ def open_order(held: Held, contract: Contract) -> OpenOrder:
     """openOrder: what was placed, as it stands."""
     commission = held.commission if held.filled else None
     state = OrderState(status=held.status, commission=commission, commission_currency=contract.currency)
-    return OpenOrder(contract=contract, order=_order(held), state=state)
+    return OpenOrder(contract=contract, order=_order(held.request, held.perm_id), state=state)
 
 
 def completed_order(held: Held, contract: Contract) -> CompletedOrder:
@@ -49,7 +52,8 @@ def completed_order(held: Held, contract: Contract) -> CompletedOrder:
     ended = held.ended_at or held.placed_at
     word = f"Filled Size: {held.filled}" if held.filled else held.status
     state = OrderState(status=held.status, completed_time=moment_text(ended), completed_status=word)
-    return CompletedOrder(contract=contract, order=_order(held), state=state)
+    order = replace(_order(held.request, held.perm_id), filled_quantity=held.filled)
+    return CompletedOrder(contract=contract, order=order, state=state)
 
 
 def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
@@ -69,16 +73,19 @@ def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
         commission_currency=answer.currency,
         warning_text=answer.warning,
     )
-    return OpenOrder(contract=contract, order=_order(held, what_if=True), state=state)
+    return OpenOrder(contract=contract, order=_order(held.request, held.perm_id, what_if=True), state=state)
 
 
-def _order(held: Held, *, what_if: bool = False) -> Order:
-    """An order in the protocol's words. TWS writes 0.0 for a price that a market order does not have."""
-    request = held.request
+@lru_cache(maxsize=1024)
+def _order(request: Place, perm_id: int, *, what_if: bool = False) -> Order:
+    """An order in the protocol's words. TWS writes 0.0 for a price that a market order does not have.
+
+    Remembered, since every order is told at least twice and nothing else costs as much to tell.
+    """
     return Order(
         order_id=request.order_id,
         client_id=request.client_id,
-        perm_id=held.perm_id,
+        perm_id=perm_id,
         action=request.action,
         total_quantity=request.total_quantity,
         order_type=request.order_type,
@@ -90,7 +97,6 @@ def _order(held: Held, *, what_if: bool = False) -> Order:
         what_if=what_if,
         clearing_intent="IB",
         adjusted_order_type="None",
-        filled_quantity=held.filled,
     )
 
 

@@ -159,11 +159,10 @@ class Server:
         if self._deserted and not self._deserted.done() and not self.connections:
             self._deserted.set_result(None)
 
-    def tell(self, besides: Connection | None = None) -> None:
+    def tell(self) -> None:
         """Send every client what it is to be told by now."""
         for connection in self.connections:
-            if connection is not besides:
-                connection.flush()
+            connection.flush()
 
     async def __aenter__(self) -> Self:
         if self._server is None:
@@ -215,7 +214,7 @@ class Connection(asyncio.Protocol):
             self._hang_up()
         elif self._session.unfinished and not self._slow:
             asyncio.get_running_loop().call_soon(self.data_received, b"")
-        self._server.tell(besides=self)
+        self._server.tell()
 
     def pause_writing(self) -> None:
         """The client does not read: neither serve it nor tell it anything until it does."""

@@ -1,8 +1,9 @@
 """One client's conversation: bytes in, bytes out. No sockets, no clock.
 
 A conversation goes one way: the greeting, the versions, startApi, and then requests. ``receive`` takes bytes in
-pieces of any size and returns what is to be sent; ``take`` returns what is to be sent without having been asked
-for (orders of this client that moved, positions, ticks), and whoever owns the socket calls it after every event.
+pieces of any size and returns the answers to them, and for an order its first status; ``take`` returns all else that
+is to be sent by now (executions, ticks, positions, account values), and whoever owns the socket calls it after every
+event. So nobody waits for an order's acceptance until its executions were written and account values worked out.
 
 Reports are never left out. Ticks of a client that reads too slowly are: as long as nobody takes them, a newer
 quote stands in the place of an older one.
@@ -33,6 +34,7 @@ from bursar.gateway.hub import Hub
 from bursar.gateway.messages import ABSENT, REQUESTS, VERSIONS, number_of, read_request, write
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
+from bursar.gateway.notices import Notice, StatusReported
 
 ALREADY_IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
 FARMS_ARE_OK = (
@@ -66,7 +68,7 @@ class Session:
         self._version = 0
         self._client_id = 0
         self._out = bytearray()
-        self._seen = 0
+        self._orders_told = self._accounts_told = 0
         self._quiet = False
         self._orders = OrderAnswers(hub, 0)
         self._accounts = AccountAnswers(hub)
@@ -80,7 +82,7 @@ class Session:
         return self._state is State.CLOSED
 
     def receive(self, data: bytes) -> bytes:
-        """Take in ``data``; return what is to be sent.
+        """Take in ``data``; return the answers.
 
         After ``Limits.answer_bytes`` of answers the rest waits, so that no list of requests can fill the memory. It
         is then ``unfinished``: call again, with nothing, when what was returned is sent.
@@ -97,13 +99,15 @@ class Session:
                     break
         except ProtocolError as error:
             self._break_off(error)
-        return self.take()
+        return self._written()
 
     def take(self) -> bytes:
-        """What is to be sent by now: ticks first, since reports may follow from them."""
+        """All that is to be sent by now."""
         if self._state is State.READY:
-            self._say(self._market.ticks())
-            self._catch_up()
+            self._tell_all()
+        return self._written()
+
+    def _written(self) -> bytes:
         out = bytes(self._out)
         self._out.clear()
         return out
@@ -176,7 +180,7 @@ class Session:
             return
         self._client_id, self._state = request.client_id, State.READY
         clients[request.client_id] = self
-        self._seen = len(self._hub.exchange.notices)
+        self._orders_told = self._accounts_told = len(self._hub.exchange.notices)
         self._orders = OrderAnswers(self._hub, request.client_id)
         self._answers = {
             q.StartApi: self._start,
@@ -208,9 +212,11 @@ class Session:
             return
         if not isinstance(request, q.ReqCurrentTime):
             self._quiet = False
-        self._catch_up()
+        self._tell_orders(self._untold())
         self._say(self._answers[type(request)](request))
-        self._catch_up()
+        notices = self._untold()
+        first = next((place for place, each in enumerate(notices, 1) if isinstance(each, StatusReported)), len(notices))
+        self._tell_orders(notices[:first])
 
     def _time(self, request: q.ReqCurrentTime) -> Messages:
         """The barrier: see the module."""
@@ -218,8 +224,7 @@ class Session:
         if self._quiet and self._hub.stepped:
             self._hub.step()
         self._quiet = True
-        self._say(self._market.ticks())
-        self._catch_up()
+        self._tell_all()
         yield r.CurrentTime(time=self._hub.now)
 
     def _refuse(self, number: int, texts: list[str]) -> None:
@@ -236,13 +241,21 @@ class Session:
 
     # ------------------------------------------------------------ saying
 
-    def _catch_up(self) -> None:
-        """Report what happened at the exchange since the last time."""
-        notices = self._hub.exchange.notices[self._seen :]
-        self._seen += len(notices)
-        if notices:
-            self._say(self._orders.told(notices))
-            self._say(self._accounts.told(notices))
+    def _tell_all(self) -> None:
+        """Everything that is due: ticks first, since reports may follow from them, then what reports lead to."""
+        self._say(self._market.ticks())
+        self._tell_orders(self._untold())
+        notices = self._hub.exchange.notices[self._accounts_told :]
+        self._accounts_told += len(notices)
+        self._say(self._accounts.told(notices))
+
+    def _untold(self) -> list[Notice]:
+        """What happened at the exchange and was not looked at yet for reports of orders."""
+        return self._hub.exchange.notices[self._orders_told :]
+
+    def _tell_orders(self, notices: list[Notice]) -> None:
+        self._orders_told += len(notices)
+        self._say(self._orders.told(notices))
 
     def _say(self, messages: Messages) -> None:
         for message in messages:

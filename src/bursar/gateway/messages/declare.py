@@ -12,7 +12,8 @@ from typing import Any, TypeVar, dataclass_transform
 
 from bursar.errors import InputError, ProtocolError
 from bursar.gateway import codec
-from bursar.gateway.messages.tables import Constant, Layout, Table, between, layout_of, table
+from bursar.gateway.messages.layouts import Constant, Layout, between, layout_of
+from bursar.gateway.messages.tables import Table, table
 
 Kind = TypeVar("Kind")
 

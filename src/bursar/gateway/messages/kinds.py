@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,9 @@ _UNSET_FROM = Decimal("1E300")
 
 Write = Callable[[Any], str]
 Read = Callable[[str], Any]
+
+#: An order is a hundred fields that say nothing, 0 or 1: what such a text means is worked out once.
+_remembered = lru_cache(maxsize=1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,19 @@ def number_text(value: Decimal) -> str:
     return format(value, "f")
 
 
+@_remembered
 def _whole(text: str) -> int:
     if len(text) > _NUMBER_LENGTH_MAX or not text.isascii() or "_" in text:
         raise ValueError("not a whole number")
     return int(text or 0)
 
 
+@_remembered
 def _maybe_whole(text: str) -> int | None:
     return None if text in ("", UNSET_WHOLE) or _is_unset(text) else _whole(text)
 
 
+@_remembered
 def _number(text: str) -> Decimal:
     if len(text) > _NUMBER_LENGTH_MAX or not text.isascii() or "_" in text:
         raise ValueError("not a number")
@@ -77,6 +84,7 @@ def _number(text: str) -> Decimal:
     return value
 
 
+@_remembered
 def _maybe_number(text: str) -> Decimal | None:
     return None if not text or _is_unset(text) else _number(text)
 
@@ -93,6 +101,7 @@ def _size_writer(version: int) -> Write:
 # ---------------------------------------------------------------- yes or no, and text
 
 
+@_remembered
 def _flag(text: str) -> bool:
     if text in ("1", "true", "True"):
         return True

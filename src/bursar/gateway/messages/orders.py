@@ -12,7 +12,7 @@ from typing import Any
 
 from bursar.gateway.messages.declare import reply, request
 from bursar.gateway.messages.kinds import Text, Whole
-from bursar.gateway.messages.tables import Layout, between, of, optional, rows, when
+from bursar.gateway.messages.layouts import Layout, between, of, optional, rows, when
 from bursar.gateway.messages.values import (
     REPORTED,
     REQUESTED,

@@ -17,7 +17,7 @@ from bursar.gateway.messages.kinds import (
     UnsetNumber,
     Whole,
 )
-from bursar.gateway.messages.tables import Layout, Since, between, of, rows
+from bursar.gateway.messages.layouts import Layout, Since, between, of, rows
 from bursar.gateway.messages.values import (
     EXECUTION,
     REPORTED,

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 from bursar.gateway.messages.declare import request
 from bursar.gateway.messages.kinds import Flag, Text, Whole
+from bursar.gateway.messages.layouts import Layout, Since, of, optional, rows, when
 from bursar.gateway.messages.orders import one_of
-from bursar.gateway.messages.tables import Layout, Since, of, optional, rows, when
 from bursar.gateway.messages.values import (
     REQUESTED,
     ComboLeg,

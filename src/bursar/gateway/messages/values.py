@@ -20,7 +20,7 @@ from bursar.gateway.messages.kinds import (
     UnsetNumber,
     Whole,
 )
-from bursar.gateway.messages.tables import Laid, Since
+from bursar.gateway.messages.layouts import Laid, Since
 
 ZERO = Decimal(0)
 
