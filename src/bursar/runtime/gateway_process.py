@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from bursar.errors import BrokerError, BursarError
+from bursar.gateway.hub import MARKET_DATA_LINES, Limits
 from bursar.gateway.server import LOOPBACK, Server, serve
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -37,6 +38,7 @@ class Gateway:
     speed         how fast time flows; None for stepped time
     log           its file of commands; None for one that forgets
     idle_seconds  how long it stays without any connection; None stays for ever
+    lines         market data lines of one client
     """
 
     recipe: str
@@ -45,6 +47,7 @@ class Gateway:
     speed: float | None = None
     log: Path | None = None
     idle_seconds: float | None = None
+    lines: int = MARKET_DATA_LINES
 
     def make(self) -> tuple[World, Terms]:
         """World and terms, by the recipe."""
@@ -85,6 +88,7 @@ async def _until_told(gateway: Gateway, world: World, terms: Terms, ready: Calla
             port=gateway.port,
             speed=gateway.speed,
             log=gateway.log,
+            limits=Limits(market_data_lines=gateway.lines),
             ready=started,
         )
     )
