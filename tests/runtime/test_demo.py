@@ -135,6 +135,7 @@ def test_the_result_adds_up(home: Path) -> None:
     assert result.spread.lowest < result.spread.highest
     assert (result.run_folder / "request.json").exists()
     assert result.universe.survivors
+    assert {line.symbol: line.name for line in result.book.positions}["XOM"] == "Exxon Mobil"
 
 
 def test_the_yardstick_is_equal_weight_bought_the_evening_before(home: Path, stage: Stage) -> None:

@@ -21,6 +21,7 @@ from bursar.domain.events import (
     Event,
     ExitTriggered,
     Filled,
+    InstrumentListed,
     Marked,
     OrderPlaced,
     OrderRejected,
@@ -84,6 +85,7 @@ class Summary:
         self.books = Bookkeeper()
         self.closing_prices: dict[str, Decimal] = {}
         self._realized: dict[str, Decimal] = defaultdict(Decimal)
+        self._names: dict[str, str] = {}
         self._account = account
         self._portfolio = portfolio
         self._day_of = day_of
@@ -140,6 +142,7 @@ class Summary:
         worth = held.value(price)
         return PositionLine(
             symbol=held.symbol,
+            name=self._names.get(held.symbol, ""),
             sector=held.sector,
             quantity=held.quantity,
             price=price,
@@ -192,6 +195,8 @@ class Summary:
                 day.decisions.append(DecisionLine(decision_id=event.event_id, at=event.at, skipped=reason))
             case ExitTriggered(symbol=symbol, reason=reason, observed=observed, level=level):
                 day.notes.append(f"{symbol}: {reason} at a bid of {observed} (level {level:.4f})")
+            case InstrumentListed(instrument=instrument):
+                self._names[instrument.symbol] = instrument.name
             case Marked(prices=prices, official=True):
                 self.closing_prices = dict(prices)
             case SessionClosed():
