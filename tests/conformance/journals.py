@@ -8,8 +8,11 @@ from typing import Protocol
 
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.store.journal import StoreJournal
+from bursar.adapters.store.sealing import Cipher, new_key
 from bursar.domain.events import Event
 from bursar.ports import Recorded
+from tests import databases
 
 
 class Opened(Protocol):
@@ -28,3 +31,34 @@ def sqlite(folder: Path) -> Iterator[Opened]:
     journal = SQLiteJournal(folder / "journal.db")
     yield journal
     journal.close()
+
+
+def sqlite_sealed(folder: Path) -> Iterator[Opened]:
+    journal = SQLiteJournal(folder / "journal.db", Cipher.from_text(new_key()))
+    yield journal
+    journal.close()
+
+
+def store_on_sqlite(folder: Path) -> Iterator[Opened]:
+    for url in databases.sqlite(folder):
+        yield from _in_database(url, folder, None)
+
+
+def postgresql(folder: Path) -> Iterator[Opened]:
+    for url in databases.postgres(folder):
+        yield from _in_database(url, folder, None)
+
+
+def postgresql_sealed(folder: Path) -> Iterator[Opened]:
+    for url in databases.postgres(folder):
+        yield from _in_database(url, folder, Cipher.from_text(new_key()))
+
+
+def _in_database(url: str, folder: Path, cipher: Cipher | None) -> Iterator[Opened]:
+    journal = StoreJournal(url, folder / "journal.head", cipher)
+    yield journal
+    journal.close()
+
+
+#: Every journal that there is.
+JOURNALS = [memory, sqlite, sqlite_sealed, store_on_sqlite, postgresql, postgresql_sealed]

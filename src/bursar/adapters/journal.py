@@ -21,6 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bursar.adapters.store.sealing import MARK, Cipher, opened, sealed
 from bursar.domain.events import Event
 from bursar.domain.record import GENESIS, decode, encode, link
 from bursar.errors import InputError, LedgerError
@@ -61,14 +62,15 @@ class SQLiteJournal:
     and InputError when it cannot be opened or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cipher: Cipher | None = None) -> None:
         self.path = path
+        self._cipher = cipher
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _connect(path)
             _prepare(self._connection, path)
         try:
-            self._anchor = _Anchor(head_path(path))
+            self._anchor = Anchor(head_path(path))
             _meet(self._connection, self._anchor.read(), path)
             with _explained(path):
                 self._anchor.write(_last(self._connection))
@@ -79,14 +81,14 @@ class SQLiteJournal:
 
     async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
         """Commit ``events`` together and return those that were new; see ``ports.Journal``."""
-        encoded = [(event, encode(event)) for event in events]
+        encoded = [(event, sealed(self._cipher, encode(event), event.event_id)) for event in events]
         loop = asyncio.get_running_loop()
         # Shielded: once handed over the events will be committed, and whoever is canceled must not believe otherwise.
         return await asyncio.shield(loop.run_in_executor(self._writer, self._commit, encoded))
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
-        return read(self.path, first)
+        return read(self.path, first, self._cipher)
 
     def close(self) -> None:
         """Finish what was handed over and let go of the file."""
@@ -100,7 +102,7 @@ class SQLiteJournal:
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
-                recorded = _insert(connection, encoded)
+                recorded = _insert(connection, encoded, self._cipher)
                 connection.execute("COMMIT")
             except BaseException:
                 # A full disk has ended the transaction already.
@@ -117,20 +119,24 @@ def head_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".head")
 
 
-def read(path: Path, first: int = 1) -> Iterator[Recorded]:
+def read(path: Path, first: int = 1, cipher: Cipher | None = None) -> Iterator[Recorded]:
     """Events of the journal at ``path`` from ``first`` on, for those who only look: nothing is locked or changed.
 
-    Raises InputError when there is no journal, LedgerError for an event that does not read.
+    Raises InputError when there is no journal or it needs a key, LedgerError for an event that does not read.
     """
+    for sequence, event_id, data, digest in stored(path, first):
+        yield Recorded(sequence, decode(opened(cipher, data, event_id)), digest)
+
+
+def stored(path: Path, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
+    """(sequence, event id, bytes, digest) as they are stored, from ``first`` on. Errors as in ``read``."""
     if not path.is_file():
         raise InputError(f"no journal at {path}; a run makes one")
     with _explained(path), closing(_connect(path, readonly=True)) as connection:
         _check_layout(connection, path)
-        rows = connection.execute(
-            "SELECT sequence, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
+        yield from connection.execute(
+            "SELECT sequence, event_id, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
         )
-        for sequence, data, digest in rows:
-            yield Recorded(sequence, decode(data), digest)
 
 
 def verify(path: Path) -> Head:
@@ -139,15 +145,7 @@ def verify(path: Path) -> Head:
     Raises LedgerError that names the first event that was edited, removed or inserted, and InputError when
     there is no journal. Changes nothing.
     """
-    if not path.is_file():
-        raise InputError(f"no journal at {path}; a run makes one")
-    with _explained(path), closing(_connect(path, readonly=True)) as connection:
-        _check_layout(connection, path)
-        return verify_rows(
-            connection.execute("SELECT sequence, event_id, bytes, digest FROM journal ORDER BY sequence"),
-            _Anchor.parse(head_path(path)),
-            str(path),
-        )
+    return verify_rows(stored(path), Anchor.parse(head_path(path)), str(path))
 
 
 def verify_rows(rows: Iterator[tuple[int, str, bytes, bytes]], anchor: Head | None, name: str) -> Head:
@@ -160,7 +158,7 @@ def verify_rows(rows: Iterator[tuple[int, str, bytes, bytes]], anchor: Head | No
             raise LedgerError(
                 f"{event_id} in {name} was edited or inserted, or one was removed before it", sequence=sequence
             )
-        if decode(data).event_id != event_id:
+        if not data.startswith(MARK) and decode(data).event_id != event_id:
             raise LedgerError(f"{event_id} in {name} was filed under another id than its own", sequence=sequence)
         head = Head(sequence, digest)
         if anchor is not None and anchor.sequence == sequence and anchor.digest != digest:
@@ -234,7 +232,9 @@ def _meet(connection: sqlite3.Connection, anchor: Head | None, path: Path) -> No
         raise LedgerError(f"journal {path} is not the one of its head; run `bursar audit`", sequence=anchor.sequence)
 
 
-def _insert(connection: sqlite3.Connection, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
+def _insert(
+    connection: sqlite3.Connection, encoded: Sequence[tuple[Event, bytes]], cipher: Cipher | None
+) -> tuple[Recorded, ...]:
     """Add the events that are new, within the caller's transaction."""
     head, recorded = _last(connection), []
     for event, data in encoded:
@@ -242,7 +242,7 @@ def _insert(connection: sqlite3.Connection, encoded: Sequence[tuple[Event, bytes
             "SELECT sequence, bytes FROM journal WHERE event_id = ?", (event.event_id,)
         ).fetchone()
         if held is not None:
-            refuse_other(event, data, *held)
+            refuse_other(event, held[0], opened(cipher, held[1], event.event_id))
             continue
         head = Head(head.sequence + 1, link(head.digest, data))
         connection.execute(
@@ -252,9 +252,9 @@ def _insert(connection: sqlite3.Connection, encoded: Sequence[tuple[Event, bytes
     return tuple(recorded)
 
 
-def refuse_other(event: Event, data: bytes, sequence: int, held: bytes) -> None:
-    """Raise LedgerError unless ``data`` repeats what is held under the same id, byte for byte."""
-    if held != data:
+def refuse_other(event: Event, sequence: int, held: bytes) -> None:
+    """Raise LedgerError unless ``event`` repeats what is held under the same id, byte for byte."""
+    if held != encode(event):
         raise LedgerError(
             f"{event.event_id} is held already and says something else ({held.decode()[:200]}); "
             "an event never changes, correct it by another",
@@ -284,7 +284,7 @@ class _explained:  # noqa: N801  # used as a statement: ``with _explained(path):
         raise InputError(f"journal {self.path} cannot be written: {said}") from error
 
 
-class _Anchor:
+class Anchor:
     """The line with the head, overwritten in place: it lies within one sector of the disk and never grows.
 
     It is not synced at each commit. After a power cut it may be older than the journal, never newer.

@@ -37,7 +37,7 @@ class MemoryJournal:
                 repeated, first = added[event.event_id]
                 held = repeated.sequence, first
             if held is not None:
-                refuse_other(event, data, *held)
+                refuse_other(event, *held)
                 continue
             digest = link(digest, data)
             added[event.event_id] = Recorded(len(self._records) + len(added) + 1, event, digest), data

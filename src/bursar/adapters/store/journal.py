@@ -1,0 +1,150 @@
+"""The journal in a database, PostgreSQL above all: the same bytes, the same chain and the same head as in a file.
+
+Writers take turns by a lock on the table, so that the chain has one end whoever writes. ``append`` returns when the
+server has committed, which on PostgreSQL means that its disk was told (``synchronous_commit`` is set to be so for each
+commit, whatever the server's default).
+
+The head is kept in a file of ours, outside of the database: whoever can edit the table cannot edit that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from bursar.adapters.journal import Anchor, Head, refuse_other, verify_rows
+from bursar.adapters.store.database import connect, explained, for_writing, migrate, shown
+from bursar.adapters.store.sealing import Cipher, opened, sealed
+from bursar.adapters.store.tables import JournalRow
+from bursar.domain.events import Event
+from bursar.domain.record import decode, encode, link
+from bursar.errors import LedgerError
+from bursar.ports import Recorded
+
+#: Rows that are fetched at a time while reading.
+BATCH = 5_000
+
+
+class StoreJournal:
+    """The journal in the database at ``url``, whose head is kept at ``head``.
+
+    Raises LedgerError when it ends before its head or belongs to another, and InputError when the database cannot be
+    reached.
+    """
+
+    def __init__(self, url: str, head: Path, cipher: Cipher | None = None) -> None:
+        self.engine = connect(url)
+        self._cipher = cipher
+        migrate(self.engine)
+        head.parent.mkdir(parents=True, exist_ok=True)
+        self._anchor = Anchor(head)
+        with self.engine.connect() as connection:
+            self._anchor.write(meet(connection, self._anchor.read(), shown(self.engine)))
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Commit ``events`` together and return those that were new; see ``ports.Journal``."""
+        encoded = [(event, sealed(self._cipher, encode(event), event.event_id)) for event in events]
+        loop = asyncio.get_running_loop()
+        # Shielded: once handed over the events will be committed, and whoever is canceled must not believe otherwise.
+        return await asyncio.shield(loop.run_in_executor(self._writer, self._commit, encoded))
+
+    def read(self, first: int = 1) -> Iterator[Recorded]:
+        """Events from ``first`` on, as committed when the reading began."""
+        with explained(self.engine), self.engine.connect() as connection:
+            for sequence, event_id, data, digest in rows(connection, first):
+                yield Recorded(sequence, decode(opened(self._cipher, data, event_id)), digest)
+
+    def verify(self) -> Head:
+        """Read everything and return the end, or raise LedgerError that names the first event that was touched."""
+        with explained(self.engine), self.engine.connect() as connection:
+            return verify_rows(rows(connection), self._anchor.read(), shown(self.engine))
+
+    def close(self) -> None:
+        """Finish what was handed over and let go of the database."""
+        self._writer.shutdown(wait=True)
+        self.engine.dispose()
+        self._anchor.close()
+
+    def _commit(self, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
+        """One transaction; in the writer's thread."""
+        with explained(self.engine), for_writing(self.engine).begin() as connection:
+            _take_turns(connection)
+            recorded = self._insert(connection, encoded)
+        if recorded:
+            self._anchor.write(Head(recorded[-1].sequence, recorded[-1].digest))
+        return recorded
+
+    def _insert(self, connection: Connection, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
+        ids = [event.event_id for event, _ in encoded]
+        found = connection.execute(
+            select(JournalRow.event_id, JournalRow.sequence, JournalRow.data).where(JournalRow.event_id.in_(ids))
+        )
+        held = {event_id: (sequence, data) for event_id, sequence, data in found}
+        head, recorded, values = last(connection), [], []
+        for event, data in encoded:
+            if event.event_id in held:
+                sequence, kept = held[event.event_id]
+                refuse_other(event, sequence, opened(self._cipher, kept, event.event_id))
+                continue
+            head = Head(head.sequence + 1, link(head.digest, data))
+            held[event.event_id] = head.sequence, data
+            values.append({"sequence": head.sequence, "event_id": event.event_id, "bytes": data, "digest": head.digest})
+            recorded.append(Recorded(head.sequence, event, head.digest))
+        if values:
+            connection.execute(insert(JournalRow), values)
+        return tuple(recorded)
+
+
+def rows(connection: Connection, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
+    """(sequence, event id, bytes, digest) from ``first`` on, a batch at a time."""
+    statement = (
+        select(JournalRow.sequence, JournalRow.event_id, JournalRow.data, JournalRow.digest)
+        .where(JournalRow.sequence >= first)
+        .order_by(JournalRow.sequence)
+        .execution_options(yield_per=BATCH)
+    )
+    for sequence, event_id, data, digest in connection.execute(statement):
+        yield sequence, event_id, bytes(data), bytes(digest)
+
+
+def last(connection: Connection) -> Head:
+    """The end of the journal in this database."""
+    statement = select(JournalRow.sequence, JournalRow.digest).order_by(JournalRow.sequence.desc()).limit(1)
+    row = connection.execute(statement).first()
+    return Head(row.sequence, bytes(row.digest)) if row else Head()
+
+
+def meet(connection: Connection, anchor: Head | None, name: str) -> Head:
+    """See that the chain passes through its anchor, and return its end; it may go on behind it."""
+    end = last(connection)
+    if anchor is None:
+        if end.sequence:
+            raise LedgerError(f"the journal in {name} has lost its head; restore both from a backup")
+        return end
+    found = connection.execute(select(JournalRow.digest).where(JournalRow.sequence == anchor.sequence)).first()
+    if anchor.sequence > end.sequence:
+        raise LedgerError(
+            f"the journal in {name} ends at event {end.sequence}, but {anchor.sequence} were committed; "
+            "restore a backup"
+        )
+    if found is not None and bytes(found.digest) != anchor.digest:
+        raise LedgerError(f"the journal in {name} is not the one of its head; audit it", sequence=anchor.sequence)
+    return end
+
+
+def _take_turns(connection: Connection) -> None:
+    """Keep other writers out until this transaction ends. SQLite does so by itself, at its beginning."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit = on"))
+        connection.execute(text("LOCK TABLE journal IN EXCLUSIVE MODE"))
+
+
+def verify_database(engine: Engine, head: Path) -> Head:
+    """``verify`` for a journal in a database that nobody has open here."""
+    with explained(engine), engine.connect() as connection:
+        return verify_rows(rows(connection), Anchor.parse(head), shown(engine))

@@ -1,0 +1,201 @@
+"""What portfolios are worth, each second: recent days in the database, older ones in a Parquet file a day.
+
+    written   a few rows a second, into the table ``snapshots``
+    archived  days that are over, each into ``snapshots/2022-01-03.parquet``, and out of the table
+    purged    files older than the policy keeps
+
+A day goes into its file whole and by renaming, and leaves the table only afterwards; what is found in both (after a
+crash between the two) is read once and leaves the table at the next turn. ``read`` joins both into one series.
+
+Amounts are whole hundredths of the base currency. In a file the rows of a portfolio lie together in order of time,
+and each number is kept as its difference to the one before: a second later little has changed, and small numbers
+compress to a few bits.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from bursar.adapters.store.database import explained, for_writing
+from bursar.adapters.store.sealing import Cipher, opened, sealed
+from bursar.adapters.store.tables import SnapshotRow
+from bursar.errors import InputError, LedgerError
+
+#: Kept as differences in the files.
+NUMBERS = ("at", "equity", "cash", "exposure", "day_profit")
+SCHEMA = {"portfolio": pl.Utf8} | dict.fromkeys(NUMBERS, pl.Int64)
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a portfolio was worth at one second; amounts in its base currency, kept to the hundredth.
+
+    exposure    the absolute value of all positions
+    day_profit  since the last official close
+    """
+
+    portfolio: str
+    at: datetime
+    equity: Decimal
+    cash: Decimal
+    exposure: Decimal
+    day_profit: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long snapshots are kept: full days in the database, then full days in files."""
+
+    days_in_database: int = 2
+    days_kept: int = 30
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.days_in_database <= self.days_kept:
+            raise InputError(
+                f"snapshots stay {self.days_in_database} days in the database and {self.days_kept} in all; "
+                "give at least 1, and not more in the database than in all"
+            )
+
+
+class Snapshots:
+    """The snapshots of all portfolios, in a database and in a folder."""
+
+    def __init__(
+        self, engine: Engine, folder: Path, retention: Retention | None = None, cipher: Cipher | None = None
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._retention = retention or Retention()
+        self._cipher = cipher
+
+    def record(self, snapshots: Iterable[Snapshot]) -> None:
+        """Keep the snapshots of one second, or of several; one portfolio has one snapshot a second."""
+        rows = [
+            {
+                "portfolio": each.portfolio,
+                "at": int(each.at.timestamp()),
+                "equity": hundredths(each.equity),
+                "cash": hundredths(each.cash),
+                "exposure": hundredths(each.exposure),
+                "day_profit": hundredths(each.day_profit),
+            }
+            for each in snapshots
+        ]
+        self.insert(rows)
+
+    def insert(self, rows: Sequence[dict[str, object]]) -> None:
+        """Keep rows as the table has them: seconds since 1970 and hundredths."""
+        if not rows:
+            return
+        try:
+            with explained(self._engine), for_writing(self._engine).begin() as connection:
+                connection.execute(insert(SnapshotRow), list(rows))
+        except IntegrityError as error:
+            raise LedgerError(f"a snapshot of {rows[0]['portfolio']} at {rows[0]['at']} is kept already") from error
+
+    def read(self, portfolio: str, first: datetime, last: datetime) -> pl.DataFrame:
+        """The snapshots of a portfolio from ``first`` to ``last``, both included, oldest first, wherever they are.
+
+        Columns as in SCHEMA; ``at`` in seconds since 1970 UTC.
+        """
+        low, high = int(first.timestamp()), int(last.timestamp())
+        wanted = pl.col("at").is_between(low, high)
+        days = [day for day in self.archived() if low // _DAY <= _number(day) <= high // _DAY]
+        parts = [self._read_file(day, portfolio).filter(wanted) for day in days]
+        recent = self._read_table(portfolio, low, high)
+        older = pl.concat(parts) if parts else None
+        if older is not None and not recent.is_empty():
+            recent = recent.join(older, on="at", how="anti")
+        return recent if older is None else pl.concat([older, recent]).sort("at")
+
+    def archived(self) -> list[date]:
+        """The days that are in files, oldest first."""
+        return sorted(date.fromisoformat(path.stem) for path in self._folder.glob("*.parquet"))
+
+    def archive(self, today: date) -> list[date]:
+        """Move every day that is over and no longer recent into its file, and return those days."""
+        until = _number(today) - self._retention.days_in_database + 1
+        with explained(self._engine), self._engine.connect() as connection:
+            oldest = connection.execute(select(func.min(SnapshotRow.at))).scalar()
+        moved = []
+        for number in range(oldest // _DAY if oldest is not None else until, until):
+            day = date(1970, 1, 1) + timedelta(days=number)
+            rows = self._read_table(None, number * _DAY, (number + 1) * _DAY - 1)
+            if rows.is_empty():
+                continue
+            if day in self.archived():
+                rows = pl.concat([self._read_file(day), rows]).unique(["portfolio", "at"], keep="first")
+            self.write_file(day, rows)
+            moved.append(day)
+            with explained(self._engine), for_writing(self._engine).begin() as connection:
+                within = SnapshotRow.at.between(number * _DAY, (number + 1) * _DAY - 1)
+                connection.execute(delete(SnapshotRow).where(within))
+        return moved
+
+    def purge(self, today: date) -> list[date]:
+        """Delete the files of days that the policy does not keep any more, and return those days."""
+        gone = [day for day in self.archived() if (today - day).days > self._retention.days_kept]
+        for day in gone:
+            self._path(day).unlink()
+        return gone
+
+    def write_file(self, day: date, rows: pl.DataFrame) -> None:
+        """Put one day's rows into their file, whole or not at all."""
+        ordered = rows.sort("portfolio", "at")
+        first = pl.col("portfolio") != pl.col("portfolio").shift(1)
+        steps = [pl.when(first.fill_null(True)).then(pl.col(n)).otherwise(pl.col(n).diff()).alias(n) for n in NUMBERS]
+        buffer = io.BytesIO()
+        ordered.with_columns(steps).write_parquet(buffer, compression="zstd", compression_level=9, statistics=False)
+        path = self._path(day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.with_name(path.name + ".part")
+        with written.open("wb") as file:
+            file.write(sealed(self._cipher, buffer.getvalue(), path.name))
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(path)
+
+    def _read_file(self, day: date, portfolio: str | None = None) -> pl.DataFrame:
+        path = self._path(day)
+        rows = pl.read_parquet(io.BytesIO(opened(self._cipher, path.read_bytes(), path.name)))
+        if portfolio is not None:
+            rows = rows.filter(pl.col("portfolio") == portfolio)
+        return rows.with_columns(pl.col(name).cum_sum().over("portfolio") for name in NUMBERS)
+
+    def _read_table(self, portfolio: str | None, low: int, high: int) -> pl.DataFrame:
+        columns = [SnapshotRow.portfolio, *(getattr(SnapshotRow, name) for name in NUMBERS)]
+        statement = select(*columns).where(SnapshotRow.at.between(low, high))
+        if portfolio is not None:
+            statement = statement.where(SnapshotRow.portfolio == portfolio)
+        with explained(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(statement).all()
+        return pl.DataFrame([tuple(row) for row in rows], schema=SCHEMA, orient="row").sort("portfolio", "at")
+
+    def _path(self, day: date) -> Path:
+        return self._folder / f"{day}.parquet"
+
+
+def hundredths(amount: Decimal) -> int:
+    """An amount in whole hundredths, to the nearest, halves away from zero."""
+    return int((amount * 100).to_integral_value(rounding="ROUND_HALF_UP"))
+
+
+def _number(day: date) -> int:
+    """Days since 1970."""
+    return (day - date(1970, 1, 1)).days
+
+
+def moment(seconds: int) -> datetime:
+    """A second since 1970 as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
