@@ -21,6 +21,7 @@ from bursar.quant.optimize import (
     MinimumVariance,
     Objective,
     RiskParity,
+    chain,
     diagnose,
     optimize,
     sectors,
@@ -31,6 +32,12 @@ from bursar.quant.optimize.solvers import Answer
 from tests.quant.portfolios import market
 
 SAMPLE = market(11, 6)
+
+
+@pytest.fixture(autouse=True)
+def _solvers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about the solvers: nothing is settled before they are asked."""
+    monkeypatch.setattr(chain, "settle", lambda *_: None)
 
 
 def failing(name: str) -> Callable[[Program], Answer]:

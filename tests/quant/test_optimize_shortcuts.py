@@ -20,14 +20,12 @@ from bursar.quant.optimize import (
     optimize,
     ratios,
     sectors,
-    solvers,
 )
-from bursar.quant.optimize.activeset import from_start
+from bursar.quant.optimize.activeset import settle
 from bursar.quant.optimize.build import affine
 from bursar.quant.optimize.filling import best_filling
 from bursar.quant.optimize.forms import convex_program, ratio_functional
 from bursar.quant.optimize.program import best_ratio
-from bursar.quant.optimize.solvers import Answer
 from bursar.quant.riskmodel import FactorModel
 from tests.conftest import Evidence
 from tests.quant.portfolios import market
@@ -101,58 +99,8 @@ def test_the_plain_ratio_is_the_homogeneous_form_of_the_plain_problem(
     assert in_order(plain.rows) == pytest.approx(in_order(general.rows))
     # Objective and reward may differ in their scale, and in nothing else.
     for ours, theirs in ((plain.quadratic, general.quadratic), (plain.equalities, general.equalities)):
-        factor = ours / theirs
+        factor = np.asarray(ours) / np.asarray(theirs)
         assert factor == pytest.approx(np.full(factor.shape, factor.flat[0]))
-
-
-@pytest.mark.parametrize("objective", RATIOS, ids=lambda each: type(each).__name__)
-@pytest.mark.parametrize("seed", range(6))
-def test_a_ratio_under_many_caps_is_the_ratio_under_all_of_them(
-    objective: MaximumSharpe | MaximumDiversification, seed: int
-) -> None:
-    sample = market(seed, 60)
-    asked = Constraints(upper=0.08, exposures=sectors(sample.labels, upper=0.45))
-    few = optimize(objective, sample.covariance, sample.means, constraints=asked)
-    whole = optimize(objective, sample.covariance, sample.means, constraints=asked, chain=["piqp"])
-    assert ratios.likely_caps(objective, few.problem) is not None
-    assert few.violation <= 1e-9
-    assert few.objective == pytest.approx(whole.objective, rel=1e-8)
-
-
-def test_caps_that_were_guessed_wrong_are_added_until_all_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = market(1, 60)
-    asked = Constraints(upper=0.05)
-    whole = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked, chain=["piqp"])
-    asked_for: list[int] = []
-    real = solvers.piqp
-
-    def counted(program: object) -> Answer:
-        asked_for.append(program.row_upper.size)  # type: ignore[attr-defined]  # a Program
-        return real(program)  # type: ignore[arg-type]  # a Program
-
-    monkeypatch.setitem(solvers.SOLVERS, "piqp", counted)
-    monkeypatch.setattr(ratios, "SPARE_FACTOR", 0.0)
-    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
-    assert len(asked_for) > 1
-    assert asked_for == sorted(asked_for)
-    assert found.objective == pytest.approx(whole.objective, rel=1e-8)
-
-
-def test_where_guessing_does_not_settle_the_caps_all_of_them_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = market(1, 60)
-    asked = Constraints(upper=0.05)
-    monkeypatch.setattr(ratios, "ROUNDS_MAX", 1)
-    monkeypatch.setattr(ratios, "SPARE_FACTOR", 0.0)
-    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=asked)
-    assert found.status == "optimal"
-    assert found.violation <= 1e-9
-
-
-def test_a_solver_that_fails_on_few_caps_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = market(1, 60)
-    monkeypatch.setitem(solvers.SOLVERS, "piqp", lambda _: Answer(solver="piqp", status="failed", detail="tired"))
-    found = optimize(MaximumSharpe(), sample.covariance, sample.means, constraints=Constraints(upper=0.05))
-    assert found.attempts == (("piqp", "tired"), ("clarabel", "Solved"))
 
 
 # -- warm starts
@@ -248,5 +196,81 @@ def test_changes_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
     sample = market(6, 10)
     problem = optimize(MinimumVariance(), sample.covariance, constraints=Constraints(upper=0.15)).problem
     program = convex_program(MinimumVariance(), problem)
-    assert from_start(program, np.eye(10)[3]) is None
-    assert from_start(replace(program, quadratic=None), np.full(10, 0.1)) is None
+    assert settle(program, np.eye(10)[3]) is None
+    assert settle(replace(program, quadratic=None), np.full(10, 0.1)) is None
+
+
+# -- the kernel itself
+
+
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the kernels of the active set as the plain functions that they are written as."""
+    from bursar.quant.kernels import activeset as kernels
+
+    for name in ("_place", "_system", "_equations", "_mend_variables", "_mend_rows", "settle_active_set"):
+        compiled = getattr(kernels, name)
+        monkeypatch.setattr(kernels, name, getattr(compiled, "py_func", compiled))
+
+
+@pytest.mark.parametrize("objective", FOUR, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("seed", range(4))
+def test_with_the_compiler_off_the_same_set_is_settled(
+    objective: Objective, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = market(seed, 9)
+    asked = Constraints(
+        lower=-0.05 if seed % 2 else 0.0,
+        upper=0.3,
+        exposures=sectors(sample.labels, lower=0.1, upper=0.4),
+        cash=(0.0, 0.2) if seed == 3 else (0.0, 0.0),
+    )
+    problem = optimize(objective, sample.covariance, sample.means, constraints=asked, chain=["piqp"]).problem
+    program = convex_program(objective, problem)
+    compiled = settle(program)
+    interpreted(monkeypatch)
+    plain = settle(program)
+    if compiled is None or plain is None:
+        assert compiled is plain
+        return
+    assert plain.detail == compiled.detail
+    assert plain.x == pytest.approx(compiled.x, abs=1e-10)
+
+
+def test_a_point_that_is_no_number_and_a_system_without_an_answer_settle_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interpreted(monkeypatch)
+    problem = optimize(MinimumVariance(), np.eye(3)).problem
+    program = convex_program(MinimumVariance(), problem)
+    with np.errstate(all="ignore"):
+        assert settle(replace(program, linear=np.array([1e308, -1e308, 1e308]) * 10)) is None
+    singular = replace(program, quadratic=np.zeros((3, 3)))
+    assert settle(singular) is None
+
+
+def test_a_large_market_begins_with_the_assets_that_reward_their_risk() -> None:
+    random = np.random.default_rng(1)
+    returns = random.normal(size=(600, 4)) @ random.normal(size=(4, 150)) * 0.006
+    returns += random.normal(size=(600, 150)) * random.uniform(0.005, 0.02, 150)
+    covariance, means = np.cov(returns.T), random.normal(0.0005, 0.0005, 150)
+    for objective in FOUR:
+        for lower in (0.0, -0.01):
+            asked = Constraints(lower=lower, upper=0.05)
+            found = optimize(objective, covariance, means, constraints=asked)
+            bare = optimize(objective, covariance, means, constraints=asked, chain=["piqp"])
+            assert found.objective == pytest.approx(bare.objective, rel=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "short", "twins", "wild", "flat"])
+@pytest.mark.parametrize("objective", FOUR, ids=lambda each: type(each).__name__)
+def test_what_is_settled_is_the_optimum_in_every_kind_of_market(objective: Objective, kind: str) -> None:
+    for seed in range(10):
+        sample = market(seed, 12, kind=kind)
+        asked = Constraints(upper=0.25, exposures=sectors(sample.labels, upper=0.5))
+        found = optimize(objective, sample.covariance, sample.means, constraints=asked)
+        bare = optimize(objective, sample.covariance, sample.means, constraints=asked, chain=["piqp", "clarabel"])
+        assert found.status == bare.status
+        if found.weights is not None:
+            assert found.violation <= 1e-9
+            riskless = found.problem.risk.variance(found.require()) < 1e-15
+            assert riskless or found.objective == pytest.approx(bare.objective, rel=1e-7)

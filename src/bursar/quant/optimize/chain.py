@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from bursar.quant.arrays import FloatArray
-from bursar.quant.optimize import ratios, solvers
-from bursar.quant.optimize.activeset import from_start
+from bursar.quant.optimize import solvers
+from bursar.quant.optimize.activeset import settle
 from bursar.quant.optimize.filling import best_filling
 from bursar.quant.optimize.forms import convex_program, figure
 from bursar.quant.optimize.objectives import MaximumDiversification, MaximumReturn, MaximumSharpe, Objective
@@ -52,14 +52,12 @@ def ask(
     start  weights of a similar problem, whose active constraints are tried first
     Without an answer the status is that of the last verdict and is not yet a proof.
     """
-    if chain is None and (found := _at_once(objective, problem)) is not None:
+    if chain is None and isinstance(objective, MaximumReturn) and (found := _filled(objective, problem)) is not None:
         return found
     program = convex_program(objective, problem)
     attempts: list[tuple[str, str]] = []
-    if start is not None and (answer := from_start(program, start)) is not None:
-        attempts.append((answer.solver, answer.detail))
-        if (found := _checked(objective, problem, program, answer, attempts)) is not None and found.status == "optimal":
-            return found
+    if chain is None and (found := _settled(objective, problem, program, start, attempts)) is not None:
+        return found
     best: Solution | None = None
     verdict: solvers.AnswerStatus = "failed"
     for name in chain or solvers.suitable(program):
@@ -84,32 +82,30 @@ def ask(
     return Solution(weights=None, status=verdict, solver="", attempts=tuple(attempts), problem=problem)
 
 
-def _at_once(objective: Objective, problem: Problem) -> Solution | None:
-    """The answer of a form that is smaller than the whole problem, where there is one."""
-    if isinstance(objective, MaximumReturn):
-        weights = best_filling(problem)
-        return (
-            None
-            if weights is None
-            else _solution(objective, problem, weights, "filling", 0.0, [("filling", "best first")])
-        )
-    if not isinstance(objective, MaximumSharpe | MaximumDiversification) or not ratios.is_plain(problem):
-        return None
-    kept = ratios.likely_caps(objective, problem)
-    for _ in range(ratios.ROUNDS_MAX):
-        if kept is None:
-            return None
-        program = ratios.plain_ratio(objective, problem, kept)
-        answer = solvers.solve(program, "piqp")
-        if answer.status != "optimal" or answer.x is None or answer.gap > PROVEN_WITHIN:
-            return None
-        weights = program.weights(answer.x)
-        broken = ratios.broken_caps(problem, weights)
-        if not broken.any():
-            found = _checked(objective, problem, program, answer, [("piqp", answer.detail)])
-            return found if found is not None and found.status == "optimal" else None
-        kept = kept | broken
+def _settled(
+    objective: Objective,
+    problem: Problem,
+    program: Program,
+    start: FloatArray | None,
+    attempts: list[tuple[str, str]],
+) -> Solution | None:
+    """The optimum where its binding constraints are soon found, from the start or from nothing."""
+    for guess in (None,) if start is None else (start, None):
+        answer = settle(program, guess)
+        if answer is not None:
+            attempts.append((answer.solver, answer.detail))
+            found = _checked(objective, problem, program, answer, attempts)
+            if found is not None and found.status == "optimal":
+                return found
     return None
+
+
+def _filled(objective: MaximumReturn, problem: Problem) -> Solution | None:
+    """The most return by hand, where the constraints are simple enough."""
+    weights = best_filling(problem)
+    if weights is None:
+        return None
+    return _solution(objective, problem, weights, "filling", 0.0, [("filling", "best first")])
 
 
 def _to_the_last_digit(program: Program, answer: solvers.Answer) -> solvers.Answer:

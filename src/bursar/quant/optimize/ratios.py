@@ -1,10 +1,7 @@
 """Ratios on the plain problem: long-only, a fixed total, caps and exposures, a covariance in full.
 
 It is the problem asked most, so its homogeneous form is written down at once here; program.best_ratio arrives at the
-same rows from any other. And of many caps only those that may bind become rows: five hundred of them cost four times
-what the rest of the problem does, yet no more than total / cap of them can bind. The likely ones are those of the
-assets with the most reward for their marginal risk. An optimum that keeps the caps left out is the optimum; where it
-breaks some, they are added and it is asked again.
+same rows from any other problem.
 """
 
 from __future__ import annotations
@@ -13,17 +10,11 @@ import math
 
 import numpy as np
 
-from bursar.quant.arrays import BoolArray, FloatArray
+from bursar.quant.arrays import FloatArray
 from bursar.quant.optimize.objectives import MaximumDiversification, MaximumSharpe
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import TOTAL_LEAST, Program, likely_value
 from bursar.quant.riskmodel import Covariance
-
-# Twice as many caps as can bind, and a few: guesses with fewer fail too often.
-SPARE_FACTOR, SPARE = 2.0, 5
-# Leaving out less than this share of the caps saves nothing.
-LEFT_OUT_LEAST = 0.4
-ROUNDS_MAX = 4
 
 
 def is_plain(problem: Problem) -> bool:
@@ -47,22 +38,19 @@ def reward_of(objective: MaximumSharpe | MaximumDiversification, problem: Proble
     return problem.excess if isinstance(objective, MaximumSharpe) else np.sqrt(problem.risk.variances)
 
 
-def plain_ratio(
-    objective: MaximumSharpe | MaximumDiversification, problem: Problem, kept: BoolArray | None = None
-) -> Program:
-    """The least y'Sy with reward'y = 1, every constraint over k = sum(y) / total; `kept` are the caps to write."""
+def plain_ratio(objective: MaximumSharpe | MaximumDiversification, problem: Problem) -> Program:
+    """The least y'Sy with reward'y = 1, and every constraint over k = sum(y) / total."""
     limits, n, total = problem.limits, problem.size, problem.limits.total_upper
     model = problem.risk
     assert isinstance(model, Covariance)
     reward = reward_of(objective, problem)
     size = float(np.abs(reward).sum()) / n
     reward = reward / size if size > 0 else reward
-    binding = limits.upper < total
-    capped = np.flatnonzero(binding if kept is None else binding & kept)
+    capped = np.flatnonzero(limits.upper < total)
     upper, lower = limits.exposure_upper, limits.exposure_lower
     above, below = np.flatnonzero(upper < math.inf), np.flatnonzero(lower > -math.inf)
     first, second = above.size, above.size + below.size
-    rows = np.empty((second + capped.size, n), order="F")  # the order that PIQP asks for
+    rows = np.empty((second + capped.size, n))
     rows[:first] = limits.exposures[above] - (upper[above] / total)[:, None]
     rows[first:second] = (lower[below] / total)[:, None] - limits.exposures[below]
     rows[second:] = (limits.upper[capped] / -total)[:, None]
@@ -82,22 +70,3 @@ def plain_ratio(
         assets=n,
         scale=np.full(n, 1.0 / total),
     )
-
-
-def likely_caps(objective: MaximumSharpe | MaximumDiversification, problem: Problem) -> BoolArray | None:
-    """Which caps of a plain problem to begin with; None where all of them belong in from the start."""
-    limits, model, n = problem.limits, problem.risk, problem.size
-    mean_cap = float(limits.upper.sum()) / n
-    count = int(SPARE_FACTOR * limits.total_upper / mean_cap) + SPARE
-    if count > (1.0 - LEFT_OUT_LEAST) * n:
-        return None
-    marginal = model.times(np.ones(n))
-    score = reward_of(objective, problem) / np.where(marginal > 0, marginal, np.inf)
-    kept = np.zeros(n, dtype=bool)
-    kept[np.argpartition(-score, count)[:count]] = True
-    return kept
-
-
-def broken_caps(problem: Problem, weights: FloatArray) -> BoolArray:
-    """The caps that these weights exceed."""
-    return weights > problem.limits.upper + 1e-10
