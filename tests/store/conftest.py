@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bursar.adapters.store.database import connect, migrate
-from tests.databases import DATABASES
+from tests.databases import DATABASES, postgres
 
 
 @pytest.fixture(params=DATABASES)
@@ -24,3 +24,12 @@ def engine(url: str) -> Iterator[Engine]:
     migrate(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[Engine]:
+    """An empty database on PostgreSQL, for what only that has."""
+    for url in postgres(tmp_path):
+        engine = connect(url)
+        yield engine
+        engine.dispose()

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, text
 #: Table, its column of time, and how much of it one chunk holds (a day of seconds, a year of days).
 SERIES = (("snapshots", "at", "86400"), ("performance_history", "day", "INTERVAL '1 year'"))
 
+#: Loads the extension into a database, once.
+EXTENSION = "CREATE EXTENSION IF NOT EXISTS timescaledb"
+
 
 def is_available(connection: Connection) -> bool:
     """True when this server could load TimescaleDB."""
@@ -22,7 +25,7 @@ def lay_out_by_time(connection: Connection) -> None:
     """Make hypertables, or BRIN indices, of the tables that grow with time."""
     hyper = is_available(connection)
     if hyper:
-        connection.execute(text("CREATE EXTENSION IF NOT EXISTS timescaledb"))
+        connection.execute(text(EXTENSION))
     for table, column, chunk in SERIES:
         connection.execute(text(_hypertable(table, column, chunk) if hyper else _brin(table, column)))
 

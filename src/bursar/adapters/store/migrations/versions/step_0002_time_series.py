@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from bursar.adapters.store.timescale import lay_out_by_time
+from bursar.adapters.store import timescale
 
 revision = "0002"
 down_revision = "0001"
@@ -12,4 +12,4 @@ def upgrade() -> None:
     """Lay out ``snapshots`` and ``performance_history`` by time. SQLite has no such thing and needs none."""
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
-        lay_out_by_time(connection)
+        timescale.lay_out_by_time(connection)
