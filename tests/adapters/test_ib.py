@@ -26,6 +26,7 @@ from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce
 from bursar.domain.record import encode
 from bursar.errors import BrokerError, DataError, InputError
+from bursar.gateway import codec
 from bursar.gateway.commands import Place
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.hub import Hub
@@ -126,6 +127,39 @@ def test_a_gateway_that_says_nothing_is_given_up() -> None:
         for caller in callers:
             caller.close()
             await caller.wait_closed()
+
+    run(script)
+
+
+def test_a_gateway_that_hangs_up_on_the_way_in_is_a_retryable_error_at_once() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(codec.encode(["178", "20220103 09:30:00 US/Eastern"]))
+        await reader.read(100)
+        writer.write(write(r.ManagedAccounts(accounts=ACCOUNT), 178) + write(r.NextValidId(order_id=1), 178))
+        await reader.read(100)
+        writer.close()
+        await writer.wait_closed()
+
+    async def script() -> None:
+        fickle = await asyncio.start_server(greet, "127.0.0.1", 0)
+        address = Address(account=ACCOUNT, port=fickle.sockets[0].getsockname()[1], timeout_seconds=3600)
+        with pytest.raises(BrokerError, match=r"hung up|no gateway answers") as raised:
+            await connect(address, {}, (), clock=ReplayClock(datetime(2022, 1, 3, tzinfo=UTC)))
+        assert raised.value.retryable
+        fickle.close()
+
+    run(script)
+
+
+def test_an_account_without_its_cash_is_an_error() -> None:
+    async def script() -> None:
+        async with gateway() as server:
+            broker, _ = await call(server)
+            broker.connection.ib.wrapper.updateAccountValue = lambda *_: None  # type: ignore[method-assign]  # it is lost
+            with pytest.raises(BrokerError, match="without its cash"):
+                await broker.account()
+            await hang_up(broker)
 
     run(script)
 

@@ -1,0 +1,132 @@
+"""The gateway as a process: it says where it listens, outlives a kill, and ends when it is told to or left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bursar.adapters.clock import ReplayClock
+from bursar.adapters.ib import IBBroker, connect
+from bursar.adapters.ib_connection import Address
+from bursar.domain.orders import ApprovedOrder
+from bursar.errors import BrokerError, InputError
+from bursar.gateway.server import Server
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
+from bursar.runtime.gateway_process import Child, Gateway, run, spawn
+from tests.builders import ACCOUNT, order
+from tests.gateway import worlds
+
+HERE = __name__
+
+
+def quiet(days: str = "2") -> tuple[World, Terms]:
+    """A recipe: some quiet days."""
+    return worlds.written(*[worlds.QUIET] * int(days)), Terms()
+
+
+def broken() -> tuple[World, Terms]:
+    """A recipe that nobody foresaw to fail."""
+    raise ZeroDivisionError
+
+
+@contextmanager
+def child_of(gateway: Gateway) -> Iterator[Child]:
+    child = spawn(gateway)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+async def call(child: Child) -> IBBroker:
+    world, _ = quiet()
+    broker, feed = await connect(
+        Address(account=ACCOUNT, port=child.port),
+        world.listed,
+        world.sessions,
+        clock=ReplayClock(world.sessions[0].open),
+    )
+    async for market in feed:
+        if market.quotes:
+            return broker
+    raise AssertionError("no quotes came")
+
+
+def test_what_a_gateway_is_to_do_survives_as_text(tmp_path: Path) -> None:
+    for gateway in (
+        Gateway(recipe="a:b"),
+        Gateway(recipe="a:b", arguments={"c": "d"}, port=4002, log=tmp_path / "log"),
+    ):
+        assert Gateway.of(gateway.text()) == gateway
+
+
+def test_a_killed_gateway_is_found_again_with_all_that_it_had_done(tmp_path: Path) -> None:
+    gateway = Gateway(recipe=f"{HERE}:quiet", arguments={"days": "2"}, log=tmp_path / "commands.log")
+
+    async def buy(child: Child) -> tuple[str, ...]:
+        broker = await call(child)
+        await broker.place(ApprovedOrder(order=order(symbol="AAA"), approval_id="a-00000001"))
+        executions = (await broker.account()).execution_ids
+        broker.connection.close()
+        await asyncio.sleep(0)
+        return executions
+
+    async def look(child: Child) -> tuple[str, ...]:
+        broker = await call(child)
+        snapshot = await broker.account()
+        broker.connection.close()
+        await asyncio.sleep(0)
+        assert [position.quantity for position in snapshot.positions] == [10]
+        return snapshot.execution_ids
+
+    first = spawn(gateway)
+    bought = asyncio.run(buy(first))
+    first.kill()
+    with child_of(gateway) as second:
+        assert second.pid != first.pid
+        assert asyncio.run(look(second)) == bought != ()
+
+
+def test_a_gateway_that_cannot_start_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "commands.log"
+    with (
+        child_of(Gateway(recipe=f"{HERE}:quiet", log=log)),
+        pytest.raises(BrokerError, match="held by another gateway"),
+    ):
+        spawn(Gateway(recipe=f"{HERE}:quiet", log=log))
+    with pytest.raises(BrokerError, match="did not start: this log of commands is not of the world"):
+        spawn(Gateway(recipe=f"{HERE}:quiet", arguments={"days": "1"}, log=log))
+
+
+def test_a_gateway_that_dies_before_it_speaks_is_noticed(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BrokerError, match="it ended without a word"):
+        spawn(Gateway(recipe=f"{HERE}:broken"))
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_gateway_that_nobody_visits_ends(tmp_path: Path) -> None:
+    child = spawn(Gateway(recipe=f"{HERE}:quiet", idle_seconds=0.1, log=tmp_path / "commands.log"))
+    assert child._process.wait(timeout=60) == 0
+    child.stop()  # may be told again
+
+
+def test_in_the_foreground_it_serves_until_it_is_told_to_end() -> None:
+    ports: list[int] = []
+
+    def told(server: Server) -> None:
+        ports.append(server.port)
+        signal.raise_signal(signal.SIGTERM)
+
+    run(Gateway(recipe=f"{HERE}:quiet", speed=60.0), told)
+    assert ports[0] > 0
+
+
+def test_in_the_foreground_a_bad_wish_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="trades live accounts"):
+        run(Gateway(recipe=f"{HERE}:quiet", port=7496))
