@@ -37,8 +37,13 @@ def sample_covariance(returns: ArrayLike, *, missing: Literal["drop", "pairwise"
     """
     if missing == "pairwise":
         return _pairwise_covariance(returns)
-    table = _complete(returns, least=2)
-    return Covariance.trusted(_scatter(table) / (table.shape[0] - 1))
+    table = _periods(returns, least=2)
+    scatter = _scatter(table)
+    if math.isnan(scatter.trace()):
+        # A gap anywhere reaches the diagonal, so that a table without one is read no more than needed.
+        table = _without_gaps(table, least=2)
+        scatter = _scatter(table)
+    return Covariance.trusted(scatter / (table.shape[0] - 1))
 
 
 def ewma_covariance(returns: ArrayLike, half_life: float) -> Covariance:
@@ -167,11 +172,13 @@ def nearest_covariance(matrix: ArrayLike) -> Covariance:
 
 def historical_means(returns: ArrayLike, *, half_life: float | None = None) -> FloatArray:
     """(n_assets,) mean of each asset over the periods that it has; exponentially weighted with a half-life."""
-    table = arrays.matrix("returns", returns, missing=True)
-    if half_life is None and table.shape[0] > 0 and arrays.complete(table):
-        return _column_means(table)
+    table = _periods(returns, least=1)
+    if half_life is None:
+        plain = _column_means(table)
+        if not math.isnan(plain.sum()):
+            return plain
     known = ~np.isnan(table)
-    if table.shape[0] == 0 or not known.any(axis=0).all():
+    if not known.any(axis=0).all():
         raise InputError(f"returns[:, {int((~known.any(axis=0)).argmax())}] has no entry to take a mean of")
     age = np.arange(table.shape[0] - 1, -1, -1.0)
     decay = np.ones(age.size) if half_life is None else 0.5 ** (age / arrays.number("half_life", half_life, above=0.0))
@@ -215,12 +222,25 @@ def implied_means(
     return means
 
 
-def _complete(returns: ArrayLike, *, least: int) -> FloatArray:
+def _periods(returns: ArrayLike, *, least: int) -> FloatArray:
+    """The table of returns, gaps and all."""
     table = arrays.matrix("returns", returns, missing=True)
-    if not arrays.complete(table):
-        table = table[~np.isnan(table).any(axis=1)]
     if table.shape[1] == 0:
         raise InputError(f"returns has shape {table.shape}; one asset at least is needed")
+    return _enough(table, least)
+
+
+def _complete(returns: ArrayLike, *, least: int) -> FloatArray:
+    """The periods without a gap."""
+    table = _periods(returns, least=least)
+    return table if arrays.complete(table) else _without_gaps(table, least=least)
+
+
+def _without_gaps(table: FloatArray, *, least: int) -> FloatArray:
+    return _enough(table[~np.isnan(table).any(axis=1)], least)
+
+
+def _enough(table: FloatArray, least: int) -> FloatArray:
     if table.shape[0] < least:
         raise InputError(f"returns has {table.shape[0]} complete periods; {least} are needed")
     return table
@@ -240,7 +260,7 @@ def _scatter(table: FloatArray) -> FloatArray:
     scatter: FloatArray = table.T @ table - np.outer(scaled, scaled)
     # Subtracting afterwards spares a copy of the table. It loses as many digits as the squared mean has over the
     # variance: next to none for returns, but all of them for levels, which are centered first.
-    if (scaled**2 <= LOST_DIGITS_MAX * scatter.diagonal()).all():
+    if not (scaled**2 > LOST_DIGITS_MAX * scatter.diagonal()).any():
         return scatter
     centered = table - means
     return np.asarray(centered.T @ centered)

@@ -19,7 +19,7 @@ from bursar.quant.optimize.solvers import Answer
 
 CHANGES_MAX = 20
 # From this size on the first guess is worth some thought: with all weights free, the first system is the largest.
-LARGE = 100
+LARGE = 40
 # Of a large long-only portfolio about this share is held, rarely more than twice as much.
 HELD_SHARE = 0.25
 # A constraint this near to its bound is guessed to bind.
