@@ -163,7 +163,9 @@ def test_the_rooms_that_reach_the_world_may_read_the_clock() -> None:
 
 def test_every_function_fits_one_screen() -> None:
     too_long = []
-    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
+    # A migration is a list of tables in the order in which they were laid out; there is nothing to follow in it.
+    followed = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "versions"]
+    for path in [*followed, *(ROOT / "scripts").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 documented = ast.get_docstring(node) is not None
