@@ -26,6 +26,7 @@ from bursar.quant.optimize import (
     optimize,
     sectors,
     solvers,
+    stepwise,
 )
 from bursar.quant.optimize.program import Program
 from bursar.quant.optimize.solvers import Answer
@@ -161,6 +162,16 @@ def test_steps_that_cannot_begin_leave_the_problem_without_an_answer(monkeypatch
     for name in solvers.SOLVERS:
         monkeypatch.setitem(solvers.SOLVERS, name, failing(name))
     assert optimize(MaximumSharpe(), SAMPLE.covariance, SAMPLE.means).status == "failed"
+
+
+def test_steps_end_where_no_reward_is_positive_or_their_number_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = optimize(MaximumSharpe(), SAMPLE.covariance, SAMPLE.means).problem
+    losing = replace(problem, means=-np.abs(SAMPLE.means) - 0.001)
+    assert stepwise.raise_ratio(MaximumSharpe(), losing) is None
+    monkeypatch.setattr(stepwise, "STEPS_MAX", 1)
+    first = stepwise.raise_ratio(MaximumSharpe(), problem)
+    assert first is not None
+    assert first[1].status == "optimal"
 
 
 def test_what_grows_without_end_is_unbounded() -> None:

@@ -37,9 +37,7 @@ def best_filling(problem: Problem) -> FloatArray | None:
         # What earns less than cash is bought only as far as the total must be reached.
         left = (limits.total_upper if excess[i] > 0 else limits.total_lower) - total
         if left <= ROOM_LEAST:
-            if total >= limits.total_lower - ROOM_LEAST:
-                break
-            continue
+            break
         group = groups[i]
         added = min(room[i], left, group_room[group] if group >= 0 else math.inf)
         if added > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,11 @@ def optimize(
         from bursar.quant.optimize.hierarchy import solve_hierarchy
 
         return solve_hierarchy(objective, problem)
-    return solve(objective, problem, chain, start)
+    found = solve(objective, problem, chain, start)
+    if isinstance(objective, RiskParity) and found.objective == np.inf:
+        note = "an allowed portfolio has no risk at all: there is nothing to share out"
+        return replace(found, weights=None, status="unbounded", solver="", objective=np.nan, note=note)
+    return found
 
 
 def _posterior(
@@ -131,8 +136,6 @@ def _problem(
 
 def _risk_parity(objective: RiskParity, problem: Problem, start: FloatArray | None) -> Solution | None:
     """Risk parity by coordinate descent, where its weights meet every constraint as they are."""
-    if not problem.risk.variances.min() > 0:
-        return None
     try:
         weights = riskparity.risk_parity(problem.risk, objective.budgets, start=start)
     except DataError:
