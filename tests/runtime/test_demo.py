@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -169,3 +170,14 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(
 def test_cash_too_small_for_one_share_is_refused(home: Path) -> None:
     with pytest.raises(InputError, match="too small"):
         demo.run(request(home, cash=Decimal(5)))
+
+
+def test_a_second_demo_in_the_same_home_is_kept_out_and_disturbs_nothing(home: Path) -> None:
+    folder = home / "runs" / "demo"
+    demo.run(request(home))
+    before = (folder / "journal.sqlite").read_bytes()
+    with (home / "runs" / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another demo is running"):
+            demo.run(request(home, seed=8))
+    assert (folder / "journal.sqlite").read_bytes() == before

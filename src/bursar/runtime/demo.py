@@ -7,8 +7,10 @@ lives in its own folder below BURSAR_HOME; a finished one is kept, for ``bursar 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +20,7 @@ from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.adapters.vendors import wheels
 from bursar.domain.events import Event, SessionClosed
+from bursar.errors import InputError
 from bursar.ports import Journal
 from bursar.runtime import wire
 from bursar.runtime.request import DemoRequest
@@ -48,6 +51,12 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     """
     stage = prepare(request)
     folder = request.home / "runs" / "demo"
+    with _alone(folder):
+        return _run(stage, folder, progress)
+
+
+def _run(stage: Stage, folder: Path, progress: Progress | None) -> DemoResult:
+    request = stage.request
     if not _is_unfinished(stage, folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -65,6 +74,20 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
         journal.close()
     result = tell(stage, events, folder)
     return replace(result, spread=spread(stage, result.keys.total_return_pct))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others out of the run's folder: two runs in it would trade on each other's books."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another demo is running in {folder}; wait for it, or set BURSAR_HOME to another folder"
+            ) from None
+        yield
 
 
 def _is_unfinished(stage: Stage, folder: Path) -> bool:
