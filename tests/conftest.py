@@ -74,7 +74,9 @@ def evidence(request: pytest.FixtureRequest) -> Iterator[Evidence]:
     properties = request.node.user_properties
 
     def record(**counts: Count) -> None:
-        properties.extend((f"evidence:{name}", value) for name, value in counts.items())
+        # Workers hand plain values over alone; numpy's know their plain value as ``item``.
+        plain = {name: getattr(value, "item", lambda value=value: value)() for name, value in counts.items()}
+        properties.extend((f"evidence:{name}", value) for name, value in plain.items())
 
     yield record
     if not properties:
