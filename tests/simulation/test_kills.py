@@ -122,7 +122,7 @@ def test_the_same_seed_dies_the_same_deaths(stage: Stage) -> None:
 
 
 @pytest.mark.prove
-def test_two_thousand_deaths_lose_nothing(stage: Stage, undisturbed: Outcome, evidence: Evidence) -> None:
+def test_four_hundred_runs_with_deaths_lose_nothing(stage: Stage, undisturbed: Outcome, evidence: Evidence) -> None:
     deaths = 0
     for seed in range(1000, 1400):
         outcome = run(stage, seed, deaths=5)
