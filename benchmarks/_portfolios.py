@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -46,6 +46,10 @@ SKFOLIO_GOAL = {20: 60.0, 50: 45.0, 500: 8.0}
 PYPFOPT_GOAL = {20: 30.0, 50: 25.0, 500: None}
 SKFOLIO_MEDIAN_GOAL = 15.0
 BARE_GOAL = 1.3
+
+
+# By objective and contender: the number of assets and the seconds.
+Medians: TypeAlias = dict[str, dict[str, list[tuple[int, float]]]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def results(*, quick: bool) -> list[Result]:
     worker = Worker("mathematics", "benchmarks._peer_pypfopt")
     try:
         lines: list[Result] = []
-        medians: dict[str, list[tuple[int, float]]] = {}
+        medians: Medians = {}
         for size in CAPS:
             lines += six_objectives(universe(size), worker, quick, medians)
         lines += [risk_parity_alone(universe(500), quick), *against_the_bare_solver(universe(500), quick)]
@@ -127,9 +131,7 @@ def results(*, quick: bool) -> list[Result]:
     return lines
 
 
-def six_objectives(
-    market: Universe, worker: Worker, quick: bool, medians: dict[str, list[tuple[int, float]]]
-) -> list[Result]:
+def six_objectives(market: Universe, worker: Worker, quick: bool, medians: Medians) -> list[Result]:
     lines, ratios = [], []
     rounds = 5 if quick else {20: 31, 50: 21, 500: 7}[market.size]
     constraints = market.constraints
@@ -163,7 +165,9 @@ def six_objectives(
             contenders["PyPortfolioOpt"] = remote
         times = interleaved(contenders, rounds=rounds)
         title = f"{name}, {market.size} assets"
-        medians.setdefault(name, []).append((market.size, times["ours"].median))
+        for who in ("ours", "skfolio", "PyPortfolioOpt"):
+            if who in times:
+                medians.setdefault(name, {}).setdefault(who, []).append((market.size, times[who].median))
         lines.append(
             faster(title, times["ours"], times["skfolio"], peer_name="skfolio", goal=SKFOLIO_GOAL[market.size])
         )
@@ -454,9 +458,10 @@ def turnover(market: Universe, quick: bool) -> Result:
     )
 
 
-def growth_line(name: str, points: list[tuple[int, float]]) -> Result:
-    """With which power of the number of assets the time grows, from returns to weights."""
-    power = growth([size for size, _ in points], [seconds for _, seconds in points])
+def growth_line(name: str, by_contender: dict[str, list[tuple[int, float]]]) -> Result:
+    """With which power of the number of assets our time grows, from returns to weights, and every point of it."""
+    ours = by_contender["ours"]
+    power = growth([size for size, _ in ours], [seconds for _, seconds in ours])
     return Result(
         name=f"growth of {name}",
         ours=power,
@@ -465,7 +470,7 @@ def growth_line(name: str, points: list[tuple[int, float]]) -> Result:
         ratio=None,
         goal=None,
         met=None,
-        more={f"ms_at_{size}": seconds * 1e3 for size, seconds in points},
+        more={f"{who} ms at {size}": seconds * 1e3 for who, points in by_contender.items() for size, seconds in points},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bursar.quant.arrays import FloatArray
 from bursar.quant.optimize import (
     Constraints,
+    Costs,
     Exposure,
     MaximumDiversification,
     MaximumReturn,
@@ -19,16 +21,20 @@ from bursar.quant.optimize import (
     Objective,
     optimize,
     ratios,
+    screening,
     sectors,
+    solvers,
 )
 from bursar.quant.optimize.activeset import settle
 from bursar.quant.optimize.build import affine
 from bursar.quant.optimize.filling import best_filling
 from bursar.quant.optimize.forms import convex_program, ratio_functional
 from bursar.quant.optimize.program import best_ratio
+from bursar.quant.optimize.screening import solve_screened
+from bursar.quant.optimize.solvers import Answer
 from bursar.quant.riskmodel import FactorModel
 from tests.conftest import Evidence
-from tests.quant.portfolios import market
+from tests.quant.portfolios import Market, market
 
 # -- the most return by hand
 
@@ -198,6 +204,65 @@ def test_changes_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
     program = convex_program(MinimumVariance(), problem)
     assert settle(program, np.eye(10)[3]) is None
     assert settle(replace(program, quadratic=None), np.full(10, 0.1)) is None
+
+
+# -- fewer purchases
+
+
+def traded(seed: int, size: int) -> tuple[Market, dict[str, Any]]:
+    random = np.random.default_rng(seed)
+    sample = market(seed, size)
+    current = random.dirichlet(np.ones(size))
+    asked = Constraints(
+        lower=-0.02 if seed % 2 else 0.0,
+        upper=float(max(current.max(), 5 / size)),
+        exposures=sectors(sample.labels, upper=0.6),
+        turnover_max=float(random.uniform(0.1, 0.8)) if seed % 3 else np.inf,
+    )
+    case: dict[str, Any] = {"constraints": asked, "current": current}
+    if seed % 3 != 1:
+        case["costs"] = Costs(linear=0.001, periods=20)
+    return sample, case
+
+
+@pytest.mark.parametrize("objective", FOUR, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("seed", range(4))
+def test_leaving_out_purchases_changes_no_portfolio(objective: Objective, seed: int) -> None:
+    sample, case = traded(seed, 64)
+    found = optimize(objective, sample.covariance, sample.means, **case)
+    whole = optimize(objective, sample.covariance, sample.means, **case, chain=["piqp"])
+    assert solve_screened(objective, whole.problem, convex_program(objective, whole.problem)) is not None
+    assert found.violation <= 1e-9
+    assert found.objective == pytest.approx(whole.objective, rel=1e-7)
+
+
+def test_a_few_purchases_left_out_wrongly_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample, case = traded(2, 64)
+    whole = optimize(MinimumVariance(), sample.covariance, **case, chain=["piqp"])
+    program = convex_program(MinimumVariance(), whole.problem)
+    bought = np.flatnonzero(whole.require() > whole.problem.limits.current + 1e-6)
+    few = np.where(np.isin(np.arange(64), bought[: bought.size // 2]), 1.0, -1.0)
+    monkeypatch.setattr(screening, "settle", lambda free: Answer(solver="active set", status="optimal", x=few))
+    found = solve_screened(MinimumVariance(), whole.problem, program)
+    assert found is not None
+    assert found.x is not None
+    assert whole.problem.risk.variance(program.weights(found.x)) == pytest.approx(whole.objective, rel=1e-7)
+    monkeypatch.setattr(screening, "ROUNDS_MAX", 1)
+    assert solve_screened(MinimumVariance(), whole.problem, program) is None
+
+
+def test_what_is_not_screened_goes_to_the_solvers(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample, case = traded(1, 64)
+    problem = optimize(MinimumVariance(), sample.covariance, sample.means, **case).problem
+    program = convex_program(MinimumVariance(), problem)
+    assert solve_screened(MaximumReturn(), problem, program) is None
+    monkeypatch.setattr(screening, "settle", lambda free: None)
+    assert solve_screened(MinimumVariance(), problem, program) is None
+    monkeypatch.undo()
+    failed = Answer(solver="piqp", status="failed"), (np.empty(0), np.empty(0))
+    monkeypatch.setattr(solvers, "piqp_with_multipliers", lambda _: failed)
+    assert solve_screened(MinimumVariance(), problem, program) is None
+    assert optimize(MinimumVariance(), sample.covariance, **case).solver == "clarabel"
 
 
 # -- the kernel itself

@@ -9,7 +9,8 @@
     solvers       PIQP, HiGHS, Clarabel, called directly
     stepwise      a ratio raised step by step, where a solver stalls on the homogeneous form
     chain         one solver after another until one answers, and an explanation where none can
-    activeset, ratios, filling    shorter ways: a warm start, the plain ratio, the most return by hand
+    activeset     which constraints bind, found and proven without a solver, from nothing or from a start
+    ratios, filling, screening    shorter ways: the plain ratio, the most return by hand, fewer purchases
     diagnose      which constraints conflict
     cardinality   few names: branch and bound with its gap;  lots: whole lots, with HiGHS
     hierarchy, custom    HRP; constraints written in CVXPY

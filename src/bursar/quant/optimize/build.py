@@ -15,7 +15,7 @@ absolute measures.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,13 @@ def affine(problem: Problem, *, risk: float, reward: float, sparse: bool = False
         to_weights=at.identity() if at.split else None,
         base=at.base if at.split else None,
     )
+
+
+def without_trades(problem: Problem) -> Problem:
+    """The same problem where trading is free and unlimited."""
+    limits = problem.limits
+    asked = replace(limits.asked, turnover_max=math.inf, cost_max=math.inf)
+    return replace(problem, limits=replace(limits, linear_cost=None, three_halves_cost=None, asked=asked))
 
 
 def net_excess(problem: Problem, at: Layout) -> tuple[FloatArray, float]:

@@ -15,6 +15,7 @@ from bursar.quant.optimize.forms import convex_program, figure
 from bursar.quant.optimize.objectives import MaximumDiversification, MaximumReturn, MaximumSharpe, Objective
 from bursar.quant.optimize.problem import Problem
 from bursar.quant.optimize.program import Program
+from bursar.quant.optimize.screening import solve_screened
 from bursar.quant.optimize.solution import Solution
 from bursar.quant.optimize.stepwise import raise_ratio
 
@@ -89,7 +90,7 @@ def _settled(
     start: FloatArray | None,
     attempts: list[tuple[str, str]],
 ) -> Solution | None:
-    """The optimum where its binding constraints are soon found, from the start or from nothing."""
+    """The optimum where its binding constraints, or the purchases that it makes, are soon found."""
     for guess in (None,) if start is None else (start, None):
         answer = settle(program, guess)
         if answer is not None:
@@ -97,7 +98,11 @@ def _settled(
             found = _checked(objective, problem, program, answer, attempts)
             if found is not None and found.status == "optimal":
                 return found
-    return None
+    screened = solve_screened(objective, problem, program)
+    if screened is None or screened.gap > PROVEN_WITHIN:
+        return None
+    found = _checked(objective, problem, program, screened, [("piqp", screened.detail)])
+    return found if found is not None and found.status == "optimal" else None
 
 
 def _filled(objective: MaximumReturn, problem: Problem) -> Solution | None:

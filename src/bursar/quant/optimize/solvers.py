@@ -72,6 +72,11 @@ def piqp(program: Program) -> Answer:
     """An interior-point method for quadratic programs, dense or sparse. Source: Schwan et al. (2023)."""
     if program.cones:
         return Answer(solver="piqp", status="failed", detail="takes no cones")
+    return piqp_with_multipliers(program)[0]
+
+
+def piqp_with_multipliers(program: Program) -> tuple[Answer, tuple[FloatArray, FloatArray]]:
+    """PIQP's answer, and its multipliers of the equalities and of the rows (positive where the upper side binds)."""
     import piqp as library  # type: ignore[import-untyped]  # ships no types
 
     sparse = program.sparse
@@ -110,7 +115,9 @@ def piqp(program: Program) -> Answer:
     if x is not None and not math.isfinite(x.dot(x)):
         word, x = "failed", None
     gap = _relative(result.info.duality_gap, result.info.primal_obj + program.constant)
-    return Answer(solver="piqp", status=word, x=x, gap=gap, detail=said)
+    of_rows = result.z_u - result.z_l if has_rows else np.empty(0)
+    of_equalities = np.array(result.y) if has_equalities else np.empty(0)
+    return Answer(solver="piqp", status=word, x=x, gap=gap, detail=said), (of_equalities, of_rows)
 
 
 def _lopsided(quadratic: Any) -> bool:
