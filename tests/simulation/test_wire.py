@@ -160,7 +160,9 @@ def test_one_seed_is_one_run(stage: Stage) -> None:
 
 
 @pytest.mark.prove
-def test_two_hundred_disturbed_runs_change_no_book(stage: Stage, undisturbed: PortfolioBook, evidence: Evidence) -> None:
+def test_two_hundred_disturbed_runs_change_no_book(
+    stage: Stage, undisturbed: PortfolioBook, evidence: Evidence
+) -> None:
     died: Counter[str] = Counter()
     for seed in range(1000, 1200):
         outcome = run(stage, seed, disturbances=5)
