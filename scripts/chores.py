@@ -255,7 +255,7 @@ def show_progress(lines: Iterable[str]) -> Iterator[str]:
 
 def package_count(lock: Path) -> int:
     """Count the packages that a lock names."""
-    return len(set(re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z,]+\])?==", lock.read_text(), re.MULTILINE)))
+    return len(set(re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z, -]+\])?==", lock.read_text(), re.MULTILINE)))
 
 
 def install(venv: Path, lock: IO[str], name: str) -> None:
@@ -524,6 +524,8 @@ def lock(arguments: Sequence[str]) -> int:
         "compile",
         "--universal",
         "--generate-hashes",
+        # pip 23 looks for "coverage[toml]" anew, without its hash, where the lock names "coverage" alone.
+        "--no-strip-extras",
         "--python-version",
         "3.11",
         "--quiet",

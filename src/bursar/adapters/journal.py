@@ -65,19 +65,33 @@ class SQLiteJournal:
     def __init__(self, path: Path, cipher: Cipher | None = None) -> None:
         self.path = path
         self._cipher = cipher
+        self._anchor = Anchor(head_path(path))
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _connect(path)
-            _prepare(self._connection, path)
-        try:
-            self._anchor = Anchor(head_path(path))
-            _meet(self._connection, self._anchor.read(), path)
-            with _explained(path):
-                self._anchor.write(_last(self._connection))
-        except BaseException:
-            self._connection.close()
-            raise
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()
+                raise
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    def _open(self) -> None:
+        """Lay out a new file, or see that an old one is ours, not too new, and the one of its head.
+
+        While nobody commits: the head of another program may be made, or lag behind, at this very moment.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables:
+            _check_layout(self._connection, self.path)
+        else:
+            self._connection.execute(SCHEMA)
+            self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            self._connection.execute(f"PRAGMA user_version={LAYOUT}")
+        _meet(self._connection, self._anchor.read(), self.path)
+        self._anchor.write(_last(self._connection))
+        self._connection.execute("COMMIT")
 
     async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
         """Commit ``events`` together and return those that were new; see ``ports.Journal``."""
@@ -185,19 +199,6 @@ def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Lay out a new file, or see that an old one is ours and not too new."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
-        _check_layout(connection, path)
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(SCHEMA)
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={LAYOUT}")
-    connection.execute("COMMIT")
 
 
 def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
@@ -310,8 +311,21 @@ class Anchor:
 
     def write(self, head: Head) -> None:
         if self._file < 0:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+            self._create(head)
+            self._file = os.open(self.path, os.O_WRONLY)
         os.pwrite(self._file, head.line.encode("ascii"), 0)
+
+    def _create(self, head: Head) -> None:
+        """Make the file, unless it is there: whole from its first moment, since others may read it."""
+        whole = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        whole.write_text(head.line, "ascii")
+        whole.chmod(0o600)
+        try:
+            os.link(whole, self.path)
+        except FileExistsError:
+            pass
+        finally:
+            whole.unlink()
 
     def close(self) -> None:
         os.fsync(self._file)

@@ -113,8 +113,8 @@ def _copied(place: Place, copy: Path) -> Head:
     engine = connect(place.database)
     try:
         in_database.verify_database(engine, place.journal)
-        with explained(engine), engine.connect() as connection:
-            return _into_file(in_database.rows(connection), copy, None)
+        with explained(engine), engine.connect() as connection, closing(in_database.rows(connection)) as rows:
+            return _into_file(rows, copy, None)
     finally:
         engine.dispose()
 

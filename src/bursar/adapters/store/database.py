@@ -28,6 +28,7 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
+    text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -35,6 +36,9 @@ from bursar.errors import InputError, LedgerError
 
 #: Where the steps from one layout to the next are.
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+#: The advisory lock of PostgreSQL that whoever migrates holds; any number that nobody else uses.
+MIGRATING = 0x42757273
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -109,10 +113,10 @@ def sqlite_url(path: Path) -> str:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by our own listener: the driver would not begin one for a SELECT or for DDL.
     connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout=10000")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA busy_timeout=10000")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -151,6 +155,9 @@ def migrate(engine: Engine) -> str:
         check_layout(engine)
         config = _config()
         with for_writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two programs that start at once would both find nothing and both begin.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     return newest_layout()

@@ -10,8 +10,9 @@ The head is kept in a file of ours, outside of the database: whoever can edit th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, text
@@ -39,11 +40,17 @@ class StoreJournal:
     def __init__(self, url: str, head: Path, cipher: Cipher | None = None) -> None:
         self.engine = connect(url)
         self._cipher = cipher
-        migrate(self.engine)
-        head.parent.mkdir(parents=True, exist_ok=True)
         self._anchor = Anchor(head)
-        with self.engine.connect() as connection:
-            self._anchor.write(meet(connection, self._anchor.read(), shown(self.engine)))
+        try:
+            migrate(self.engine)
+            head.parent.mkdir(parents=True, exist_ok=True)
+            # While nobody commits: the head of another program may be made, or lag behind, at this very moment.
+            with explained(self.engine), for_writing(self.engine).begin() as connection:
+                _take_turns(connection)
+                self._anchor.write(meet(connection, self._anchor.read(), shown(self.engine)))
+        except BaseException:
+            self.engine.dispose()
+            raise
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
@@ -55,14 +62,13 @@ class StoreJournal:
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
-        with explained(self.engine), self.engine.connect() as connection:
-            for sequence, event_id, data, digest in rows(connection, first):
+        with explained(self.engine), self.engine.connect() as connection, closing(rows(connection, first)) as found:
+            for sequence, event_id, data, digest in found:
                 yield Recorded(sequence, decode(opened(self._cipher, data, event_id)), digest)
 
     def verify(self) -> Head:
         """Read everything and return the end, or raise LedgerError that names the first event that was touched."""
-        with explained(self.engine), self.engine.connect() as connection:
-            return verify_rows(rows(connection), self._anchor.read(), shown(self.engine))
+        return verify_database(self.engine, self._anchor.path)
 
     def close(self) -> None:
         """Finish what was handed over and let go of the database."""
@@ -100,7 +106,7 @@ class StoreJournal:
         return tuple(recorded)
 
 
-def rows(connection: Connection, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
+def rows(connection: Connection, first: int = 1) -> Generator[tuple[int, str, bytes, bytes]]:
     """(sequence, event id, bytes, digest) from ``first`` on, a batch at a time."""
     statement = (
         select(JournalRow.sequence, JournalRow.event_id, JournalRow.data, JournalRow.digest)
@@ -108,8 +114,9 @@ def rows(connection: Connection, first: int = 1) -> Iterator[tuple[int, str, byt
         .order_by(JournalRow.sequence)
         .execution_options(yield_per=BATCH)
     )
-    for sequence, event_id, data, digest in connection.execute(statement):
-        yield sequence, event_id, bytes(data), bytes(digest)
+    with closing(connection.execute(statement)) as found:
+        for sequence, event_id, data, digest in found:
+            yield sequence, event_id, bytes(data), bytes(digest)
 
 
 def last(connection: Connection) -> Head:
@@ -146,5 +153,5 @@ def _take_turns(connection: Connection) -> None:
 
 def verify_database(engine: Engine, head: Path) -> Head:
     """``verify`` for a journal in a database that nobody has open here."""
-    with explained(engine), engine.connect() as connection:
-        return verify_rows(rows(connection), Anchor.parse(head), shown(engine))
+    with explained(engine), engine.connect() as connection, closing(rows(connection)) as found:
+        return verify_rows(found, Anchor.parse(head), shown(engine))
