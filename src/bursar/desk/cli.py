@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bursar.desk.commands import ADDERS
 from bursar.desk.edge import EXIT_INTERRUPTED, guarded
+from bursar.desk.options import (
+    LOOKING,
+    MACHINE,
+    TRADING,
+    AsJson,
+    ConfigFile,
+    JournalFile,
+    console,
+    journal_path,
+    said,
+    settings_of,
+)
 from bursar.errors import InputError, LedgerError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bursar.config import Given, Settings
+    from bursar.config import Settings
     from bursar.runtime.request import DemoRequest
     from bursar.runtime.results import DemoResult
 
@@ -41,17 +51,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-_TRADING, _LOOKING, _MACHINE = "Trade", "Look", "Set up"
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings file, instead of the bursar.toml that is found."),
-]
-AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, and nothing else, on standard output.")]
-JournalFile = Annotated[
-    Path | None, typer.Option("--journal", metavar="FILE", help="Journal to read, instead of the last demo's.")
-]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +90,7 @@ def _everywhere(
 # ---------------------------------------------------------------- trade
 
 
-@app.command(rich_help_panel=_TRADING)
+@app.command(rich_help_panel=TRADING)
 def demo(
     days: Annotated[str | None, typer.Option("--days", metavar="N", help="Trading days.  [dim]20[/]")] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First day.  [dim]2022-01-03[/]")] = None,
@@ -116,8 +115,8 @@ def demo(
       bursar demo --from 2020-02-18 --cash 25000
       bursar demo --days 5 --json > run.json
     """
-    said = _said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
-    settings = _settings(config, said | _said(("account.initial_cash", "--cash", cash)))
+    given = said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
+    settings = settings_of(config, given | said(("account.initial_cash", "--cash", cash)))
     result = _play(_request(settings, in_process=in_process))
     from bursar.desk import logbook, report
 
@@ -129,10 +128,10 @@ def demo(
         return
     from bursar.desk import terminal
 
-    terminal.show(result, _console(), page)
+    terminal.show(result, console(), page)
 
 
-@app.command(rich_help_panel=_TRADING)
+@app.command(rich_help_panel=TRADING)
 def gateway(
     port: Annotated[str | None, typer.Option("--port", metavar="N", help="Where to listen.  [dim]4002[/]")] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First day.  [dim]2022-01-03[/]")] = None,
@@ -154,14 +153,14 @@ def gateway(
 
       bursar gateway --port 4002 --speed 60
     """
-    said = _said(
+    given = said(
         ("broker.port", "--port", port),
         ("demo.first_day", "--from", first),
         ("demo.days", "--days", days),
         ("demo.seed", "--seed", seed),
         ("account.initial_cash", "--cash", cash),
     )
-    request = _request(_settings(config, said))
+    request = _request(settings_of(config, given))
     _serve(request, speed)
 
 
@@ -213,14 +212,14 @@ def _play(request: DemoRequest) -> DemoResult:
     from bursar.runtime.demo import run
 
     currency = request.settings.account.base_currency
-    with watching(request.days, currency, _console(stderr=True)) as observer:
+    with watching(request.days, currency, console(stderr=True)) as observer:
         return run(request, observer)
 
 
 # ---------------------------------------------------------------- look
 
 
-@app.command(rich_help_panel=_LOOKING)
+@app.command(rich_help_panel=LOOKING)
 def why(
     order: Annotated[
         str, typer.Argument(metavar="ORDER", help="An order such as o-00000001, or just 1; or any event.")
@@ -239,14 +238,14 @@ def why(
     from bursar.adapters.journal import read
     from bursar.desk import why as chain
 
-    links = chain.explain(read(_journal(journal)), order)
+    links = chain.explain(read(journal_path(journal)), order)
     if json:
         sys.stdout.write(chain.as_json(links))
     else:
-        _console().print(chain.as_tree(links, f"Why {chain.full_id(order)}"))
+        console().print(chain.as_tree(links, f"Why {chain.full_id(order)}"))
 
 
-@app.command(rich_help_panel=_LOOKING)
+@app.command(rich_help_panel=LOOKING)
 def audit(journal: JournalFile = None, json: AsJson = False) -> None:
     """See that nobody touched the journal: every event's hash, its chain, and the end that is kept outside.
 
@@ -256,7 +255,7 @@ def audit(journal: JournalFile = None, json: AsJson = False) -> None:
 
     from bursar.adapters.journal import verify
 
-    path = _journal(journal)
+    path = journal_path(journal)
     try:
         head = verify(path)
     except LedgerError as error:
@@ -267,10 +266,10 @@ def audit(journal: JournalFile = None, json: AsJson = False) -> None:
         sys.stdout.write(dumps({"sound": True, "events": head.sequence, "head": head.digest.hex()}, indent=2) + "\n")
         return
     said = f"[green]✓[/] {head.sequence:,} events, the chain is unbroken"
-    _console().print(f"{said}\n  [dim]head {head.digest.hex()}[/]\n  [dim]{path}[/]", highlight=False, soft_wrap=True)
+    console().print(f"{said}\n  [dim]head {head.digest.hex()}[/]\n  [dim]{path}[/]", highlight=False, soft_wrap=True)
 
 
-@app.command(rich_help_panel=_LOOKING)
+@app.command(rich_help_panel=LOOKING)
 def desk() -> None:
     """Open the report of the last demo in a browser."""
     import webbrowser
@@ -281,28 +280,28 @@ def desk() -> None:
     if not page.is_file():
         raise InputError(f"there is no report at {page}; run bursar demo first")
     webbrowser.open(page.as_uri())
-    _console().print(str(page), highlight=False, soft_wrap=True)
+    console().print(str(page), highlight=False, soft_wrap=True)
 
 
 # ---------------------------------------------------------------- set up
 
 
-@app.command(rich_help_panel=_MACHINE)
+@app.command(rich_help_panel=MACHINE)
 def doctor(json: AsJson = False, config: ConfigFile = None) -> None:
     """Look whether this machine is fit for Bursar, and say what to do where it is not. Changes nothing."""
     from bursar.config import home
     from bursar.desk import doctor as checks
 
-    findings = checks.examine(home(), _settings(config, {}))
+    findings = checks.examine(home(), settings_of(config, {}))
     if json:
         sys.stdout.write(checks.as_json(findings))
     else:
-        _console().print(checks.as_table(findings))
+        console().print(checks.as_table(findings))
     if not checks.healthy(findings):
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel=_MACHINE)
+@app.command(rich_help_panel=MACHINE)
 def settings(
     config: ConfigFile = None,
     example: Annotated[
@@ -337,32 +336,8 @@ def settings(
     table = Table("setting", "value", "said", box=None, padding=(0, 1), header_style="dim")
     for key, value, where in rows:
         table.add_row(key, value, where, style="" if where == "by default" else "bold")
-    _console().print(table)
+    console().print(table)
 
 
-# ---------------------------------------------------------------- shared
-
-
-def _said(*options: tuple[str, str, str | None]) -> dict[str, Given]:
-    """What was said on the command line, by setting."""
-    from bursar.config import Given
-
-    return {key: Given(value, f"on the command line ({flag})") for key, flag, value in options if value is not None}
-
-
-def _settings(config: Path | None, said: dict[str, Given]) -> Settings:
-    from bursar.config import load
-
-    return load(config, command_line=said)
-
-
-def _journal(named: Path | None) -> Path:
-    from bursar.config import home
-
-    return named or home() / "runs" / "demo" / "journal.sqlite"
-
-
-def _console(**options: Any) -> Console:
-    from rich.console import Console
-
-    return Console(**options)
+for _add in ADDERS:
+    _add(app)

@@ -1,0 +1,10 @@
+"""The commands of the rooms. Each file here has a function ``add(app)`` that hangs its commands on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+#: One function a file, in the order of the help.
+ADDERS: tuple[Callable[[typer.Typer], None], ...] = ()

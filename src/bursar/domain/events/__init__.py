@@ -1,0 +1,166 @@
+"""Everything that can happen, as immutable facts. Read this page first.
+
+An event is committed to the journal before anything acts on it, and never changes afterwards: a
+mistake is corrected by a later event. Orders, books and decisions are folds over these.
+
+Each event has
+    event_id  unique in its journal. Facts from outside have natural ids (an execution's is made of the
+              broker's execution id), so that a repetition is recognized and refused; our own thoughts
+              are counted (``v-00000001`` a view, ``d-`` a decision, ``a-`` an approval, ``o-`` an order)
+    at        when it became true, UTC
+    causes    the events that it follows from, so that ``bursar why`` can walk from a fill to a price
+
+Quantities are in shares or contracts, buys positive where signed; prices are per share in the
+instrument's currency; amounts are what the account receives, negative when it pays. All are Decimal;
+floats appear only in opinions (views, target weights), which no book is computed from.
+
+The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001``.
+
+    base            what all events share
+    run             days, marks, tasks, and what people were told
+    opinion         views, decisions, and what the gate said
+    orders          what we asked of the broker, and what it answered
+    cash            accounts, cash and income
+    positions       what comes, goes and changes without a trade
+    contradictions  where our books and the broker disagree
+"""
+
+from bursar.domain.events.base import (
+    CATALOGUE,
+    Event,
+)
+from bursar.domain.events.cash import (
+    AccountOpened,
+    AttributionReported,
+    CashMoved,
+    CurrencyConverted,
+    Deposited,
+    DividendPaid,
+    FeeCharged,
+    Income,
+    InstrumentListed,
+    InterestPaid,
+    LotMethod,
+    LotsChosen,
+    PortfolioClosed,
+    PortfolioOpened,
+    RiskBudgetSet,
+)
+from bursar.domain.events.contradictions import (
+    BreakExplained,
+    BreakFound,
+)
+from bursar.domain.events.opinion import (
+    Abstained,
+    Approved,
+    Check,
+    Decided,
+    DecisionSkipped,
+    ExitTriggered,
+    Rejected,
+    ViewFormed,
+)
+from bursar.domain.events.orders import (
+    AmendRejected,
+    AmendRequested,
+    CancelRejected,
+    CancelRequested,
+    FillCorrected,
+    Filled,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderExpired,
+    OrderFlagged,
+    OrderPlaced,
+    OrderRejected,
+)
+from bursar.domain.events.positions import (
+    FractionPaid,
+    Merged,
+    OptionEnd,
+    OptionEnded,
+    PositionAdopted,
+    PositionMoved,
+    PositionReleased,
+    Split,
+    SpunOff,
+    SymbolChanged,
+)
+from bursar.domain.events.run import (
+    Alerted,
+    CommandReceived,
+    LineChanged,
+    Marked,
+    Mode,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+    TaskFinished,
+    TradingState,
+    TradingStateChanged,
+)
+
+__all__ = [
+    "CATALOGUE",
+    "Abstained",
+    "AccountOpened",
+    "Alerted",
+    "AmendRejected",
+    "AmendRequested",
+    "Approved",
+    "AttributionReported",
+    "BreakExplained",
+    "BreakFound",
+    "CancelRejected",
+    "CancelRequested",
+    "CashMoved",
+    "Check",
+    "CommandReceived",
+    "CurrencyConverted",
+    "Decided",
+    "DecisionSkipped",
+    "Deposited",
+    "DividendPaid",
+    "Event",
+    "ExitTriggered",
+    "FeeCharged",
+    "FillCorrected",
+    "Filled",
+    "FractionPaid",
+    "Income",
+    "InstrumentListed",
+    "InterestPaid",
+    "LineChanged",
+    "LotMethod",
+    "LotsChosen",
+    "Marked",
+    "Merged",
+    "Mode",
+    "OptionEnd",
+    "OptionEnded",
+    "OrderAccepted",
+    "OrderAmended",
+    "OrderCanceled",
+    "OrderExpired",
+    "OrderFlagged",
+    "OrderPlaced",
+    "OrderRejected",
+    "PortfolioClosed",
+    "PortfolioOpened",
+    "PositionAdopted",
+    "PositionMoved",
+    "PositionReleased",
+    "Rejected",
+    "RiskBudgetSet",
+    "RunStarted",
+    "SessionClosed",
+    "SessionOpened",
+    "Split",
+    "SpunOff",
+    "SymbolChanged",
+    "TaskFinished",
+    "TradingState",
+    "TradingStateChanged",
+    "ViewFormed",
+]
