@@ -90,6 +90,8 @@ class Loop:
 
     async def _take(self, step: Step) -> None:
         await self.commit(step.events)
+        for order_id in step.cancels:
+            await self.broker.cancel(order_id)
         await self.send(step.orders)
 
     def _perform(self, task: Task) -> Step:

@@ -44,8 +44,8 @@ from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, judge
 from bursar.risk.limits import RiskLimits
-from bursar.risk.rules import Exposure
 from bursar.trading.agenda import Agenda, Task
+from bursar.trading.exposure import Sight, exposure
 from bursar.trading.ids import Ids
 from bursar.trading.oms import Orders
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
@@ -81,10 +81,14 @@ class Mandate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What a task led to: events to commit together, then orders to send."""
+    """What a task led to: events to commit together, then cancels and orders to send.
+
+    cancels  orders that the broker is asked to cancel, before anything else is sent
+    """
 
     events: tuple[Event, ...] = ()
     orders: tuple[ApprovedOrder, ...] = ()
+    cancels: tuple[str, ...] = ()
 
 
 class Engine:
@@ -169,10 +173,21 @@ class Engine:
             self._portfolio = self._books.book().portfolio(self.mandate.account, self.mandate.portfolio)
         return self._portfolio
 
+    def sight(self) -> Sight:
+        """What the gate may know at this instant."""
+        return Sight(
+            portfolio=self.portfolio,
+            orders=self.orders,
+            market=self.market,
+            session=self.session,
+            base_currency=self.mandate.base_currency,
+            cost_rate=self.mandate.cost_rate,
+            covariance=self._covariance,
+        )
+
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
-        prices = {symbol: quote.mid for symbol, quote in self.market.quotes.items() if quote.two_sided}
-        return value(self.portfolio, prices, {}, self.mandate.base_currency)
+        return self.sight().valuation()
 
     def views(self) -> tuple[View, ...]:
         """Views formed for the present session, by analyst and symbol."""
@@ -309,13 +324,13 @@ class Engine:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
         waiting |= set(self._breaks.values())
         wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
-        exposure = self._exposure()
+        seen = exposure(self.sight())
         hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
         hands_off |= set(self._breaks.values())
         sleeve = Sleeve(
-            equity=exposure.equity,
-            quantities={s: quantity for s, quantity in exposure.quantities.items() if s not in hands_off},
-            cash_settled=exposure.cash_settled,
+            equity=seen.equity,
+            quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
+            cash_settled=seen.cash_settled,
             cash_reserve=self.mandate.limits.cash_reserve,
             cost_rate=self.mandate.cost_rate,
             trade_min=self.mandate.trade_min,
@@ -343,7 +358,7 @@ class Engine:
     def _judge(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
         return judge(
             basket,
-            self._exposure(without=frozenset(order.order_id for order in basket)),
+            exposure(self.sight(), without={order.order_id for order in basket}),
             self.mandate.limits,
             at=self.market.at,
             causes=causes,
@@ -440,34 +455,3 @@ class Engine:
             notes=notes,
         )
         return Step(events=(closed,))
-
-    def _exposure(self, without: frozenset[str] = frozenset()) -> Exposure:
-        """The account as it is, with what works at the broker counted as if filled, but for the orders ``without``."""
-        session = self.session
-        quantities = {symbol: position.quantity for symbol, position in self.portfolio.positions.items()}
-        reserved, opened = ZERO, 0
-        for state in self.orders.working():
-            order = state.order
-            if order.order_id in without:
-                opened += order.opens and order.parent_id is None
-                continue
-            signed = state.remaining if order.side is Side.BUY else -state.remaining
-            quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
-            if order.side is Side.BUY:
-                reserved += state.remaining * self.market.price(order.symbol) * (1 + self.mandate.cost_rate)
-        day = session.day if session else self.market.at.date()
-        settled = self.portfolio.settled_cash(self.mandate.base_currency, day)
-        symbols, covariance = self._covariance or ((), None)
-        return Exposure(
-            equity=self.valuation().net_asset_value,
-            quantities=quantities,
-            prices={symbol: quote.mid for symbol, quote in self.market.quotes.items() if quote.two_sided},
-            multipliers={symbol: item.multiplier for symbol, item in self.market.instruments.items()},
-            sectors={symbol: item.sector for symbol, item in self.market.instruments.items()},
-            cash_settled=settled - reserved,
-            cost_rate=self.mandate.cost_rate,
-            opening_orders_today=self.orders.opened_between(session.open, session.close) - opened if session else 0,
-            market_open=session is not None and session.contains(self.market.at),
-            covariance=covariance,
-            covariance_symbols=symbols,
-        )
