@@ -66,7 +66,7 @@ def short(notice: Notice) -> str:
 
 def fills(played: Exchange) -> list[tuple[int, str, Decimal]]:
     """Order, time and price of each execution."""
-    return [(each.order_id, f"{each.at:%d %H:%M}", each.price) for each, _ in played._executions]
+    return [(each.order_id, f"{each.at:%d %H:%M}", each.price) for each, _ in played.deals.all]
 
 
 # ---------------------------------------------------------------- market orders
@@ -233,15 +233,15 @@ def test_with_partial_fills_no_more_trades_than_is_on_display() -> None:
     assert second is not None
     assert (second.status, second.filled, second.remaining) == ("Submitted", D(20), D(130))
     until(played, LATE)
-    assert [(each.order_id, each.shares, each.cum_qty) for each, _ in played._executions[2:]] == [
+    assert [(each.order_id, each.shares, each.cum_qty) for each, _ in played.deals.all[2:]] == [
         (2, D(100), D(120)),
         (2, D(30), D(150)),
         (3, D(10), D(10)),
     ]
     # 20 at 101, 100 at 95, 30 at 106, over 150
-    assert played._executions[3][0].avg_price == D(14700) / 150
+    assert played.deals.all[3][0].avg_price == D(14700) / 150
     # One minimum for the whole order, not one a fill.
-    assert [fee.commission for each, fee in played._executions if each.order_id == 2] == [D("1.00"), D(0), D(0)]
+    assert [fee.commission for each, fee in played.deals.all if each.order_id == 2] == [D("1.00"), D(0), D(0)]
 
 
 def test_what_is_left_of_a_partial_fill_ends_with_the_day() -> None:
@@ -435,7 +435,7 @@ def test_a_working_order_can_be_changed_under_its_id() -> None:
     assert before.perm_id == after.perm_id
     assert played.accounts[ACCOUNT].held_cash() == 20 * 96
     until(played, NOON)
-    assert [(each.shares, each.price) for each, _ in played._executions] == [(D(20), D(95))]
+    assert [(each.shares, each.price) for each, _ in played.deals.all] == [(D(20), D(95))]
 
 
 def test_a_change_that_can_be_had_fills_at_once() -> None:

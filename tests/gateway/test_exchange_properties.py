@@ -219,7 +219,7 @@ def test_an_order_costs_the_same_in_one_fill_or_in_many(stream: list[Command]) -
     Witness(exchange).play(stream)
     # An order that fills over several days pays the rate of its last one; these days share their rates.
     day = WORLD.sessions[0].day
-    for order in exchange._orders.values():
+    for order in exchange.orders.all:
         if order.filled:
             whole = fees.charge(order.request.action, order.filled, order.filled_value, day)
             assert order.commission == whole

@@ -26,7 +26,6 @@ Texts and codes are IBKR's where IBKR has one; none was confirmed against a real
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -35,8 +34,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from bursar.domain.market import Quote
-from bursar.domain.money import ZERO
-from bursar.domain.sessions import Session, settles_on
+from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.account import Account
 from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
@@ -44,14 +42,14 @@ from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, 
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
+from bursar.gateway.matching.deals import Deal, Deals
+from bursar.gateway.matching.market import Market
+from bursar.gateway.matching.orders import Orders
 from bursar.gateway.notices import (
     CANCELLED,
-    FILLED,
     INACTIVE,
     PRE_SUBMITTED,
     SUBMITTED,
-    CommissionReported,
-    Executed,
     Notice,
     Order,
     OrderOpened,
@@ -77,19 +75,12 @@ class Exchange:
             name: Account(name=name, cash=terms.cash, currency=terms.currency, shorts_allowed=terms.shorts_allowed)
             for name in terms.accounts
         }
-        self._orders: dict[tuple[int, int], Order] = {}
-        self._working: dict[int, Order] = {}
-        self._executions: list[tuple[Executed, CommissionReported]] = []
-        self._next_order_ids: dict[int, int] = {}
-        self._first_perm_id = 1_000_000_000 + _number(terms.seed, "permId") % 1_000_000_000
-        self._first_exec = _number(terms.seed, "execId")
-        self._placed = 0
-        self._latest: dict[str, Quote] = {}
-        self.credit = Credit(world, terms.fees, self._latest)
+        self.orders = Orders(terms.seed)
+        self.deals = Deals(world, terms.fees, self.accounts, terms.seed)
+        self._market = Market()
+        self.credit = Credit(world, terms.fees, self._market.latest)
         self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}
-        self._live: dict[str, Quote] = {}
-        self._displayed: dict[tuple[str, str], Decimal] = {}
         self.now = world.tape.instants(world.sessions[0])[0]
         self._session_index = 0
         self._enter_session(0)
@@ -129,7 +120,7 @@ class Exchange:
 
     def place(self, request: Place) -> None:
         """Take in a new order, or the change of a working one of the same client and id."""
-        known = self._orders.get((request.client_id, request.order_id))
+        known = self.orders.known(request.client_id, request.order_id)
         refusal = bad_change(known, request) if known else None
         if known is None and request.order_id < self.next_order_id(request.client_id):
             refusal = 103, "Duplicate order id"
@@ -143,7 +134,7 @@ class Exchange:
 
     def cancel(self, command: Cancel) -> None:
         """Take an order back, if it still works."""
-        order = self._orders.get((command.client_id, command.order_id))
+        order = self.orders.known(command.client_id, command.order_id)
         if order is None:
             text = f"OrderId {command.order_id} that needs to be cancelled is not found."
             self._refuse(command, 10147, text)
@@ -156,7 +147,7 @@ class Exchange:
     def cancel_all(self, command: CancelAll) -> None:
         """Take back every working order of every client; ``command`` says who asked."""
         del command  # it is kept with the order log; what it does depends on nobody
-        for order in tuple(self._working.values()):
+        for order in self.orders.working:
             self._cancel(order, "")
 
     # ------------------------------------------------------------ asked
@@ -183,32 +174,32 @@ class Exchange:
     @property
     def quotes(self) -> tuple[Quote, ...]:
         """The latest quote of each symbol that ever had one, by symbol."""
-        return tuple(quote for _, quote in sorted(self._latest.items()))
+        return tuple(quote for _, quote in sorted(self._market.latest.items()))
 
     def quote(self, symbol: str) -> Quote | None:
         """The latest quote of ``symbol``, however old."""
-        return self._latest.get(symbol)
+        return self._market.latest.get(symbol)
 
     def order(self, client_id: int, order_id: int) -> Order | None:
-        return self._orders.get((client_id, order_id))
+        return self.orders.known(client_id, order_id)
 
     def open_orders(self, client_id: int | None = None) -> tuple[Order, ...]:
         """Working orders, of one client or of all, oldest first."""
-        return tuple(each for each in self._working.values() if client_id in (None, each.request.client_id))
+        return tuple(each for each in self.orders.working if client_id in (None, each.request.client_id))
 
     def completed_orders(self) -> tuple[Order, ...]:
         """Orders that ended since midnight in the exchange's zone, in the order in which they were placed."""
-        return tuple(each for each in self._orders.values() if each.ended_at and self._today(each.ended_at))
+        return tuple(each for each in self.orders.all if each.ended_at and self._today(each.ended_at))
 
-    def executions(self, client_id: int | None = None) -> tuple[tuple[Executed, CommissionReported], ...]:
+    def executions(self, client_id: int | None = None) -> tuple[Deal, ...]:
         """Executions since midnight in the exchange's zone, of one client or of all, oldest first."""
         return tuple(
-            pair for pair in self._executions if client_id in (None, pair[0].client_id) and self._today(pair[0].at)
+            pair for pair in self.deals.all if client_id in (None, pair[0].client_id) and self._today(pair[0].at)
         )
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that ``client_id`` may use: above all that it has used."""
-        return self._next_order_ids.get(client_id, 1)
+        return self.orders.next_id(client_id)
 
     def what_if(self, request: Place) -> WhatIf | Refused:
         """What ``request`` would cost and leave, or why it would be refused."""
@@ -240,24 +231,21 @@ class Exchange:
 
     def _take(self, quotes: tuple[Quote, ...]) -> None:
         """Let ``quotes`` become the market, open or shut, and match what rests."""
-        self._latest.update((quote.symbol, quote) for quote in quotes)
         if not self.open:
-            self._live.clear()
+            self._market.see(quotes)
+            self._market.shut()
             if self.now == self.session.close:
                 self._expire()
             return
-        self._live.update((quote.symbol, quote) for quote in quotes)
-        for quote in quotes:
-            self._displayed[quote.symbol, "BUY"] = quote.ask_size
-            self._displayed[quote.symbol, "SELL"] = quote.bid_size
-        for order in tuple(self._working.values()):
+        self._market.take(quotes)
+        for order in self.orders.working:
             if order.status == PRE_SUBMITTED:
-                order = self._keep(replace(order, status=SUBMITTED))
+                order = self.orders.keep(replace(order, status=SUBMITTED))
                 self._report(order)
             self._match(order)
 
     def _expire(self) -> None:
-        for order in tuple(self._working.values()):
+        for order in self.orders.working:
             if order.request.tif == "DAY":
                 self._cancel(order, "")
 
@@ -273,19 +261,12 @@ class Exchange:
 
     def _enter(self, request: Place) -> None:
         """Give a valid request its permId, and accept it or refuse it for want of money or shares."""
-        order = Order(
-            request=request,
-            perm_id=self._first_perm_id + self._placed,
-            status=SUBMITTED if self.open else PRE_SUBMITTED,
-            placed_at=self.now,
-        )
-        self._placed += 1
-        self._next_order_ids[request.client_id] = request.order_id + 1
+        order = self.orders.taken(request, SUBMITTED if self.open else PRE_SUBMITTED, self.now)
         if refusal := self._unaffordable(request, request.total_quantity, order.perm_id):
             self._end(order, INACTIVE, refusal)
             return
         self._hold(order)
-        self._report(self._keep(order))
+        self._report(self.orders.keep(order))
         if not self.open:
             upcoming = (each for each in self.world.sessions[self._session_index :] if each.open > self.now)
             self._refuse(request, *waits_until(request, next(upcoming, None)))
@@ -298,21 +279,17 @@ class Exchange:
             self._refuse(request, *refusal)
             return
         self._hold(changed)
-        self._report(self._keep(changed))
+        self._report(self.orders.keep(changed))
         self._match(changed)
 
     def _match(self, order: Order) -> None:
         """Fill what the market gives of a working order."""
-        quote = self._live.get(order.request.symbol)
-        if quote is None or not quote.two_sided:
-            return
-        price = quote.ask if order.request.action == "BUY" else quote.bid
-        assert price is not None
-        if not _crosses(order.request, price):
+        price = self._market.price(order.request)
+        if price is None or not _crosses(order.request, price):
             return
         quantity = order.remaining
         if self.terms.partial_fills:
-            shown = self._displayed[order.request.symbol, order.request.action]
+            shown = self._market.displayed(order.request)
             quantity = self.world.listed[order.request.symbol].whole_lots(min(quantity, shown))
         if quantity == 0:
             return
@@ -320,59 +297,12 @@ class Exchange:
         if refusal:
             self._end(order, CANCELLED if order.filled else INACTIVE, refusal)
             return
-        self._displayed[order.request.symbol, order.request.action] -= quantity
+        self._market.deal(order.request, quantity)
         self._fill(order, quantity, price)
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
-        request, multiplier = order.request, self.world.listed[order.request.symbol].multiplier
-        filled, filled_value = order.filled + quantity, order.filled_value + quantity * price
-        charged = self.terms.fees.charge(request.action, filled, filled_value * multiplier, self.session.day)
-        commission = max(charged - order.commission, ZERO)
-        account = self.accounts[request.account]
-        realized = account.book(
-            request.symbol,
-            quantity if request.action == "BUY" else -quantity,
-            quantity * price * multiplier,
-            commission,
-            settles_on(self.session.day, self.world.days),
-        )
-        done = filled == request.total_quantity
-        order = self._keep(
-            replace(
-                order,
-                status=FILLED if done else SUBMITTED,
-                filled=filled,
-                filled_value=filled_value,
-                commission=order.commission + commission,
-                last_fill_price=price,
-                ended_at=self.now if done else None,
-            )
-        )
-        self._hold(order)
-        executed = Executed(
-            at=self.now,
-            client_id=request.client_id,
-            order_id=request.order_id,
-            perm_id=order.perm_id,
-            order_ref=request.order_ref,
-            exec_id=self._exec_id(),
-            account=request.account,
-            symbol=request.symbol,
-            side="BOT" if request.action == "BUY" else "SLD",
-            shares=quantity,
-            price=price,
-            cum_qty=filled,
-            avg_price=order.avg_fill_price,
-        )
-        report = CommissionReported(
-            at=self.now,
-            client_id=request.client_id,
-            exec_id=executed.exec_id,
-            commission=commission,
-            currency=account.currency,
-            realized_pnl=realized,
-        )
-        self._executions.append((executed, report))
+        order, (executed, report) = self.deals.book(order, quantity, price, at=self.now, day=self.session.day)
+        self._hold(self.orders.keep(order))
         self.notices.append(executed)
         self._report(order)
         self.notices.append(report)
@@ -389,18 +319,10 @@ class Exchange:
 
     def _end(self, order: Order, status: str, why: Refusal) -> None:
         """Nothing more of ``order`` will trade."""
-        order = self._keep(replace(order, status=status, ended_at=self.now))
+        order = self.orders.end(order, status, self.now)
         self._hold(order)
         self._refuse(order.request, *why)
         self._report(order)
-
-    def _keep(self, order: Order) -> Order:
-        self._orders[order.key] = order
-        if order.ended:
-            self._working.pop(order.perm_id, None)
-        else:
-            self._working[order.perm_id] = order
-        return order
 
     # ------------------------------------------------------------ saying
 
@@ -413,10 +335,6 @@ class Exchange:
 
     def _refused(self, about: Place | Cancel, code: int, text: str) -> Refused:
         return Refused(at=self.now, client_id=about.client_id, order_id=about.order_id, code=code, text=text)
-
-    def _exec_id(self) -> str:
-        number = (self._first_exec + len(self._executions)) % 2**32
-        return f"0000e0d5.{number:08x}.01.01"
 
 
 def replay(world: World, terms: Terms, lines: Iterable[str]) -> Exchange:
@@ -441,8 +359,3 @@ def _crosses(request: Place, price: Decimal) -> bool:
     if request.lmt_price is None:
         return True
     return price <= request.lmt_price if request.action == "BUY" else price >= request.lmt_price
-
-
-def _number(seed: int, what: str) -> int:
-    """32 bits that depend on the seed alone."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{what}".encode(), digest_size=4).digest(), "big")

@@ -1,0 +1,87 @@
+"""Executions: each is charged, booked into its account, numbered, and told with its commission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from bursar.domain.money import ZERO
+from bursar.domain.sessions import settles_on
+from bursar.gateway.account import Account
+from bursar.gateway.fees import FeeSchedule
+from bursar.gateway.matching.orders import number_of
+from bursar.gateway.notices import FILLED, SUBMITTED, CommissionReported, Executed, Order
+from bursar.gateway.world import World
+
+#: An execution and what it cost.
+Deal = tuple[Executed, CommissionReported]
+
+
+class Deals:
+    """See the module. ``all`` has every execution, oldest first."""
+
+    def __init__(self, world: World, fees: FeeSchedule, accounts: Mapping[str, Account], seed: int) -> None:
+        self._listed = world.listed
+        self._days: Sequence[date] = world.days
+        self._fees = fees
+        self._accounts = accounts
+        self._first = number_of(seed, "execId")
+        self.all: list[Deal] = []
+
+    def book(self, order: Order, quantity: Decimal, price: Decimal, *, at: datetime, day: date) -> tuple[Order, Deal]:
+        """Deal ``quantity`` of ``order``; return it as it now stands, and the execution.
+
+        What an order costs is worked out for all that is filled of it, so that pieces cost no more than the whole.
+        """
+        request, multiplier = order.request, self._listed[order.request.symbol].multiplier
+        filled, filled_value = order.filled + quantity, order.filled_value + quantity * price
+        charged = self._fees.charge(request.action, filled, filled_value * multiplier, day)
+        commission = max(charged - order.commission, ZERO)
+        account = self._accounts[request.account]
+        realized = account.book(
+            request.symbol,
+            quantity if request.action == "BUY" else -quantity,
+            quantity * price * multiplier,
+            commission,
+            settles_on(day, self._days),
+        )
+        done = filled == request.total_quantity
+        order = replace(
+            order,
+            status=FILLED if done else SUBMITTED,
+            filled=filled,
+            filled_value=filled_value,
+            commission=order.commission + commission,
+            last_fill_price=price,
+            ended_at=at if done else None,
+        )
+        executed = Executed(
+            at=at,
+            client_id=request.client_id,
+            order_id=request.order_id,
+            perm_id=order.perm_id,
+            order_ref=request.order_ref,
+            exec_id=self._next_id(),
+            account=request.account,
+            symbol=request.symbol,
+            side="BOT" if request.action == "BUY" else "SLD",
+            shares=quantity,
+            price=price,
+            cum_qty=filled,
+            avg_price=order.avg_fill_price,
+        )
+        report = CommissionReported(
+            at=at,
+            client_id=request.client_id,
+            exec_id=executed.exec_id,
+            commission=commission,
+            currency=account.currency,
+            realized_pnl=realized,
+        )
+        self.all.append((executed, report))
+        return order, (executed, report)
+
+    def _next_id(self) -> str:
+        return f"0000e0d5.{(self._first + len(self.all)) % 2**32:08x}.01.01"

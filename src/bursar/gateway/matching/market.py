@@ -1,0 +1,51 @@
+"""What can be dealt at now: the live quotes, and what earlier orders left of the sizes on display."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from bursar.domain.market import Quote
+from bursar.gateway.commands import Place
+
+#: An order to buy takes from the one, an order to sell from the other.
+BUY, SELL = "BUY", "SELL"
+
+
+class Market:
+    """See the module. ``latest`` has the last quote of each symbol, however old, live or not."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, Quote] = {}
+        self._live: dict[str, Quote] = {}
+        self._displayed: dict[tuple[str, str], Decimal] = {}
+
+    def see(self, quotes: Iterable[Quote]) -> None:
+        """Remember quotes that nobody can deal at."""
+        self.latest.update((quote.symbol, quote) for quote in quotes)
+
+    def take(self, quotes: Iterable[Quote]) -> None:
+        """Let ``quotes`` become the market, with their whole sizes on display."""
+        for quote in quotes:
+            self.latest[quote.symbol] = self._live[quote.symbol] = quote
+            self._displayed[quote.symbol, BUY] = quote.ask_size
+            self._displayed[quote.symbol, SELL] = quote.bid_size
+
+    def shut(self) -> None:
+        """Nothing can be dealt at any more."""
+        self._live.clear()
+
+    def price(self, request: Place) -> Decimal | None:
+        """What ``request`` would deal at: the far side of a live, two-sided quote; None where there is none."""
+        quote = self._live.get(request.symbol)
+        if quote is None or not quote.two_sided:
+            return None
+        return quote.ask if request.action == BUY else quote.bid
+
+    def displayed(self, request: Place) -> Decimal:
+        """What is left of the size that ``request`` would take from."""
+        return self._displayed[request.symbol, request.action]
+
+    def deal(self, request: Place, quantity: Decimal) -> None:
+        """So much of what is on display is gone."""
+        self._displayed[request.symbol, request.action] -= quantity
