@@ -148,8 +148,11 @@ def stored(path: Path, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]
         raise InputError(f"no journal at {path}; a run makes one")
     with _explained(path), closing(_connect(path, readonly=True)) as connection:
         _check_layout(connection, path)
+        # Whoever edits a cell by hand may leave text where bytes were; it is read all the same, and found.
         yield from connection.execute(
-            "SELECT sequence, event_id, bytes, digest FROM journal WHERE sequence >= ? ORDER BY sequence", (first,)
+            "SELECT sequence, event_id, CAST(bytes AS BLOB), CAST(digest AS BLOB) FROM journal "
+            "WHERE sequence >= ? ORDER BY sequence",
+            (first,),
         )
 
 

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bursar.desk import wording
+from bursar.desk import tables, wording
 from bursar.desk.report import Headline, headline
 from bursar.runtime.results import DemoResult, SeedSpread
 
@@ -58,8 +58,8 @@ def _top(result: DemoResult, figures: Headline) -> RenderableType:
         table.add_column(no_wrap=True)
     cells = [
         ("value now", Text(wording.money(keys.current_value, currency), style="bold")),
-        ("total return", _signed(figures.total)),
-        ("against equal weight", _signed(figures.ahead)),
+        ("total return", tables.signed_percent(figures.total)),
+        ("against equal weight", tables.signed_percent(figures.ahead)),
         ("largest drawdown", Text(wording.percent(keys.max_drawdown, 2))),
         ("Sharpe ratio", Text(wording.ratio(keys.sharpe_ratio))),
         ("orders that traded", Text(str(keys.total_trades))),
@@ -93,10 +93,7 @@ def _curves(result: DemoResult) -> RenderableType:
 
 
 def _days(result: DemoResult) -> Table:
-    table = _table("Day by day")
-    table.add_column("day", no_wrap=True)
-    for name in ("views", "orders", "fills", "fees", "gain or loss", "at close"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = tables.table("Day by day", "day", numbers=("views", "orders", "fills", "fees", "gain or loss", "at close"))
     for day in result.days:
         table.add_row(
             wording.day(day.day),
@@ -104,7 +101,7 @@ def _days(result: DemoResult) -> Table:
             str(len(day.orders)),
             str(len(day.fills)),
             wording.money(day.fees, result.currency),
-            _money(day.pnl, result.currency),
+            tables.signed_money(day.pnl, result.currency),
             wording.money(day.equity, result.currency),
         )
     return table
@@ -114,10 +111,9 @@ def _positions(result: DemoResult) -> RenderableType:
     book, currency = result.book, result.currency
     if not book.positions:
         return Text(f"  Nothing is held; {wording.money(book.cash, currency)} in cash.")
-    table = _table("What is held")
-    table.add_column("symbol", no_wrap=True)
-    for name in ("shares", "lots", "close", "value", "of equity", "unrealized"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = tables.table(
+        "What is held", "symbol", numbers=("shares", "lots", "close", "value", "of equity", "unrealized")
+    )
     for line in book.positions:
         table.add_row(
             line.symbol,
@@ -126,7 +122,7 @@ def _positions(result: DemoResult) -> RenderableType:
             wording.price(line.price, currency),
             wording.money(line.value, currency),
             wording.percent(line.weight),
-            _money(line.unrealized, currency),
+            tables.signed_money(line.unrealized, currency),
         )
     share = book.cash / result.keys.current_value if result.keys.current_value else Decimal(0)
     table.add_row("cash", "", "", "", wording.money(book.cash, currency), wording.percent(share), "", style="dim")
@@ -173,21 +169,5 @@ def _next(result: DemoResult, page: Path | None) -> RenderableType:
     return Group(*lines)
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), header_style="dim")
-
-
-def _signed(fraction: float) -> Text:
-    return Text(wording.percent(fraction, 2, signed=True), style=_style(fraction))
-
-
-def _money(amount: Decimal, currency: str) -> Text:
-    return Text(wording.money(amount, currency, signed=True), style=_style(amount))
-
-
 def _whole(amount: float, currency: str) -> str:
     return wording.money(Decimal(repr(amount)), currency)
-
-
-def _style(amount: float | Decimal) -> str:
-    return "green" if amount > 0 else "red" if amount < 0 else "dim"

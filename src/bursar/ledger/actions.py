@@ -145,6 +145,7 @@ def symbol_changed(books: Books, event: SymbolChanged) -> None:
         books.instruments[event.new_symbol] = replace(books.instrument(event.symbol), symbol=event.new_symbol)
     if event.symbol in books.marks:
         books.marks.setdefault(event.new_symbol, books.marks[event.symbol])
+        books.marked_at.setdefault(event.new_symbol, books.marked_at[event.symbol])
     for holding in books.holders(event.symbol):
         target = books.holding(holding.owner.account, holding.owner.name, event.new_symbol)
         if (target.currency, target.multiplier) != (holding.currency, holding.multiplier):

@@ -136,6 +136,7 @@ class Book:
     sequence  of the last event that is in it
     at        the latest moment that any of them speaks of; None before the first
     marks     the latest official or unofficial mark of each symbol
+    marked_at when that was
     rates     units of the base currency for one of each other, as last marked
     history   the events that it was made of, for whoever goes on from here
     """
@@ -146,6 +147,7 @@ class Book:
     portfolios: Mapping[tuple[str, str], PortfolioBook]
     instruments: Mapping[str, Instrument]
     marks: Mapping[str, Decimal]
+    marked_at: Mapping[str, datetime]
     rates: Mapping[str, Decimal]
     history: Sequence[Event] = field(default=(), compare=False, repr=False)
 
@@ -208,6 +210,7 @@ class Bookkeeper:
             portfolios=MappingProxyType({key: _frozen(state) for key, state in books.portfolios.items()}),
             instruments=MappingProxyType(dict(books.instruments)),
             marks=MappingProxyType(dict(books.marks)),
+            marked_at=MappingProxyType(dict(books.marked_at)),
             rates=MappingProxyType(dict(books.rates)),
             history=Log(self._history),
         )
@@ -344,6 +347,7 @@ def _marked(books: Books, event: Marked) -> None:
         if rate <= 0:
             raise LedgerError(f"the rate of {currency} is {rate}; it must be above zero")
     books.marks.update(event.prices)
+    books.marked_at.update(dict.fromkeys(event.prices, event.at))
     books.rates.update(event.rates)
     for symbol, price in event.prices.items():
         for holding in books.by_symbol.get(symbol, ()):

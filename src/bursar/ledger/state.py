@@ -185,6 +185,7 @@ class Books:
         self.holdings: dict[tuple[str, str, str], Holding] = {}
         self.by_symbol: dict[str, list[Holding]] = {}
         self.marks: dict[str, Decimal] = {}
+        self.marked_at: dict[str, datetime] = {}
         self.rates: dict[str, Decimal] = {}
         self.postings: list[Posting] = []
         # Executions that were booked, by the name under which they were first reported.

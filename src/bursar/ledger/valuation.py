@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from bursar.domain.money import ZERO
 from bursar.errors import DataError, InputError
-from bursar.ledger.book import PortfolioBook
+from bursar.ledger.book import Book, PortfolioBook
 from bursar.ledger.position import Position
 
 
@@ -86,6 +86,12 @@ def value(
         unpriced=tuple(unpriced),
         doubtful=float(doubted / gross) if gross else 0.0,
     )
+
+
+def stale_marks(book: Book) -> tuple[str, ...]:
+    """Symbols whose last mark is of an earlier day than the last mark of all."""
+    latest = max(book.marked_at.values(), default=None)
+    return tuple(symbol for symbol, at in book.marked_at.items() if latest and at.date() < latest.date())
 
 
 def rate(currency: str, rates: Mapping[str, Decimal], base: str) -> Decimal:

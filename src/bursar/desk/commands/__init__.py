@@ -6,5 +6,7 @@ from collections.abc import Callable
 
 import typer
 
+from bursar.desk.commands import books
+
 #: One function a file, in the order of the help.
-ADDERS: tuple[Callable[[typer.Typer], None], ...] = ()
+ADDERS: tuple[Callable[[typer.Typer], None], ...] = (books.add,)

@@ -1,0 +1,74 @@
+"""Where the tables are kept, and how they are made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from bursar.adapters.journal import read
+from bursar.adapters.store import projections
+from bursar.adapters.store.database import connect, explained, migrate, shown, sqlite_url
+from bursar.adapters.store.journal import StoreJournal, last
+from bursar.adapters.store.tables import PROJECTIONS
+from bursar.errors import InputError
+from bursar.ports import Recorded
+
+#: The tables' file beside a journal, unless another place is named.
+STORE_NAME = "store.sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What was made: from how many events, where, and how many rows in each table."""
+
+    events: int
+    database: str
+    rows: Mapping[str, int]
+
+
+def url_of(named: str) -> str:
+    """The URL that was given, or that of a SQLite file."""
+    return named if "://" in named else sqlite_url(Path(named))
+
+
+@dataclass(frozen=True, slots=True)
+class _JournalFile:
+    """A journal that is only looked at: a run may be writing it."""
+
+    path: Path
+
+    def read(self, first: int = 1) -> Iterator[Recorded]:
+        return read(self.path, first)
+
+
+def rebuild(journal: Path, database: str | None) -> Rebuilt:
+    """Make the tables in ``database`` (a URL or a file) anew.
+
+    They are made from the journal at ``journal``; where the database itself holds a journal, from that one, whose head
+    is then at ``journal``.
+    """
+    url = sqlite_url(journal.with_name(STORE_NAME)) if database is None else url_of(database)
+    engine = connect(url)
+    try:
+        if database is None and not journal.is_file():
+            raise InputError(f"no journal at {journal}; a run makes one")
+        migrate(engine)
+        with explained(engine), engine.connect() as connection:
+            within = last(connection).sequence
+        if within:
+            with closing(StoreJournal(url, journal)) as source:
+                events = projections.rebuild(engine, source)
+        else:
+            events = projections.rebuild(engine, _JournalFile(journal))
+        with explained(engine), engine.connect() as connection:
+            rows = {
+                shape.__tablename__: connection.execute(select(func.count()).select_from(shape)).scalar_one()
+                for shape in PROJECTIONS
+            }
+        return Rebuilt(events=events, database=shown(engine), rows=rows)
+    finally:
+        engine.dispose()
