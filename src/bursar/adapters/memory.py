@@ -50,6 +50,43 @@ class MemoryJournal:
         yield from self._records[max(first - 1, 0) :]
 
 
+class QuietJournal:
+    """A journal in memory that makes its bytes and its chain only for those who read it: for backtests.
+
+    It refuses a second event with the same id unless it is equal, and says the same as ``MemoryJournal`` when read.
+    """
+
+    def __init__(self) -> None:
+        self._events: dict[str, Event] = {}
+
+    async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Keep ``events`` together and return those that were new; their digests are left for ``read``."""
+        added: dict[str, Recorded] = {}
+        for event in events:
+            held = self._events.get(event.event_id) or (
+                added[event.event_id].event if event.event_id in added else None
+            )
+            if held is None:
+                added[event.event_id] = Recorded(len(self._events) + len(added) + 1, event, b"")
+            elif held != event:
+                refuse_other(event, list(self._events).index(event.event_id) + 1, encode(held))
+        self._events |= {event_id: record.event for event_id, record in added.items()}
+        return tuple(added.values())
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All of them, oldest first, without bytes or chain."""
+        return tuple(self._events.values())
+
+    def read(self, first: int = 1) -> Iterator[Recorded]:
+        """Events from ``first`` on, chained from the beginning."""
+        digest = GENESIS
+        for sequence, event in enumerate(tuple(self._events.values()), start=1):
+            digest = link(digest, encode(event))
+            if sequence >= first:
+                yield Recorded(sequence, event, digest)
+
+
 class MemoryMarks:
     """The latest quote of each symbol."""
 

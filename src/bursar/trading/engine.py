@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
@@ -101,6 +102,7 @@ class Engine:
         self.ids = Ids()
         self._strategy = strategy
         self._sessions = {session.day: session for session in sessions}
+        self._day_before = {after.day: before.day for before, after in pairwise(sessions)}
         self._books = Bookkeeper()
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
@@ -203,7 +205,8 @@ class Engine:
         session = self.session
         if session is None:
             return ()
-        return self.mandate.agenda.due(session, self.market.at, self._done.get(session.day, set()))
+        done, before = self._done.get(session.day, set()), self._day_before.get(session.day)
+        return self.mandate.agenda.due(session, self.market.at, done, before)
 
     # ------------------------------------------------------------ what is done
 
