@@ -51,40 +51,38 @@ class MemoryJournal:
 
 
 class QuietJournal:
-    """A journal in memory that makes its bytes and its chain only for those who read it: for backtests.
+    """A journal in memory that makes bytes and chain only for those who read it: for backtests of many years.
 
-    It refuses a second event with the same id unless it is equal, and says the same as ``MemoryJournal`` when read.
+    All else is as in ``MemoryJournal``; what cannot be written down is noticed when it is read, and not before.
     """
 
     def __init__(self) -> None:
-        self._events: dict[str, Event] = {}
+        self._records: dict[str, Recorded] = {}
 
     async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
-        """Keep ``events`` together and return those that were new; their digests are left for ``read``."""
+        """Keep ``events`` together and return those that were new, with their digests left empty."""
         added: dict[str, Recorded] = {}
         for event in events:
-            held = self._events.get(event.event_id) or (
-                added[event.event_id].event if event.event_id in added else None
-            )
+            held = self._records.get(event.event_id) or added.get(event.event_id)
             if held is None:
-                added[event.event_id] = Recorded(len(self._events) + len(added) + 1, event, b"")
-            elif held != event:
-                refuse_other(event, list(self._events).index(event.event_id) + 1, encode(held))
-        self._events |= {event_id: record.event for event_id, record in added.items()}
+                added[event.event_id] = Recorded(len(self._records) + len(added) + 1, event, b"")
+            elif held.event != event:
+                refuse_other(event, held.sequence, encode(held.event))
+        self._records |= added
         return tuple(added.values())
 
     @property
     def events(self) -> tuple[Event, ...]:
         """All of them, oldest first, without bytes or chain."""
-        return tuple(self._events.values())
+        return tuple(record.event for record in self._records.values())
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, chained from the beginning."""
         digest = GENESIS
-        for sequence, event in enumerate(tuple(self._events.values()), start=1):
-            digest = link(digest, encode(event))
-            if sequence >= first:
-                yield Recorded(sequence, event, digest)
+        for record in tuple(self._records.values()):
+            digest = link(digest, encode(record.event))
+            if record.sequence >= first:
+                yield Recorded(record.sequence, record.event, digest)
 
 
 class MemoryMarks:

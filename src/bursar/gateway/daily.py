@@ -51,7 +51,8 @@ class DailyTape:
     def __post_init__(self) -> None:
         if self.closes.shape != (len(self.dates), len(self.instruments)):
             raise InputError(
-                f"{len(self.dates)} days of {len(self.instruments)} instruments have closes of shape {self.closes.shape}"
+                f"{len(self.dates)} days of {len(self.instruments)} instruments have closes of shape "
+                f"{self.closes.shape}"
             )
         if not self.spread_basis_points.is_finite() or self.spread_basis_points < 0:
             raise InputError(f"a spread of {self.spread_basis_points} basis points is none; give 0 or more")

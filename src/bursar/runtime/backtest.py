@@ -95,6 +95,7 @@ class Plan:
     fractions              whether fractions of shares can be traded (0.0001 of one)
     history_days           closes that the strategy is given
     stop_loss, take_profit at which a position is closed, looked at on each close; None for none
+    unsettled              proceeds may be spent before they settle, as in a margin account
     """
 
     strategy: Strategy
@@ -111,6 +112,7 @@ class Plan:
     take_profit: Decimal | None = None
     limits: RiskLimits = field(default_factory=lambda: RiskLimits(opening_orders_per_day_max=UNLIMITED))
     trade_min: Decimal = Decimal("0.001")
+    unsettled: bool = True
     seed: int = 0
 
     @property
@@ -251,6 +253,7 @@ def _engine(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: 
         take_profit=far if plan.take_profit is None else plan.take_profit,
         cost_rate=plan.costs_basis_points * BASIS_POINT,
         trade_min=plan.trade_min,
+        unsettled=plan.unsettled,
     )
     nothing = Panel(market.closes.dates[:0], market.closes.symbols, market.closes.values[:0])
     view = MarketView(
@@ -333,9 +336,13 @@ def _told(
 def _of_the_market(market: Market) -> tuple[str, ...]:
     said = []
     if market.adjusted:
-        said.append("Prices are adjusted for splits and dividends: returns are real, price levels and share counts not.")
+        said.append(
+            "Prices are adjusted for splits and dividends: returns are real, price levels and share counts not."
+        )
     if market.survivors:
-        said.append("The universe was chosen later, of those that survived: the result is better than it would have been.")
+        said.append(
+            "The universe was chosen later, of those that survived: the result is better than it would have been."
+        )
     return tuple(said)
 
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 
-
 #: How long before the closing bell a decision at the close is made, and its orders sent.
 BEFORE_THE_CLOSE = timedelta(minutes=1)
 

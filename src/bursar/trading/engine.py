@@ -66,6 +66,7 @@ class Mandate:
     reentry_wait            how long a symbol that was closed by an exit is not bought again
     cost_rate               of trading, as a fraction of notional
     trade_min               smallest trade worth its cost, as a fraction of equity
+    unsettled               proceeds may be spent before they settle: for margin accounts
     """
 
     account: str
@@ -78,6 +79,7 @@ class Mandate:
     reentry_wait: timedelta = timedelta(days=5)
     cost_rate: Decimal = ZERO
     trade_min: Decimal = Decimal("0.005")
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ class Engine:
         recent = closes.values[-COVARIANCE_DAYS - 1 :]
         returns = recent[1:] / recent[:-1] - 1
         enough = len(returns) == COVARIANCE_DAYS and bool(np.isfinite(returns).all())
-        self._covariance = (closes.symbols, np.cov(returns, rowvar=False)) if enough else None
+        self._covariance = (closes.symbols, np.atleast_2d(np.cov(returns, rowvar=False))) if enough else None
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
@@ -185,6 +187,7 @@ class Engine:
             base_currency=self.mandate.base_currency,
             cost_rate=self.mandate.cost_rate,
             covariance=self._covariance,
+            unsettled=self.mandate.unsettled,
         )
 
     def valuation(self) -> Valuation:
