@@ -93,8 +93,8 @@ def _of_backtest(evidence: Evidence, bar: Bar) -> list[str]:
         reasons.append(
             f"not distinguishable from luck: among {deflated.trials} trials ({deflated.effective_trials:.0f} "
             f"independent ones) chance alone finds a Sharpe ratio of {_annual(deflated.benchmark_effective)}; its own "
-            f"is {_annual(deflated.sharpe)}, above that with probability {_percent(deflated.probability_effective)}, and "
-            f"{bar.deflated_min:.0%} are asked"
+            f"is {_annual(deflated.sharpe)}, above that with probability {_percent(deflated.probability_effective)}, "
+            f"and {bar.deflated_min:.0%} are asked"
         )
     overfitted = evidence.overfitting
     if overfitted is not None and not overfitted.probability <= bar.overfitting_max:
