@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bursar.adapters.history import Facts, MemoryHistory, ParquetHistory, write_history
+from bursar.adapters.history import Facts, MemoryHistory, ParquetHistory, Rebased, write_history
 from bursar.errors import DataError, InputError
 from bursar.ports import History, Panel
 
@@ -29,7 +29,7 @@ def facts(values: NDArray[np.float64]) -> Facts:
     return Facts(Panel(DAYS, SYMBOLS, values), CLOSES_AT)
 
 
-@pytest.fixture(params=["memory", "parquet"])
+@pytest.fixture(params=["memory", "parquet", "raw prices", "raw prices on disk", "rebased"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Return a function from a table of closes to a history that holds them."""
 
@@ -40,7 +40,23 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         write_history(tmp_path, {"close": facts(values)}, source="a test", lacks=LACKS, made_from={})
         return ParquetHistory(tmp_path)
 
-    return memory if request.param == "memory" else parquet
+    # Prices as they were paid, of companies that did nothing to their shares: the adjusted ones are the same.
+    def raw(values: NDArray[np.float64]) -> MemoryHistory:
+        return MemoryHistory({"raw_close": facts(values)}, LACKS, name="a test")
+
+    def raw_on_disk(values: NDArray[np.float64]) -> History:
+        kept = {"raw_close": facts(values)}
+        write_history(tmp_path, kept, source="a test", lacks=LACKS, made_from={}, actions=[])
+        return ParquetHistory(tmp_path)
+
+    def rebased(values: NDArray[np.float64]) -> History:
+        return Rebased(raw(values), at(31, 0))
+
+    makers: dict[str, Make] = {
+        "memory": memory, "parquet": parquet, "raw prices": raw, "raw prices on disk": raw_on_disk, "rebased": rebased,
+    }  # fmt: skip
+    made: Make = makers[request.param]
+    return made
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

@@ -5,9 +5,13 @@ facts come from, what the source lacks, and for each file its rows and the SHA-2
 that does not match its line in the manifest is not read.
 
     close.parquet     known_at (UTC, microseconds), day, then one column of float64 for each symbol
+    actions.parquet   splits and dividends with the instant when they were declared, where the prices are raw
     manifest.json     written last: a folder without one is a conversion that did not finish
 
-Nothing is filled in: what is missing is NaN in the file and NaN in the panel.
+Nothing is filled in: what is missing is NaN in the file and NaN in the panel. A source that has prices as they were
+paid keeps them under ``raw_close`` and its like; ``close`` is made from them when it is asked for (``adjustments``).
+Beside a raw close, ``volume`` counts the shares of that day, so that the two give the money that changed hands;
+``adjusted_volume`` counts them in shares of the last day shown.
 """
 
 from __future__ import annotations
@@ -15,15 +19,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bursar.adapters.adjustments import DERIVED, Adjuster, CorporateAction
+from bursar.adapters.vendors import PriceKind, Source
 from bursar.errors import DataError, InputError
 from bursar.ports import Panel
 
@@ -70,23 +76,26 @@ def instant(at: datetime) -> np.datetime64:
 class MemoryHistory:
     """Facts by field, held in memory: the double, and what a file becomes once it is read.
 
-    lacks  fields that nobody should expect of this source
+    lacks    fields that nobody should expect of this source
+    actions  what companies did to their shares; with them and ``raw_close`` there are adjusted prices as well
     """
 
-    def __init__(self, facts: Mapping[str, Facts], lacks: frozenset[str] = frozenset(), name: str = "memory") -> None:
+    def __init__(
+        self,
+        facts: Mapping[str, Facts],
+        lacks: frozenset[str] = frozenset(),
+        name: str = "memory",
+        actions: Iterable[CorporateAction] = (),
+    ) -> None:
         both = sorted(facts.keys() & lacks)
         if both:
             raise InputError(f"{name} cannot both have and lack {', '.join(both)}")
         self._facts = dict(facts)
         self._lacks = lacks
-        self._name = name
+        self._reader = _Reader(name, lambda: frozenset(self._facts), self._facts.__getitem__, lambda: actions)
 
     def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
-        facts = self._facts.get(field)
-        if facts is None:
-            raise DataError(f"{self._name} has no {field!r}; it has {', '.join(sorted(self._facts)) or 'nothing'}")
-        _check(symbols, facts.panel.symbols, days, self._name)
-        return facts.asof(symbols, known_at, days)
+        return self._reader.asof(symbols, field, known_at, days)
 
     def lacks(self) -> frozenset[str]:
         return self._lacks
@@ -102,11 +111,12 @@ class ParquetHistory:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._facts: dict[str, Facts] = {}
+        self._reader = _Reader(
+            self.manifest.source, lambda: frozenset(self.manifest.files), self.facts, lambda: self.actions
+        )
 
     def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
-        facts = self.facts(field)
-        _check(symbols, facts.panel.symbols, days, self.manifest.source)
-        return facts.asof(symbols, known_at, days)
+        return self._reader.asof(symbols, field, known_at, days)
 
     def lacks(self) -> frozenset[str]:
         return self.manifest.lacks
@@ -120,11 +130,87 @@ class ParquetHistory:
             self._facts[field] = _read(self.folder, self.manifest.files[field])
         return self._facts[field]
 
+    @property
+    def actions(self) -> tuple[CorporateAction, ...]:
+        """All splits and dividends, by ex-date."""
+        stored = self.manifest.actions
+        return () if stored is None else _read_actions(self.folder, stored)
+
+
+class _Reader:
+    """How both histories answer: a field that is kept, or one that is made from raw prices and actions."""
+
+    def __init__(
+        self,
+        name: str,
+        kept: Callable[[], frozenset[str]],
+        facts: Callable[[str], Facts],
+        actions: Callable[[], Iterable[CorporateAction]],
+    ) -> None:
+        self._name, self._kept, self._facts, self._actions = name, kept, facts, actions
+        self._adjuster: Adjuster | None = None
+
+    def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None) -> Panel:
+        kept = self._kept()
+        if field in kept:
+            facts = self._facts(field)
+            _check(symbols, facts.panel.symbols, days, self._name)
+            return facts.asof(symbols, known_at, days)
+        base, kind = DERIVED.get(field, ("", None))
+        if kind is None or not {base, "raw_close"} <= kept:
+            made = {each for each, (source, _) in DERIVED.items() if {source, "raw_close"} <= kept}
+            has = ", ".join(sorted(kept | made)) or "nothing"
+            raise DataError(f"{self._name} has no {field!r}; it has {has}")
+        facts = self._facts(base)
+        _check(symbols, facts.panel.symbols, days, self._name)
+        paid = facts.asof(symbols, known_at, days)
+        end = int(np.searchsorted(facts.known_at, instant(known_at), side="right"))
+        columns = [facts.panel.symbols.index(symbol) for symbol in symbols]
+        factors = self._adjusted().factors(kind, end - len(paid.dates), end, columns, instant(known_at))
+        values = paid.values * factors
+        values.flags.writeable = False
+        return Panel(paid.dates, paid.symbols, values)
+
+    def _adjusted(self) -> Adjuster:
+        if self._adjuster is None:
+            raw = self._facts("raw_close")
+            self._adjuster = Adjuster(
+                raw.panel.dates, raw.known_at, raw.panel.symbols, raw.panel.values, self._actions()
+            )
+        return self._adjuster
+
+
+class Rebased:
+    """A history whose adjusted prices all stand in the money of one day, for a world that is played in it.
+
+    A history adjusts as of the day that is asked about, so the level of a close moves as actions become known. A
+    simulated exchange that knows no corporate actions needs one level throughout: this one takes the factors of
+    ``last``. Returns are the same, and what is known when is untouched; a level tells of actions to come, so levels
+    must not be compared with anything.
+    """
+
+    def __init__(self, history: MemoryHistory | ParquetHistory, last: datetime) -> None:
+        self._history = history
+        self._last = last
+
+    def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
+        shown = self._history.asof(symbols, field, known_at, days)
+        if field not in DERIVED or not len(shown.dates):
+            return shown
+        whole = self._history.asof(symbols, field, max(known_at, self._last))
+        first = int(np.searchsorted(whole.dates, shown.dates[0]))
+        values = whole.values[first : first + len(shown.dates)]
+        return Panel(shown.dates, shown.symbols, values)
+
+    def lacks(self) -> frozenset[str]:
+        return self._history.lacks()
+
 
 def _check(symbols: Sequence[str], held: tuple[str, ...], days: int | None, source: str) -> None:
     unknown = sorted(set(symbols) - set(held))
     if unknown:
-        raise DataError(f"{source} has no {', '.join(unknown)}; it has {', '.join(held)}")
+        has = ", ".join(held[:30]) + (f" and {len(held) - 30} more" if len(held) > 30 else "")
+        raise DataError(f"{source} has no {', '.join(unknown)}; it has {has}")
     if len(set(symbols)) != len(symbols):
         raise InputError(f"the same symbol is asked for twice in {', '.join(symbols)}")
     if days is not None and days < 1:
@@ -150,12 +236,16 @@ class Manifest:
     source     its name for people
     lacks      fields that the source does not have
     made_from  the SHA-256 of each file that the facts were converted from, by its name
+    about      what the source says of itself; None for a folder of an earlier Bursar
+    actions    the file of splits and dividends; None where the prices came adjusted, or never will be
     """
 
     source: str
     lacks: frozenset[str]
     made_from: Mapping[str, str]
     files: Mapping[str, StoredFile]
+    about: Source | None = None
+    actions: StoredFile | None = None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -169,6 +259,8 @@ def read_manifest(folder: Path) -> Manifest:
             lacks=frozenset(told["lacks"]),
             made_from=told["made_from"],
             files={field: StoredFile(**stored) for field, stored in told["files"].items()},
+            about=_source(told["about"]) if told.get("about") else None,
+            actions=StoredFile(**told["actions"]) if told.get("actions") else None,
         )
     except FileNotFoundError as error:
         raise InputError(f"{folder} holds no converted facts; run make setup") from error
@@ -180,24 +272,73 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_history(
-    folder: Path, facts: Mapping[str, Facts], *, source: str, lacks: frozenset[str], made_from: Mapping[str, str]
+    folder: Path,
+    facts: Mapping[str, Facts],
+    *,
+    source: str,
+    lacks: frozenset[str],
+    made_from: Mapping[str, str],
+    about: Source | None = None,
+    actions: Sequence[CorporateAction] | None = None,
 ) -> Manifest:
     """Write ``facts`` by field into ``folder``, the manifest last; what stood there is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
-    files = {field: _write(folder / f"{field}.parquet", each) for field, each in sorted(facts.items())}
+    manifest = Manifest(
+        source=source,
+        lacks=lacks,
+        made_from=made_from,
+        files={field: _write(folder / f"{field}.parquet", each) for field, each in sorted(facts.items())},
+        about=about,
+        actions=None if actions is None else _write_actions(folder / "actions.parquet", actions),
+    )
     told = {
         "format": FORMAT,
         "source": source,
         "lacks": sorted(lacks),
         "made_from": dict(made_from),
-        "files": {
-            field: {"name": stored.name, "rows": stored.rows, "sha256": stored.sha256}
-            for field, stored in files.items()
-        },
+        "files": {field: _told(stored) for field, stored in manifest.files.items()},
     }
+    if about is not None:
+        told["about"] = _about(about)
+    if manifest.actions is not None:
+        told["actions"] = _told(manifest.actions)
     _replace(folder / MANIFEST, json.dumps(told, indent=2).encode())
-    return Manifest(source=source, lacks=lacks, made_from=made_from, files=files)
+    return manifest
+
+
+def _told(stored: StoredFile) -> dict[str, Any]:
+    return {"name": stored.name, "rows": stored.rows, "sha256": stored.sha256}
+
+
+def _about(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "title": source.title,
+        "prices": source.prices.value,
+        "fields": sorted(source.fields),
+        "lacks": sorted(source.lacks),
+        "origin": source.origin,
+        "survivors": source.survivors,
+        "first": source.first.isoformat(),
+        "last": source.last.isoformat(),
+        "simulated": source.simulated,
+    }
+
+
+def _source(told: Mapping[str, Any]) -> Source:
+    return Source(
+        name=told["name"],
+        title=told["title"],
+        prices=PriceKind(told["prices"]),
+        fields=frozenset(told["fields"]),
+        lacks=frozenset(told["lacks"]),
+        origin=told["origin"],
+        survivors=bool(told["survivors"]),
+        first=date.fromisoformat(told["first"]),
+        last=date.fromisoformat(told["last"]),
+        simulated=bool(told["simulated"]),
+    )
 
 
 def _write(path: Path, facts: Facts) -> StoredFile:
@@ -217,7 +358,36 @@ def _write(path: Path, facts: Facts) -> StoredFile:
     return StoredFile(name=path.name, rows=len(panel.dates), sha256=digest)
 
 
-def _read(folder: Path, stored: StoredFile) -> Facts:
+def _write_actions(path: Path, actions: Sequence[CorporateAction]) -> StoredFile:
+    import polars as pl
+
+    ordered = sorted(actions, key=lambda action: (action.ex_date, action.symbol, action.known_at))
+    frame = pl.DataFrame(
+        {
+            "symbol": pl.Series([action.symbol for action in ordered], dtype=pl.String),
+            "ex_date": pl.Series([action.ex_date for action in ordered], dtype=pl.Date),
+            "known_at": pl.Series([action.known_at for action in ordered], dtype=pl.Datetime("us", "UTC")),
+            "split": pl.Series([action.split for action in ordered], dtype=pl.Float64),
+            "dividend": pl.Series([action.dividend for action in ordered], dtype=pl.Float64),
+        }
+    )
+    draft = path.with_suffix(f".{os.getpid()}")
+    frame.write_parquet(draft, compression="zstd")
+    digest = sha256(draft)
+    draft.replace(path)
+    return StoredFile(name=path.name, rows=len(ordered), sha256=digest)
+
+
+def _read_actions(folder: Path, stored: StoredFile) -> tuple[CorporateAction, ...]:
+    frame = _verified(folder, stored)
+    return tuple(
+        CorporateAction(symbol=symbol, ex_date=ex_date, known_at=known_at, split=split, dividend=dividend)
+        for symbol, ex_date, known_at, split, dividend in frame.iter_rows()
+    )
+
+
+def _verified(folder: Path, stored: StoredFile) -> Any:
+    """The frame in a file, once its hash and its rows are those of the manifest."""
     import polars as pl
 
     path = folder / stored.name
@@ -230,6 +400,11 @@ def _read(folder: Path, stored: StoredFile) -> Facts:
     frame = pl.read_parquet(path)
     if frame.height != stored.rows:
         raise InputError(f"{path} has {frame.height} rows, its manifest says {stored.rows}; run make setup")
+    return frame
+
+
+def _read(folder: Path, stored: StoredFile) -> Facts:
+    frame = _verified(folder, stored)
     known_at, day, *symbols = frame.columns
     panel = Panel(
         frame[day].to_numpy().astype("datetime64[D]"),

@@ -27,6 +27,7 @@ class Source:
     origin       where the choice of its instruments came from, for every page that shows a result
     survivors    True when the choice was made with hindsight: results on it flatter, and promote nothing
     first, last  days that it covers, both included
+    simulated    True when nothing of it ever happened, which is said wherever it appears
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source:
     survivors: bool
     first: date
     last: date
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         both = sorted(self.fields & self.lacks)
