@@ -118,7 +118,7 @@ def test_a_dividend_as_large_as_its_price_is_in_another_unit() -> None:
 @pytest.mark.parametrize("change", [{"split": 0.0}, {"split": -2.0}, {"dividend": -0.1}, {"dividend": float("inf")}])
 def test_what_no_company_can_do_to_its_shares_is_refused(change: dict[str, float]) -> None:
     with pytest.raises(InputError, match="no corporate action"):
-        replace(SPLIT, **change)
+        replace(SPLIT, **change)  # type: ignore[arg-type]  # a mapping of floats, whatever its keys
 
 
 def test_without_a_raw_close_there_is_nothing_to_adjust() -> None:
