@@ -341,6 +341,24 @@ PLAIN: list[tuple[object, str, tuple[Any, ...]]] = [
         (4, "A", "M", "K", "V", "USD"),
     ),
     (r.AccountUpdateMultiEnd(req_id=4), "accountUpdateMultiEnd", (4,)),
+    (r.PositionMultiEnd(req_id=4), "positionMultiEnd", (4,)),
+    (
+        r.PnL(req_id=4, daily_pnl=Decimal("-1.5"), unrealized_pnl=Decimal(2), realized_pnl=Decimal(3)),
+        "pnl",
+        (4, -1.5, 2.0, 3.0),
+    ),
+    (
+        r.PnLSingle(
+            req_id=4,
+            position=Decimal(-7),
+            daily_pnl=Decimal("1.5"),
+            unrealized_pnl=Decimal(2),
+            realized_pnl=None,
+            value=Decimal(-70),
+        ),
+        "pnlSingle",
+        (4, -7, 1.5, 2.0, ib_async.util.UNSET_DOUBLE, -70.0),
+    ),
     (r.ContractDataEnd(req_id=4), "contractDetailsEnd", (4,)),
     (
         r.TickPrice(req_id=4, tick_type=1, price=Decimal("10.25"), size=Decimal(300), attr_mask=1),
@@ -391,6 +409,15 @@ def test_ib_async_reads_positions(version: int, caplog: pytest.LogCaptureFixture
     message = r.Position(account="A", contract=STOCK, position=Decimal(-5), avg_cost=Decimal("10.5"))
     ((name, (account, contract, size, cost)),) = heard_by_ib_async(message, version, caplog)
     assert (name, account, contract.tradingClass, size, cost) == ("position", "A", "NMS", -5.0, 10.5)
+
+
+@in_version
+def test_ib_async_reads_positions_under_a_number(version: int, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = {"position": Decimal(-5), "avg_cost": Decimal("10.5")}
+    message = r.PositionMulti(req_id=4, account="A", contract=STOCK, model_code="M", **numbers)
+    ((name, (number, account, model, contract, size, cost)),) = heard_by_ib_async(message, version, caplog)
+    assert (name, number, account, model) == ("positionMulti", 4, "A", "M")
+    assert (contract.tradingClass, size, cost) == ("NMS", -5.0, 10.5)
 
 
 @in_version
@@ -590,6 +617,15 @@ ASKED: list[tuple[Any, Any]] = [
     (lambda c: c.reqAccountUpdatesMulti(3, "A", "M", True), q.ReqAccountUpdatesMulti(
         req_id=3, account="A", model_code="M", ledger_and_nlv=True)),
     (lambda c: c.cancelAccountUpdatesMulti(3), q.CancelAccountUpdatesMulti(req_id=3)),
+    (lambda c: c.reqPositionsMulti(3, "A", "M"), q.ReqPositionsMulti(req_id=3, account="A", model_code="M")),
+    (lambda c: c.cancelPositionsMulti(3), q.CancelPositionsMulti(req_id=3)),
+    (lambda c: c.reqPnL(3, "A", "M"), q.ReqPnL(req_id=3, account="A", model_code="M")),
+    (lambda c: c.cancelPnL(3), q.CancelPnL(req_id=3)),
+    (
+        lambda c: c.reqPnLSingle(3, "A", "M", 265598),
+        q.ReqPnLSingle(req_id=3, account="A", model_code="M", con_id=265598),
+    ),
+    (lambda c: c.cancelPnLSingle(3), q.CancelPnLSingle(req_id=3)),
     (lambda c: c.reqContractDetails(3, THEIR_STOCK), q.ReqContractDetails(req_id=3, contract=REQUESTED_STOCK)),
     (lambda c: c.reqMatchingSymbols(3, "AAP"), q.ReqMatchingSymbols(req_id=3, pattern="AAP")),
     (

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
+from bursar.gateway.margin import MarginRules
 from bursar.gateway.portfolio import Holding, Profit, account_values, holdings, profit
 from bursar.gateway.terms import Terms
 from tests.gateway.worlds import order, written
 
 ACCOUNT = "DU9000001"
+GOLDEN = Path(__file__).parents[1] / "golden" / "gateway"
 D = Decimal
 
 
@@ -62,17 +68,48 @@ def test_the_values_of_an_account_agree_with_each_other() -> None:
     assert told["SettledCash"] == "98988.99"  # the 395.60 settle on Wednesday
     assert told["GrossPositionValue"] == told["InitMarginReq"] == told["StockMarketValue"] == "567.00"
     assert told["PreviousDayEquityWithLoanValue"] == "100000.00"
-    assert (told["Cushion"], told["Leverage"], told["Currency"]) == ("0.9943", "0.01", "USD")
+    assert (told["Cushion"], told["Leverage"], told["Currency"]) == ("0.994327", "0.01", "USD")
 
 
 def test_money_is_in_a_currency_and_the_rest_is_not() -> None:
     for each in account_values(played(), ACCOUNT):
-        assert bool(each.currency) == (each.value.replace(".", "").replace("-", "").isdigit() and each.tag not in PLAIN)
-        if each.currency:
+        if each.tag.startswith(PLAIN):
+            assert not each.currency, each
+        elif each.tag not in NAMES:
+            assert each.currency in {"USD", "BASE"}, each
             assert D(each.value) == D(each.value).quantize(D("0.01"))
 
 
-PLAIN = {"Cushion", "Leverage", "ExchangeRate"}
+#: What is no money, and what names an account or a currency, once for each.
+PLAIN = (
+    "AccountType", "AccountCode", "AccountReady", "Cushion", "Leverage", "DayTrades", "LookAheadNextChange",
+    "NLVAndMargin", "SegmentTitle", "TradingType", "HighestSeverity", "WhatIfPM",
+)  # fmt: skip
+NAMES = {"AccountOrGroup", "Currency", "RealCurrency"}
+
+
+def tags_told(account: str) -> set[str]:
+    """What TWS told of a real account: one with stocks in 2022, and an adviser's client in 2024.
+
+    Recorded by nautilus_trader for the tests of its IB adapter.
+    """
+    return set((GOLDEN / f"account-tags-{account}.txt").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("margin", [None, MarginRules()], ids=["cash", "margin"])
+def test_every_tag_that_a_real_account_was_told_is_told_here(margin: MarginRules | None) -> None:
+    told = {each.tag for each in account_values(Exchange(written(), Terms(margin=margin)), ACCOUNT)}
+    assert (tags_told("stocks") | tags_told("client")) - told == set()
+
+
+def test_the_tags_are_those_of_the_recordings_and_so_are_their_currencies(test_data: Path) -> None:
+    told = {(each.tag, each.currency) for each in account_values(Exchange(written()), ACCOUNT)}
+    for name, account, own in (("nt_account_values", "stocks", "AUD"), ("nt_account_values_fa", "client", "USD")):
+        recorded = json.loads((test_data / "ibkr" / f"{name}.json").read_text(encoding="utf-8"))
+        assert {each["tag"] for each in recorded} == tags_told(account)
+        # One of them holds AUD, EUR and USD, the other USD, as here.
+        rows = {(each["tag"], each["currency"].replace(own, "USD")) for each in recorded if each["currency"] != "EUR"}
+        assert rows - told == set()
 
 
 def test_an_account_with_nothing_has_no_cushion() -> None:

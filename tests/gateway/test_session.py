@@ -642,7 +642,7 @@ def test_the_time_comes_after_the_ticks_and_reports_of_its_instant(stepped: Clie
 
 def test_a_request_that_is_refused_is_a_request(stepped: Client) -> None:
     stepped.ask(q.ReqCurrentTime())
-    stepped.session.receive(codec.encode(["92", "1", "DU9000001", ""]))
+    stepped.session.receive(codec.encode(["78", "1", "AAA", ""]))
     assert time_of(stepped.ask(q.ReqCurrentTime())) == "14:00"
 
 

@@ -76,7 +76,7 @@ class SimulatedBroker:
             order=order,
             commission=answer.commission,
             initial_margin_after=answer.margin_after,
-            maintenance_margin_after=answer.margin_after,
+            maintenance_margin_after=answer.maintenance_after,
             equity_after=answer.equity_after,
         )
 

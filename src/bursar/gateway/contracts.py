@@ -33,6 +33,10 @@ class Contracts:
         """What is told of ``symbol``: its number, its listing, smart routing."""
         return self._contracts[symbol]
 
+    def symbol(self, number: int) -> str | None:
+        """Whose number it is."""
+        return self._by_number.get(number)
+
     def find(self, asked: Contract) -> Instrument | None:
         """The one instrument that ``asked`` describes, or None: error 200 in IBKR's words."""
         symbol = (

@@ -36,12 +36,13 @@ from typing import assert_never
 from bursar.domain.market import Quote
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
-from bursar.gateway.account import Account
+from bursar.gateway.account import Account, open_accounts
 from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
 from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, decode
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
+from bursar.gateway.liquidation import closing_order, next_closing
 from bursar.gateway.matching.deals import Deal, Deals
 from bursar.gateway.matching.market import Market
 from bursar.gateway.matching.orders import Orders
@@ -57,6 +58,7 @@ from bursar.gateway.notices import (
     StatusReported,
     WhatIf,
 )
+from bursar.gateway.overnight import Overnight
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 
@@ -71,14 +73,12 @@ class Exchange:
         self.terms = terms = terms or Terms()
         check_fees(terms.fees, world)
         self.notices: list[Notice] = []
-        self.accounts = {
-            name: Account(name=name, cash=terms.cash, currency=terms.currency, shorts_allowed=terms.shorts_allowed)
-            for name in terms.accounts
-        }
+        self.accounts = open_accounts(terms)
         self.orders = Orders(terms.seed)
-        self.deals = Deals(world, terms.fees, self.accounts, terms.seed)
         self._market = Market()
-        self.credit = Credit(world, terms.fees, self._market.latest)
+        self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion)
+        self.overnight = Overnight(world, terms, self.credit, self.accounts)
+        self.deals = Deals(world, self.credit, self.accounts, terms.seed)
         self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}
         self.now = world.tape.instants(world.sessions[0])[0]
@@ -225,8 +225,11 @@ class Exchange:
         self._index = 0
         self.now = self._instants[0]
         for name, account in self.accounts.items():
+            if index:
+                self.overnight.close(account, self.world.sessions[index - 1].day, session.day)
             self.equity_before[name] = self.credit.net_liquidation(account)
             account.begin_day(session.day)
+            self.overnight.begin(account, session.day)
         self._take(self._quotes[0])
 
     def _take(self, quotes: tuple[Quote, ...]) -> None:
@@ -243,6 +246,23 @@ class Exchange:
                 order = self.orders.keep(replace(order, status=SUBMITTED))
                 self._report(order)
             self._match(order)
+        if self.terms.margin is not None:
+            for account in self.accounts.values():
+                self._liquidate(account)
+
+    def _liquidate(self, account: Account) -> None:
+        """Close positions of ``account`` until its equity covers maintenance margin: see ``liquidation``."""
+        while (closing := next_closing(account, self.credit, self._market, self.world, self.session.day)) is not None:
+            for order in self.orders.working:
+                if order.request.account == account.name:
+                    self._cancel(order, "Liquidation")
+            request = closing_order(account, closing, self.orders.next_manual_id)
+            order = self.orders.keep(self.orders.taken(request, SUBMITTED, self.now))
+            self._report(order)
+            price = self._market.price(request)
+            assert price is not None, "only what can be dealt at is closed"
+            self._market.deal(request, closing.quantity)
+            self._fill(order, closing.quantity, price)
 
     def _expire(self) -> None:
         for order in self.orders.working:

@@ -53,8 +53,11 @@ class FeeSchedule(Protocol):
         """True where a charge depends on the number of shares, which adjusted prices falsify."""
         ...
 
-    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:
-        """Dollars for an order of ``quantity`` shares and ``notional`` money, both above zero; whole cents."""
+    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date, traded: Decimal = ZERO) -> Decimal:
+        """Dollars for an order of ``quantity`` shares and ``notional`` money, both above zero; whole cents.
+
+        traded  shares of the same account earlier in the calendar month, for plans with tiers
+        """
         ...
 
 
@@ -72,7 +75,14 @@ class BasisPoints:
     def by_share(self) -> bool:
         return False
 
-    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:  # noqa: ARG002 - the shape of every schedule
+    def charge(
+        self,
+        action: str,  # noqa: ARG002 - the shape of every schedule
+        quantity: Decimal,  # noqa: ARG002
+        notional: Decimal,
+        day: date,  # noqa: ARG002
+        traded: Decimal = ZERO,  # noqa: ARG002
+    ) -> Decimal:
         return _cents(proportional_cost(notional, self.rate))
 
 
@@ -92,7 +102,14 @@ class IbkrFixedUS:
     def by_share(self) -> bool:
         return True
 
-    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date) -> Decimal:
+    def charge(
+        self,
+        action: str,
+        quantity: Decimal,
+        notional: Decimal,
+        day: date,
+        traded: Decimal = ZERO,  # noqa: ARG002 - a plan without tiers
+    ) -> Decimal:
         commission = per_share_fee(
             quantity,
             notional,
@@ -102,6 +119,74 @@ class IbkrFixedUS:
         )
         regulatory = section_31_fee(notional, day) + trading_activity_fee(quantity, day) if action == "SELL" else ZERO
         return _cents(commission + regulatory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IbkrTieredUS:
+    """IBKR Pro, tiered plan, US shares that take liquidity: commission by the month's shares, and what others charge.
+
+    An order pays the tiers that it reaches into, on top of the shares of its account earlier in the calendar month.
+    Beside the commission stand clearing, a fee of the exchange for taking liquidity, the exchange's and FINRA's
+    parts of the commission, and on sales the regulators' fees of the day. Adding liquidity (a rebate) is not known
+    to this exchange, whose fills all take.
+
+    Source: interactivebrokers.com, "Commissions: Stocks, ETFs and Warrants", tiered: USD 0.0035 a share up to
+    300,000 a month, then 0.0020, 0.0015, 0.0010, 0.0005; at least 0.35 an order, at most 1 % of its value; clearing
+    0.00020 a share, at most 0.5 % of the value; pass-through 0.000175 and 0.00056 of the commission. The exchange's
+    fee is 0.0030 a share, the most that Regulation NMS rule 610(c) allows; each exchange has its own. None of the
+    rows was compared with a statement.
+    """
+
+    tiers: tuple[tuple[Decimal, Decimal], ...] = (
+        (Decimal(0), Decimal("0.0035")),
+        (Decimal(300_000), Decimal("0.0020")),
+        (Decimal(3_000_000), Decimal("0.0015")),
+        (Decimal(20_000_000), Decimal("0.0010")),
+        (Decimal(100_000_000), Decimal("0.0005")),
+    )
+    minimum: Decimal = Decimal("0.35")
+    maximum_fraction: Decimal = Decimal("0.01")
+    clearing: Decimal = Decimal("0.00020")
+    clearing_fraction: Decimal = Decimal("0.005")
+    taking: Decimal = Decimal("0.0030")
+    passed_through: Decimal = Decimal("0.000735")
+
+    @property
+    def by_share(self) -> bool:
+        return True
+
+    def charge(self, action: str, quantity: Decimal, notional: Decimal, day: date, traded: Decimal = ZERO) -> Decimal:
+        commission = ZERO
+        ends = [start for start, _ in self.tiers[1:]]
+        for (start, rate), end in zip(self.tiers, [*ends, traded + quantity], strict=True):
+            part = min(traded + quantity, end) - max(traded, start)
+            commission += max(part, ZERO) * rate
+        # Where 1 % of the value lies below the least, 1 % rules, as in the fixed plan.
+        commission = min(max(commission, self.minimum), notional * self.maximum_fraction)
+        others = min(quantity * self.clearing, notional * self.clearing_fraction) + quantity * self.taking
+        regulatory = section_31_fee(notional, day) + trading_activity_fee(quantity, day) if action == "SELL" else ZERO
+        return _cents(commission * (1 + self.passed_through) + others + regulatory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionFee:
+    """What exchanging one currency for another costs: basis points of the money, and a least, both in base money.
+
+    Source: interactivebrokers.com, "Commissions: Spot Currencies", first tier: 0.20 basis points, at least USD 2.00.
+    """
+
+    rate: Decimal = Decimal("0.20")
+    minimum: Decimal = Decimal("2.00")
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "minimum"):
+            value: Decimal = getattr(self, name)
+            if not value.is_finite() or value < 0:
+                raise InputError(f"conversion: {name} is {value}; give zero or more")
+
+    def charge(self, notional: Decimal) -> Decimal:
+        """Money for exchanging ``notional``; whole cents."""
+        return _cents(max(proportional_cost(notional, self.rate), self.minimum)) if notional else ZERO
 
 
 def section_31_fee(notional: Decimal, day: date) -> Decimal:

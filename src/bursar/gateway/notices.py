@@ -77,7 +77,10 @@ class StatusReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """execDetails: shares changed hands. ``side`` is BOT or SLD; ``cum_qty`` includes this execution."""
+    """execDetails: shares changed hands. ``side`` is BOT or SLD; ``cum_qty`` includes this execution.
+
+    liquidation  True where the broker closed the position for want of margin
+    """
 
     at: datetime
     client_id: int
@@ -92,6 +95,7 @@ class Executed:
     price: Decimal
     cum_qty: Decimal
     avg_price: Decimal
+    liquidation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +123,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """What an order would do, without doing it. Margin of a cash account is the value of what it holds."""
+    """What an order would do, without doing it. Margin of a cash account is the value of what it holds.
+
+    margin  initial: what may be opened is looked at with it; maintenance is what keeping it needs
+    """
 
     commission: Decimal
     currency: str
     margin_before: Decimal
     margin_after: Decimal
+    maintenance_before: Decimal
+    maintenance_after: Decimal
     equity_before: Decimal
     equity_after: Decimal
     warning: str = ""

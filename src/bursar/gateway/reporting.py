@@ -61,13 +61,13 @@ def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
     state = OrderState(
         status="PreSubmitted",
         init_margin_before=answer.margin_before,
-        maint_margin_before=answer.margin_before,
+        maint_margin_before=answer.maintenance_before,
         equity_with_loan_before=answer.equity_before,
         init_margin_change=answer.margin_after - answer.margin_before,
-        maint_margin_change=answer.margin_after - answer.margin_before,
+        maint_margin_change=answer.maintenance_after - answer.maintenance_before,
         equity_with_loan_change=answer.equity_after - answer.equity_before,
         init_margin_after=answer.margin_after,
-        maint_margin_after=answer.margin_after,
+        maint_margin_after=answer.maintenance_after,
         equity_with_loan_after=answer.equity_after,
         commission=answer.commission,
         commission_currency=answer.currency,
@@ -130,6 +130,7 @@ def exec_details(executed: Executed, contract: Contract, req_id: int = r.NO_REQU
         cum_qty=executed.cum_qty,
         avg_price=executed.avg_price,
         order_ref=executed.order_ref,
+        liquidation=int(executed.liquidation),
         last_liquidity=REMOVED_LIQUIDITY,
     )
     return r.ExecDetails(req_id=req_id, order_id=executed.order_id, contract=contract, execution=execution)

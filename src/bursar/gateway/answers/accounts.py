@@ -1,7 +1,8 @@
 """Accounts, as one client is told of them: values, positions, summaries, and what of them changed.
 
 Everything here is a subscription: after an execution the positions that moved are told again, and those values
-that are not what they were. TWS also tells values every three minutes; here prices alone make nobody speak.
+that are not what they were. TWS also tells values every three minutes; here prices alone make nobody speak, but for
+profit, which is in ``profit``.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bursar.gateway import reporting as report
 from bursar.gateway.answers import Answers, Messages
+from bursar.gateway.answers.profit import ProfitAnswers
 from bursar.gateway.hub import Hub
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 from bursar.gateway.notices import Executed, Notice
-from bursar.gateway.portfolio import account_values, holdings
+from bursar.gateway.portfolio import BASE, LEDGER, holding, values
 
 #: How many summaries one client may subscribe to at once.
 SUMMARIES_MAX = 2
@@ -28,7 +30,9 @@ class AccountAnswers:
     def __init__(self, hub: Hub) -> None:
         self._exchange = hub.exchange
         self._contracts = hub.contracts
+        self._profit = ProfitAnswers(hub)
         self._positions = False
+        self._held: dict[int, tuple[str, ...]] = {}
         self._account = ""
         self._told: Values = {}
         self._multi: dict[int, tuple[str, Values]] = {}
@@ -40,26 +44,38 @@ class AccountAnswers:
             q.ReqManagedAccts: self.managed,
             q.ReqPositions: self._subscribe_positions,
             q.CancelPositions: self._cancel_positions,
+            q.ReqPositionsMulti: self._subscribe_held,
+            q.CancelPositionsMulti: self._cancel_held,
             q.ReqAccountUpdates: self._subscribe_account,
             q.ReqAccountUpdatesMulti: self._subscribe_multi,
             q.CancelAccountUpdatesMulti: self._cancel_multi,
             q.ReqAccountSummary: self._subscribe_summary,
             q.CancelAccountSummary: self._cancel_summary,
+            **self._profit.answers,
         }
 
     def managed(self, request: q.ReqManagedAccts) -> Messages:
         """The accounts."""
         del request
-        yield r.ManagedAccounts(accounts=",".join(self._exchange.accounts))
+        master = (self._exchange.terms.adviser,) if self._exchange.terms.adviser else ()
+        yield r.ManagedAccounts(accounts=",".join((*master, *self._exchange.accounts)))
 
     def told(self, notices: Iterable[Notice]) -> Messages:
         """What subscriptions are told after ``notices``: executions of anybody move the accounts."""
+        yield from self._moved(notices)
+        yield from self._profit.moved()
+
+    def _moved(self, notices: Iterable[Notice]) -> Messages:
         moved = dict.fromkeys((notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed))
         if not moved:
             return
         if self._positions:
             for account, symbol in moved:
                 yield self._position(account, symbol)
+        for req_id, accounts in self._held.items():
+            for account, symbol in moved:
+                if account in accounts:
+                    yield self._position_of(req_id, account, symbol)
         if self._account in {account for account, _ in moved}:
             yield from self._account_moved([symbol for account, symbol in moved if account == self._account])
         yield from self._multi_moved()
@@ -85,6 +101,31 @@ class AccountAnswers:
         contract = self._contracts[symbol]
         return r.Position(account=account, contract=contract, position=held.quantity, avg_cost=held.avg_cost)
 
+    def _subscribe_held(self, request: q.ReqPositionsMulti) -> Messages:
+        accounts = (request.account,) if request.account else tuple(self._exchange.accounts)
+        if not set(accounts) <= self._exchange.accounts.keys():
+            yield _invalid_account(request.req_id, request.account)
+            return
+        self._held[request.req_id] = accounts
+        for name in accounts:
+            for symbol in self._exchange.accounts[name].quantities:
+                yield self._position_of(request.req_id, name, symbol)
+        yield r.PositionMultiEnd(req_id=request.req_id)
+
+    def _cancel_held(self, request: q.CancelPositionsMulti) -> Messages:
+        self._held.pop(request.req_id, None)
+        return ()
+
+    def _position_of(self, req_id: int, account: str, symbol: str) -> r.PositionMulti:
+        held = self._exchange.accounts[account].position(symbol)
+        return r.PositionMulti(
+            req_id=req_id,
+            account=account,
+            contract=self._contracts[symbol],
+            position=held.quantity,
+            avg_cost=held.avg_cost,
+        )
+
     # ------------------------------------------------------------ one account, with its portfolio
 
     def _subscribe_account(self, request: q.ReqAccountUpdates) -> Messages:
@@ -102,13 +143,13 @@ class AccountAnswers:
 
     def _account_moved(self, symbols: Collection[str]) -> Messages:
         """Values that are new, and the positions in ``symbols``."""
-        values = self._values(self._account)
-        for (key, currency), value in _changed(values, self._told):
+        now = values(self._exchange, self._account)
+        for (key, currency), value in _changed(now, self._told):
             yield r.AccountValue(key=key, value=value, currency=currency, account=self._account)
-        self._told = values
-        for held in holdings(self._exchange, self._account):
-            if held.symbol in symbols:
-                yield report.portfolio_value(held, self._contracts[held.symbol], self._account)
+        self._told = now
+        for symbol in sorted(set(symbols)):
+            held = holding(self._exchange, self._account, symbol)
+            yield report.portfolio_value(held, self._contracts[symbol], self._account)
         yield r.AccountUpdateTime(time=report.clock_text(self._exchange.now))
 
     # ------------------------------------------------------------ values under a request's number
@@ -132,12 +173,12 @@ class AccountAnswers:
 
     def _multi_values(self, req_id: int) -> Messages:
         account, told = self._multi[req_id]
-        values = self._values(account)
-        for (key, currency), value in _changed(values, told):
+        now = values(self._exchange, account)
+        for (key, currency), value in _changed(now, told):
             yield r.AccountUpdateMulti(
                 req_id=req_id, account=account, model_code="", key=key, value=value, currency=currency
             )
-        self._multi[req_id] = (account, values)
+        self._multi[req_id] = (account, now)
 
     # ------------------------------------------------------------ summaries
 
@@ -162,24 +203,24 @@ class AccountAnswers:
     def _summary_values(self, req_id: int) -> Messages:
         tags, told = self._summaries[req_id]
         for account in self._exchange.accounts:
-            values = {name: value for name, value in self._values(account).items() if _wanted(name, tags)}
-            for (tag, currency), value in _changed(values, told.get(account, {})):
+            now = {name: value for name, value in values(self._exchange, account).items() if _wanted(name, tags)}
+            for (tag, currency), value in _changed(now, told.get(account, {})):
                 yield r.AccountSummary(req_id=req_id, account=account, tag=tag, value=value, currency=currency)
-            told[account] = values
-
-    def _values(self, account: str) -> Values:
-        return {(each.tag, each.currency): each.value for each in account_values(self._exchange, account)}
+            told[account] = now
 
 
 def _wanted(name: tuple[str, str], tags: frozenset[str]) -> bool:
-    """True for a value that a summary of ``tags`` holds; ``$LEDGER`` stands for all cash balances."""
+    """True for a value that a summary of ``tags`` holds.
+
+    ``$LEDGER`` stands for the balances of all currencies together, ``$LEDGER:EUR`` for those of one, ``$LEDGER:ALL``
+    for every row of them.
+    """
     key, currency = name
-    ledger = any(tag == "$LEDGER:ALL" or tag == f"$LEDGER:{currency}" for tag in tags)
-    return key in tags or ((ledger or "$LEDGER" in tags) and key in LEDGER)
-
-
-#: The values that make up a ledger.
-LEDGER = frozenset({"CashBalance", "TotalCashBalance", "NetLiquidationByCurrency", "StockMarketValue", "RealizedPnL"})
+    if key in LEDGER and currency:
+        ledger = "$LEDGER" if currency == BASE else f"$LEDGER:{currency}"
+        if ledger in tags or "$LEDGER:ALL" in tags:
+            return True
+    return key in tags and currency != BASE
 
 
 def _changed(values: Values, told: Values) -> Iterable[tuple[tuple[str, str], str]]:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import settles_on
 from bursar.gateway.account import Account
-from bursar.gateway.fees import FeeSchedule
+from bursar.gateway.credit import Credit
+from bursar.gateway.liquidation import is_liquidation
 from bursar.gateway.matching.orders import number_of
 from bursar.gateway.notices import FILLED, SUBMITTED, CommissionReported, Executed, Order
 from bursar.gateway.world import World
@@ -22,10 +23,10 @@ Deal = tuple[Executed, CommissionReported]
 class Deals:
     """See the module. ``all`` has every execution, oldest first."""
 
-    def __init__(self, world: World, fees: FeeSchedule, accounts: Mapping[str, Account], seed: int) -> None:
+    def __init__(self, world: World, credit: Credit, accounts: Mapping[str, Account], seed: int) -> None:
         self._listed = world.listed
         self._days: Sequence[date] = world.days
-        self._fees = fees
+        self._credit = credit
         self._accounts = accounts
         self._first = number_of(seed, "execId")
         self.all: list[Deal] = []
@@ -35,17 +36,12 @@ class Deals:
 
         What an order costs is worked out for all that is filled of it, so that pieces cost no more than the whole.
         """
-        request, multiplier = order.request, self._listed[order.request.symbol].multiplier
+        request, account = order.request, self._accounts[order.request.account]
         filled, filled_value = order.filled + quantity, order.filled_value + quantity * price
-        charged = self._fees.charge(request.action, filled, filled_value * multiplier, day)
+        charged = self._credit.charge(account, request, filled, filled_value, day, besides=order.filled)
         commission = max(charged - order.commission, ZERO)
-        account = self._accounts[request.account]
-        realized = account.book(
-            request.symbol,
-            quantity if request.action == "BUY" else -quantity,
-            quantity * price * multiplier,
-            commission,
-            settles_on(day, self._days),
+        realized = self._credit.book(
+            account, request, quantity, price, commission, day=day, settles=settles_on(day, self._days)
         )
         done = filled == request.total_quantity
         order = replace(
@@ -71,13 +67,14 @@ class Deals:
             price=price,
             cum_qty=filled,
             avg_price=order.avg_fill_price,
+            liquidation=is_liquidation(request),
         )
         report = CommissionReported(
             at=at,
             client_id=request.client_id,
             exec_id=executed.exec_id,
             commission=commission,
-            currency=account.currency,
+            currency=self._credit.charged_in(account, request),
             realized_pnl=realized,
         )
         self.all.append((executed, report))

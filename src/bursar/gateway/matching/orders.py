@@ -22,6 +22,7 @@ class Orders:
         self._all: dict[tuple[int, int], Order] = {}
         self._working: dict[int, Order] = {}
         self._next_ids: dict[int, int] = {}
+        self._next_manual_id = -1
 
     def known(self, client_id: int, order_id: int) -> Order | None:
         return self._all.get((client_id, order_id))
@@ -40,11 +41,17 @@ class Orders:
         """The lowest order id that ``client_id`` may use: above all that it has used."""
         return self._next_ids.get(client_id, 1)
 
+    @property
+    def next_manual_id(self) -> int:
+        """The number of the next order that no client of the API makes: below zero, and below all such numbers."""
+        return self._next_manual_id
+
     def taken(self, request: Place, status: str, at: datetime) -> Order:
         """A new order for ``request``, with a permId of its own; it is not kept yet."""
         order = Order(request=request, perm_id=self._first_perm_id + self._taken, status=status, placed_at=at)
         self._taken += 1
-        self._next_ids[request.client_id] = request.order_id + 1
+        self._next_ids[request.client_id] = max(self.next_id(request.client_id), request.order_id + 1)
+        self._next_manual_id = min(self._next_manual_id, request.order_id - 1)
         return order
 
     def keep(self, order: Order) -> Order:

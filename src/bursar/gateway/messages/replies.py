@@ -165,6 +165,47 @@ class AccountUpdateMultiEnd:
     req_id: Whole
 
 
+@reply(71, version=1)
+class PositionMulti:
+    """One position under a request's number, with its average cost."""
+
+    req_id: Whole
+    account: Text
+    contract: ReportedContract
+    position: Number
+    avg_cost: Number
+    model_code: Text = ""
+
+
+@reply(72, version=1)
+class PositionMultiEnd:
+    """All positions under a request's number were sent."""
+
+    req_id: Whole
+
+
+@reply(94, unconfirmed="how often a real TWS tells a profit that changes; here after each instant and each execution")
+class PnL:
+    """The profit of an account: of the day, on what is held, and of what was closed today."""
+
+    req_id: Whole
+    daily_pnl: UnsetNumber
+    unrealized_pnl: UnsetNumber
+    realized_pnl: UnsetNumber
+
+
+@reply(95, unconfirmed="whether fractions of a share are told; ib_async 2.1.0 reads whole positions only")
+class PnLSingle:
+    """The profit of one position, and its size and value."""
+
+    req_id: Whole
+    position: Size
+    daily_pnl: UnsetNumber
+    unrealized_pnl: UnsetNumber
+    realized_pnl: UnsetNumber
+    value: UnsetNumber
+
+
 # ---------------------------------------------------------------- contracts
 
 _DETAILS: Layout = (

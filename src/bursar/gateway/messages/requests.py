@@ -112,6 +112,55 @@ class CancelAccountUpdatesMulti:
     req_id: Whole
 
 
+@request(74, version=1, lacks="models are not imitated: positions are the same for every model code")
+class ReqPositionsMulti:
+    """Subscribe to the positions of one account, or of all, under a request's number."""
+
+    req_id: Whole
+    account: Text = ""
+    model_code: Text = ""
+
+
+@request(75, version=1)
+class CancelPositionsMulti:
+    """Leave positions that were subscribed to under a request's number."""
+
+    req_id: Whole
+
+
+@request(92, lacks="models are not imitated: profit is the same for every model code")
+class ReqPnL:
+    """Subscribe to the profit of an account."""
+
+    req_id: Whole
+    account: Text
+    model_code: Text = ""
+
+
+@request(93)
+class CancelPnL:
+    """Leave the profit of an account."""
+
+    req_id: Whole
+
+
+@request(94, lacks="models are not imitated: profit is the same for every model code")
+class ReqPnLSingle:
+    """Subscribe to the profit of one position."""
+
+    req_id: Whole
+    account: Text
+    model_code: Text = ""
+    con_id: Whole = 0
+
+
+@request(95)
+class CancelPnLSingle:
+    """Leave the profit of one position."""
+
+    req_id: Whole
+
+
 # ---------------------------------------------------------------- contracts
 
 
@@ -288,8 +337,6 @@ ABSENT: Final[dict[int, tuple[str, int | None]]] = {
     70: ("unsubscribeFromGroupEvents", 2),
     72: ("verifyAndAuthRequest", None),
     73: ("verifyAndAuthMessage", None),
-    74: ("reqPositionsMulti", 2),
-    75: ("cancelPositionsMulti", 2),
     78: ("reqSecDefOptParams", 1),
     79: ("reqSoftDollarTiers", 1),
     80: ("reqFamilyCodes", None),
@@ -303,10 +350,6 @@ ABSENT: Final[dict[int, tuple[str, int | None]]] = {
     89: ("cancelHistogramData", 1),
     90: ("cancelHeadTimeStamp", 1),
     91: ("reqMarketRule", None),
-    92: ("reqPnL", 1),
-    93: ("cancelPnL", 1),
-    94: ("reqPnLSingle", 1),
-    95: ("cancelPnLSingle", 1),
     96: ("reqHistoricalTicks", 1),
     97: ("reqTickByTickData", 1),
     98: ("cancelTickByTickData", 1),
