@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 
 import pytest
 
 from bursar.errors import InputError
+from bursar.gateway.faults import Plan, Swallow, WeeklyLogin
 from bursar.testing import running_gateway, sample_world
 
 
@@ -37,3 +39,21 @@ def test_the_sample_world_is_the_same_for_everybody_and_says_that_it_is_made_up(
     assert one.fingerprint == other.fingerprint != sample_world(seed=8).fingerprint
     assert one.simulated == ("Every price, size and volume is made up; only the names are real.",)
     assert [f"{session.open:%H:%M}" for session in one.past[:1]] == ["13:30"]  # summer time, in October
+
+
+def test_a_running_gateway_can_be_told_to_go_wrong() -> None:
+    with running_gateway(faults=Plan(faults=(Swallow(message="positionEnd"),))) as gateway:
+        gateway.strike(WeeklyLogin())
+        deadline = 1000
+        while deadline and listens(gateway.port):
+            deadline -= 1
+        assert not listens(gateway.port)
+        gateway.log_in()
+        while not listens(gateway.port):
+            pass
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(10)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -31,6 +31,7 @@ from bursar.domain.market import Quote
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange
+from bursar.gateway.faults import Fault, Faults, Plan
 from bursar.gateway.hub import Hub, Limits
 from bursar.gateway.path import Shape
 from bursar.gateway.server import Server
@@ -74,6 +75,21 @@ class RunningGateway:
         """Go on to the next opening bell, unless the market is open."""
         return self._ask(self._open)
 
+    def strike(self, fault: Fault) -> None:
+        """Let something go wrong: a trouble of the gateway at once, another fault when its message comes."""
+
+        def struck() -> None:
+            faults = self._server.hub.faults
+            assert faults is not None, "a running gateway has a plan, empty or not"
+            faults.add(fault)
+            self._server.tell()
+
+        self._ask(struck)
+
+    def log_in(self) -> None:
+        """Be the person for whom a weekly re-login waits."""
+        self._ask(self._server.log_in)
+
     def _step(self, times: int) -> datetime:
         for _ in range(times):
             if not self._server.step():
@@ -102,13 +118,15 @@ def running_gateway(
     port: int = 0,
     speed: float | None = None,
     limits: Limits | None = None,
+    faults: Plan | None = None,
 ) -> Iterator[RunningGateway]:
     """A gateway for as long as the block lasts.
 
-    world  what is traded, when and at what prices; ``sample_world()`` without it
-    terms  accounts, cash and fees
-    port   0 takes a free one
-    speed  lets time flow; without it only ``step`` moves it
+    world   what is traded, when and at what prices; ``sample_world()`` without it
+    terms   accounts, cash and fees
+    port    0 takes a free one
+    speed   lets time flow; without it only ``step`` moves it
+    faults  what is to go wrong, of ``bursar.gateway.faults``; more can be added with ``strike``
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway", daemon=True)
@@ -117,7 +135,8 @@ def running_gateway(
     def wait_for(work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    server = Server(Hub(Exchange(world or sample_world(), terms), limits=limits), speed=speed, barrier=False)
+    hub = Hub(Exchange(world or sample_world(), terms), limits=limits, faults=Faults(faults))
+    server = Server(hub, speed=speed, barrier=False)
     try:
         wait_for(server.start(port=port))
         yield RunningGateway(server, loop)

@@ -171,6 +171,12 @@ def test_a_gateway_never_listens_where_real_money_is_expected(run: Run) -> None:
     assert "broker.port is '7496' on the command line (--port)" in refused(run("gateway", "--port", "7496"))
 
 
+def test_a_script_of_faults_that_is_none_is_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "faults.yaml").write_text("faults:\n  - fault: dorp\n")
+    said = refused(run("gateway", "--faults", str(tmp_path / "faults.yaml")))
+    assert "faults.yaml, line 2: no fault is called 'dorp', did you mean drop?" in said
+
+
 def test_a_port_in_use_is_one_line(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from bursar.gateway.messages import requests as q
 from bursar.gateway.server import WRITE_BUFFER_BYTES, CommandLog, Connection, Server, serve
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
+from bursar.runtime.gateway_process import Child
 from tests.gateway import worlds
 from tests.gateway.clients import AAA, errors, kinds, limit, market, one, only
 from tests.simulation.loop import VirtualLoop
@@ -39,7 +40,7 @@ class Caller:
         self._read: list[Any] = []
 
     @classmethod
-    async def connect(cls, server: Server, client_id: int = 1, version: int = 178) -> Caller:
+    async def connect(cls, server: Server | Child, client_id: int = 1, version: int = 178) -> Caller:
         caller = cls(*await asyncio.open_connection("127.0.0.1", server.port))
         caller.writer.write(codec.encode_versions(VersionRange(lowest=100, highest=version)))
         head = await caller._reader.readexactly(4)
@@ -64,6 +65,29 @@ class Caller:
     async def rest(self) -> list[Any]:
         """All that comes until the gateway hangs up."""
         self._take(await self._reader.read(-1))
+        return self._read
+
+    async def first(self) -> list[Any]:
+        """What comes next, all that comes at once; nothing where the line is gone."""
+        with suppress(ConnectionResetError):
+            self._take(await self._reader.read(1 << 20))
+        told, self._read = self._read, []
+        return told
+
+    async def gone(self) -> list[Any]:
+        """All that comes until the line is gone, in whichever way it goes."""
+        try:
+            while data := await self._reader.read(1 << 20):
+                self._take(data)
+        except ConnectionResetError:
+            pass
+        self.writer.close()
+        return self._read
+
+    def read(self) -> list[Any]:
+        """What has come and was not looked at yet."""
+        self._take(bytes(self._reader._buffer))  # type: ignore[attr-defined]  # nobody else can look without waiting
+        self._reader._buffer.clear()  # type: ignore[attr-defined]
         return self._read
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from bursar.adapters.ib import IBBroker, connect
 from bursar.adapters.ib_connection import Address
 from bursar.domain.orders import ApprovedOrder
 from bursar.errors import BrokerError, InputError
+from bursar.gateway.messages.replies import CurrentTime, NextValidId
+from bursar.gateway.messages.requests import ReqCurrentTime
 from bursar.gateway.server import Server
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
-from bursar.runtime.gateway_process import Child, Gateway, run, spawn
+from bursar.runtime.gateway_process import LOGIN_SIGNAL, Child, Gateway, run, spawn
 from tests.builders import ACCOUNT, order
 from tests.gateway import worlds
+from tests.gateway.test_server import Caller
 
 HERE = __name__
 
@@ -61,7 +65,7 @@ async def call(child: Child) -> IBBroker:
 def test_what_a_gateway_is_to_do_survives_as_text(tmp_path: Path) -> None:
     for gateway in (
         Gateway(recipe="a:b"),
-        Gateway(recipe="a:b", arguments={"c": "d"}, port=4002, log=tmp_path / "log"),
+        Gateway(recipe="a:b", arguments={"c": "d"}, port=4002, log=tmp_path / "log", faults=tmp_path / "faults"),
     ):
         assert Gateway.of(gateway.text()) == gateway
 
@@ -116,6 +120,33 @@ def test_a_gateway_that_nobody_visits_ends(tmp_path: Path) -> None:
     child.stop()  # may be told again
 
 
+def test_a_gateway_with_a_script_of_faults_waits_for_a_person_who_sends_it_a_signal(tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults:\n  - fault: weekly_login\n    after: managedAccounts\n")
+
+    async def knocked(child: Child) -> bool:
+        """Whether somebody opens, and lets us stay."""
+        try:
+            caller = await Caller.connect(child)
+            await caller.until(NextValidId)
+        except (OSError, EOFError, AssertionError):
+            return False
+        caller.send(ReqCurrentTime())
+        stays = any(isinstance(each, CurrentTime) for each in await caller.first())
+        await caller.close()
+        return stays
+
+    async def until_open(child: Child) -> None:
+        while not await knocked(child):
+            os.kill(child.pid, LOGIN_SIGNAL)
+            await asyncio.sleep(0.01)
+
+    with child_of(Gateway(recipe=f"{HERE}:quiet", faults=script)) as child:
+        assert not asyncio.run(knocked(child))
+        assert not asyncio.run(knocked(child))
+        asyncio.run(until_open(child))
+
+
 def test_in_the_foreground_it_serves_until_it_is_told_to_end() -> None:
     ports: list[int] = []
 
@@ -130,3 +161,9 @@ def test_in_the_foreground_it_serves_until_it_is_told_to_end() -> None:
 def test_in_the_foreground_a_bad_wish_is_an_input_error() -> None:
     with pytest.raises(InputError, match="trades live accounts"):
         run(Gateway(recipe=f"{HERE}:quiet", port=7496))
+
+
+def test_a_script_of_faults_is_read_before_anything_else_is_made(tmp_path: Path) -> None:
+    (tmp_path / "faults.yaml").write_text("faults:\n  - fault: dorp\n")
+    with pytest.raises(InputError, match="line 2: no fault is called 'dorp', did you mean drop"):
+        run(Gateway(recipe=f"{HERE}:broken", faults=tmp_path / "faults.yaml"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,13 +146,18 @@ def gateway(
     speed: Annotated[
         float, typer.Option("--speed", metavar="TIMES", help="How fast time flows: 60 is a minute a second.")
     ] = 1.0,
+    faults: Annotated[
+        Path | None, typer.Option("--faults", metavar="FILE", help="A script of what is to go wrong.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Imitate IB Gateway on this machine: connect any client of the TWS API and trade with nobody's money.
 
-    The market opens at the opening bell of the first day. Ctrl-C ends it, and all that was traded with it.
+    The market opens at the opening bell of the first day. Ctrl-C ends it, and all that was traded with it. A script
+    of faults makes it lose lines, orders and data when you say so: see docs/faults.md.
 
       bursar gateway --port 4002 --speed 60
+      bursar gateway --faults faults.yaml
     """
     given = said(
         ("broker.port", "--port", port),
@@ -161,10 +167,10 @@ def gateway(
         ("account.initial_cash", "--cash", cash),
     )
     request = _request(settings_of(config, given))
-    _serve(request, speed)
+    _serve(request, speed, faults)
 
 
-def _serve(request: DemoRequest, speed: float) -> None:
+def _serve(request: DemoRequest, speed: float, faults: Path | None) -> None:
     from bursar.gateway.server import Server
     from bursar.runtime.gateway_process import Gateway, run
 
@@ -187,6 +193,7 @@ def _serve(request: DemoRequest, speed: float) -> None:
             arguments=arguments,
             port=request.settings.broker.port,
             speed=speed,
+            faults=faults,
         ),
         ready,
     )

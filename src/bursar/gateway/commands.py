@@ -64,11 +64,45 @@ class Advance:
     """Time goes on to the next instant of the world."""
 
 
-Command = Place | Cancel | CancelAll | Advance
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """Somebody deals with a working order, at its limit or where the market is: for faults on command."""
 
-KINDS: Mapping[str, type[Command]] = {"place": Place, "cancel": Cancel, "cancel_all": CancelAll, "advance": Advance}
+    client_id: int
+    order_id: int
+    total_quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doom:
+    """The next new order of a client is refused, whatever it is: for faults on command."""
+
+    client_id: int
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correct:
+    """An execution is taken back and told again at another price: for faults on command."""
+
+    exec_id: str
+    price: Decimal
+
+
+Command = Place | Cancel | CancelAll | Advance | Hit | Doom | Correct
+
+KINDS: Mapping[str, type[Command]] = {
+    "place": Place,
+    "cancel": Cancel,
+    "cancel_all": CancelAll,
+    "advance": Advance,
+    "hit": Hit,
+    "doom": Doom,
+    "correct": Correct,
+}
 _NAMES = {kind: name for name, kind in KINDS.items()}
-_DECIMALS = frozenset({"total_quantity", "lmt_price"})
+_DECIMALS = frozenset({"total_quantity", "lmt_price", "price"})
 
 
 def encode(command: Command) -> str:

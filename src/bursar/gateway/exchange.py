@@ -38,7 +38,7 @@ from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.account import Account, open_accounts
 from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
-from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, decode
+from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Correct, Doom, Hit, Place, decode
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
@@ -81,6 +81,7 @@ class Exchange:
         self.deals = Deals(world, self.credit, self.accounts, terms.seed)
         self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}
+        self._doomed: dict[int, Refusal] = {}
         self.now = world.tape.instants(world.sessions[0])[0]
         self._session_index = 0
         self._enter_session(0)
@@ -98,6 +99,12 @@ class Exchange:
                 self.cancel_all(command)
             case Advance():
                 return self.advance()
+            case Hit():
+                self.hit(command)
+            case Doom():
+                self._doomed[command.client_id] = (command.code, command.text)
+            case Correct():
+                self.correct(command)
             case _:
                 assert_never(command)
         return ()
@@ -149,6 +156,25 @@ class Exchange:
         del command  # it is kept with the order log; what it does depends on nobody
         for order in self.orders.working:
             self._cancel(order, "")
+
+    def hit(self, command: Hit) -> None:
+        """Fill so much of a working order at its limit, or where the market is; nothing while the market is shut."""
+        order = self.orders.known(command.client_id, command.order_id)
+        if order is None or order.ended or not self.open:
+            return
+        price = order.request.lmt_price or self._market.price(order.request)
+        if price is not None:
+            self._fill(order, min(command.total_quantity, order.remaining), price)
+
+    def correct(self, command: Correct) -> None:
+        """Take an execution back and tell it again at another price; nothing where there is none of that id."""
+        deal = self.deals.find(command.exec_id)
+        order = self.orders.known(deal[0].client_id, deal[0].order_id) if deal else None
+        if deal is None or order is None:
+            return
+        order, (executed, report) = self.deals.correct(order, deal, command.price, at=self.now, day=self.session.day)
+        self.orders.keep(order)
+        self.notices += (executed, report)
 
     # ------------------------------------------------------------ asked
 
@@ -282,7 +308,8 @@ class Exchange:
     def _enter(self, request: Place) -> None:
         """Give a valid request its permId, and accept it or refuse it for want of money or shares."""
         order = self.orders.taken(request, SUBMITTED if self.open else PRE_SUBMITTED, self.now)
-        if refusal := self._unaffordable(request, request.total_quantity, order.perm_id):
+        doom = self._doomed.pop(request.client_id, None)
+        if refusal := doom or self._unaffordable(request, request.total_quantity, order.perm_id):
             self._end(order, INACTIVE, refusal)
             return
         self._hold(order)

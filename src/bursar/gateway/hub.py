@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from bursar.domain.market import Quote
-from bursar.gateway.commands import Advance, Command, encode
+from bursar.gateway.commands import Advance, Command, Correct, Doom, Hit, encode
 from bursar.gateway.contracts import Contracts
 from bursar.gateway.exchange import Exchange
+from bursar.gateway.faults import CorrectExecution, Fault, Faults, FillAfterCancel, FillWhileAway, Reject
 from bursar.gateway.history import History
+from bursar.gateway.notices import Order
 
 #: IBKR's allowance of a new account.
 MARKET_DATA_LINES = 100
@@ -50,6 +53,7 @@ class Hub:
 
     record   writes one line of the command log, and returns when it cannot be lost by a kill
     stepped  True lets a client's reqCurrentTime step the exchange (see ``Session``)
+    faults   what is to go wrong; nothing without it
     """
 
     def __init__(
@@ -59,12 +63,14 @@ class Hub:
         record: Callable[[str], None] = _forget,
         stepped: bool = False,
         limits: Limits | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.exchange = exchange
         self.contracts = Contracts(exchange.world)
         self.history = History(exchange.world)
         self.limits = limits or Limits()
         self.stepped = stepped
+        self.faults = faults
         self.clients: dict[int, Listener] = {}
         self._record = record
         self._clock: Callable[[], datetime] | None = None
@@ -90,5 +96,45 @@ class Hub:
         """Go on to the next instant; False at the end of the world, where time stands still."""
         if self.exchange.next_instant is None:
             return False
+        yesterday = self.exchange.session.day
         self.do(Advance())
+        if self.faults:
+            night = self.exchange.session.day != yesterday
+            for fault, exec_id in self.faults.instant(self.exchange.now, night=night):
+                self._correct(fault, exec_id)
         return True
+
+    def leave(self, client_id: int, listener: Listener) -> None:
+        """A client is gone."""
+        if self.clients.get(client_id) is listener:
+            del self.clients[client_id]
+            for fault in self.faults.left(client_id) if self.faults else ():
+                self._fill_while_away(fault, client_id)
+
+    def strike(self, fault: Fault, client_id: int, order_id: int) -> None:
+        """Let a fault befall the order that a client is about to place or to cancel."""
+        match fault:
+            case Reject(code=code, text=text):
+                self.do(Doom(client_id=client_id, code=code, text=text))
+            case FillAfterCancel(share=share):
+                order = self.exchange.order(client_id, order_id)
+                if order is not None and not order.ended:
+                    self._hit(order, share)
+            case _:
+                raise AssertionError(f"{fault.name} is no fault of orders")
+
+    def _fill_while_away(self, fault: FillWhileAway, client_id: int) -> None:
+        for order in self.exchange.open_orders(client_id)[: fault.orders]:
+            self._hit(order, fault.share)
+
+    def _correct(self, fault: CorrectExecution, exec_id: str) -> None:
+        deal = self.exchange.deals.find(exec_id)
+        if deal is not None:
+            self.do(Correct(exec_id=exec_id, price=deal[0].price + fault.price_change))
+
+    def _hit(self, order: Order, share: Decimal) -> None:
+        """Fill a share of what remains of an order: whole lots, and at least one."""
+        instrument = self.exchange.world.listed[order.request.symbol]
+        quantity = max(instrument.whole_lots(order.remaining * share), instrument.lot)
+        client_id, order_id = order.key
+        self.do(Hit(client_id=client_id, order_id=order_id, total_quantity=quantity))

@@ -27,6 +27,8 @@ from typing import Self
 
 from bursar.errors import InputError, ProtocolError
 from bursar.gateway.exchange import Exchange, replay
+from bursar.gateway.faults import Faults
+from bursar.gateway.faults.weather import Outage
 from bursar.gateway.hub import Hub, Limits
 from bursar.gateway.session import Session
 from bursar.gateway.terms import Terms
@@ -99,24 +101,22 @@ class Server:
         self.connections: set[Connection] = set()
         self._speed = speed
         self._barrier = barrier
+        self._host = LOOPBACK
         self._server: asyncio.Server | None = None
         self._flow: asyncio.Task[None] | None = None
+        self._outage: asyncio.Task[None] | None = None
+        self._login: asyncio.Event | None = None
+        self._closed: asyncio.Future[None] | None = None
         self._deserted: asyncio.Future[None] | None = None
         self.port = 0
 
     async def start(self, host: str = LOOPBACK, port: int = 0) -> None:
         """Listen; port 0 takes a free one. Raises InputError where that cannot or must not be."""
         _check_address(host, port)
+        self._host = host
         loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(lambda: Connection(self), host, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise InputError(
-                f"port {port} is in use, perhaps by IBKR's own gateway or another of ours: stop that, or give "
-                "another port"
-            ) from error
+        self._server = await self._listen(port)
+        self._closed = loop.create_future()
         # A port that was named is the one that was taken; only 0 has to be asked for.
         self.port = port or self._server.sockets[0].getsockname()[1]
         if self._speed is None:
@@ -126,26 +126,21 @@ class Server:
 
     async def close(self) -> None:
         """Let everybody go and stop listening."""
-        if self._flow:
-            self._flow.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._flow
+        for task in (self._flow, self._outage):
+            if task:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         if self._server:
-            self._server.close()
-            for connection in tuple(self.connections):
-                connection.drop()
-            if self.connections:  # each leaves in a turn of the loop of its own
-                self._deserted = asyncio.get_running_loop().create_future()
-                await self._deserted
-            await self._server.wait_closed()
+            await self._shut(self._server)
+        if self._closed:
+            self._closed.cancel()
 
     async def wait(self) -> None:
         """Return when the server was closed; raises what broke the flow of time, if something did."""
         assert self._server is not None, "start the server first"
-        waiting: list[asyncio.Task[None]] = [asyncio.ensure_future(self._server.serve_forever())]
-        if self._flow:
-            waiting.append(self._flow)
-        await asyncio.gather(*waiting)
+        assert self._closed is not None
+        await asyncio.gather(self._closed, *([self._flow] if self._flow else []))
 
     def step(self) -> bool:
         """Go on to the next instant and tell all clients; False at the end of the world."""
@@ -163,6 +158,54 @@ class Server:
         """Send every client what it is to be told by now."""
         for connection in self.connections:
             connection.flush()
+        faults = self.hub.faults
+        if faults and (outage := faults.weather.take_outage()):
+            if self._outage:  # it went down again while it was down
+                self._outage.cancel()
+            self._outage = asyncio.get_running_loop().create_task(self._be_away(outage), name="outage")
+
+    def log_in(self) -> None:
+        """Be the person for whom a weekly re-login waits; without one waiting, nothing."""
+        if self._login:
+            self._login.set()
+
+    async def _be_away(self, outage: Outage) -> None:
+        """Reset every connection and refuse new ones, until the time is over or a person has logged in."""
+        assert self._server is not None, "start the server first"
+        await self._shut(self._server)
+        if outage.person:
+            self._login = asyncio.Event()
+            _log.warning("the gateway waits for a person to log in; nobody can connect until then")
+            await self._login.wait()
+        await asyncio.sleep(outage.seconds)
+        try:
+            self._server = await self._listen(self.port)
+        except InputError as error:  # somebody took the port; whoever waits for the server has to know
+            assert self._closed is not None
+            self._closed.set_exception(error)
+        self._outage = self._login = None
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(lambda: Connection(self), self._host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise InputError(
+                f"port {port} is in use, perhaps by IBKR's own gateway or another of ours: stop that, or give "
+                "another port"
+            ) from error
+
+    async def _shut(self, server: asyncio.Server) -> None:
+        """Stop listening, and let everybody go."""
+        server.close()
+        for connection in tuple(self.connections):
+            connection.drop()
+        if self.connections:  # each leaves in a turn of the loop of its own
+            self._deserted = asyncio.get_running_loop().create_future()
+            await self._deserted
+        await server.wait_closed()
 
     async def __aenter__(self) -> Self:
         if self._server is None:
@@ -183,6 +226,8 @@ class Connection(asyncio.Protocol):
         self._session = Session(server.hub)
         self._transport: asyncio.Transport | None = None
         self._slow = False
+        self._stalled = False
+        self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -204,6 +249,9 @@ class Connection(asyncio.Protocol):
         self._session.leave()
 
     def data_received(self, data: bytes) -> None:
+        if self._stalled:
+            self._unread += data
+            return
         try:
             out = self._session.receive(data)
         except ProtocolError as error:
@@ -214,6 +262,7 @@ class Connection(asyncio.Protocol):
             self._hang_up()
         elif self._session.unfinished and not self._slow:
             asyncio.get_running_loop().call_soon(self.data_received, b"")
+        self._stall(self._session.take_stall())
         self._server.tell()
 
     def pause_writing(self) -> None:
@@ -230,13 +279,31 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what is due, unless the client is slow."""
-        if not self._slow:
+        if not self._slow and not self._stalled:
             self._send(self._session.take())
+            if self._session.closed:
+                self._hang_up()
+            self._stall(self._session.take_stall())
 
     def drop(self) -> None:
         """Close the connection now."""
         if self._transport:
             self._transport.abort()
+
+    def _stall(self, seconds: float) -> None:
+        """Take the client for one that reads nothing for so many seconds."""
+        if seconds and self._transport and not self._transport.is_closing():
+            self._stalled = True
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._stalled = False
+        unread, self._unread = self._unread, b""
+        if self._transport and not self._transport.is_closing():
+            if not self._slow:
+                self._transport.resume_reading()
+            self.data_received(unread)
 
     def _send(self, out: bytes) -> None:
         if out and self._transport and not self._transport.is_closing():
@@ -289,13 +356,15 @@ async def serve(
     speed: float | None = None,
     log: Path | None = None,
     limits: Limits | None = None,
+    faults: Faults | None = None,
     ready: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve ``world`` until canceled.
 
-    speed  how fast time flows; None for stepped time
-    log    the command log; None for a gateway that forgets all when it stops
-    ready  called once clients can connect
+    speed   how fast time flows; None for stepped time
+    log     the command log; None for a gateway that forgets all when it stops
+    faults  what is to go wrong
+    ready   called once clients can connect
 
     Raises InputError for an address that cannot or must not be used, or a log that does not fit.
     """
@@ -303,9 +372,9 @@ async def serve(
     kept = CommandLog(log, world, terms) if log else None
     try:
         if kept:
-            hub = Hub(kept.exchange, record=kept.record, limits=limits)
+            hub = Hub(kept.exchange, record=kept.record, limits=limits, faults=faults)
         else:
-            hub = Hub(Exchange(world, terms), limits=limits)
+            hub = Hub(Exchange(world, terms), limits=limits, faults=faults)
         server = Server(hub, speed=speed)
         await server.start(host, port)
         async with server:

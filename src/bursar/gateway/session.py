@@ -30,6 +30,7 @@ from bursar.gateway.answers import Messages
 from bursar.gateway.answers.accounts import AccountAnswers
 from bursar.gateway.answers.market import MarketAnswers
 from bursar.gateway.answers.orders import OrderAnswers
+from bursar.gateway.faults import Line
 from bursar.gateway.hub import Hub
 from bursar.gateway.messages import ABSENT, REQUESTS, VERSIONS, number_of, read_request, write
 from bursar.gateway.messages import replies as r
@@ -73,6 +74,7 @@ class Session:
         self._orders = OrderAnswers(hub, 0)
         self._accounts = AccountAnswers(hub)
         self._market = MarketAnswers(hub)
+        self._line: Line | None = None
         self._answers: Mapping[type, Callable[[Any], Messages]] = {}
 
     # ------------------------------------------------------------ bytes
@@ -80,6 +82,10 @@ class Session:
     @property
     def closed(self) -> bool:
         return self._state is State.CLOSED
+
+    def take_stall(self) -> float:
+        """For how many seconds the client is to be taken for one that does not read, once."""
+        return self._line.take_stall() if self._line else 0.0
 
     def receive(self, data: bytes) -> bytes:
         """Take in ``data``; return the answers.
@@ -119,8 +125,7 @@ class Session:
     def leave(self) -> None:
         """The connection is gone."""
         self._state = State.CLOSED
-        if self._hub.clients.get(self._client_id) is self:
-            del self._hub.clients[self._client_id]
+        self._hub.leave(self._client_id, self)
 
     # ------------------------------------------------------------ the beginning and the end
 
@@ -163,37 +168,41 @@ class Session:
         self._state = State.STARTING
         self._out += codec.encode((str(self._version), report.moment_text(self._hub.now)))
 
-    def _start(self, request: q.StartApi) -> Messages:
-        """Let the client in under its number, and tell it what it waits for."""
+    def _refusal(self, request: q.StartApi) -> r.ErrMsg | None:
+        """Why the client is not let in, and whether it has to go."""
         clients = self._hub.clients
         if self._state is State.READY:
-            yield r.ErrMsg(req_id=r.NO_REQUEST, code=501, text="Already Connected.")
-            return
+            return r.ErrMsg(req_id=r.NO_REQUEST, code=501, text="Already Connected.")
         if request.client_id in clients:
             self._state = State.CLOSED
-            yield r.ErrMsg(req_id=r.NO_REQUEST, code=326, text=ALREADY_IN_USE)
-            return
+            return r.ErrMsg(req_id=r.NO_REQUEST, code=326, text=ALREADY_IN_USE)
         if len(clients) >= self._hub.limits.clients:
             self._state = State.CLOSED
             text = f"At most {self._hub.limits.clients} clients can be connected at once."
-            yield r.ErrMsg(req_id=r.NO_REQUEST, code=321, text=text)
-            return
-        self._client_id, self._state = request.client_id, State.READY
-        clients[request.client_id] = self
-        self._orders_told = self._accounts_told = len(self._hub.exchange.notices)
-        self._orders = OrderAnswers(self._hub, request.client_id)
+            return r.ErrMsg(req_id=r.NO_REQUEST, code=321, text=text)
+        return None
+
+    def _let_in(self, client_id: int) -> Messages:
+        """Let the client in under its number, and say what it waits for."""
+        hub = self._hub
+        self._client_id, self._state = client_id, State.READY
+        hub.clients[client_id] = self
+        if hub.faults:
+            self._line = hub.faults.line(client_id, self._market.lines, tuple(hub.exchange.accounts))
+        self._orders_told = self._accounts_told = len(hub.exchange.notices)
+        self._orders = OrderAnswers(hub, client_id)
         self._answers = {
-            q.StartApi: self._start,
             q.SetServerLogLevel: _nothing,
             q.ReqCurrentTime: self._time,
             **self._orders.answers,
             **self._accounts.answers,
             **self._market.answers,
         }
-        yield from self._accounts.managed(q.ReqManagedAccts())
-        yield from self._orders.next_id(q.ReqIds())
-        for code, text in FARMS_ARE_OK:
-            yield r.ErrMsg(req_id=r.NO_REQUEST, code=code, text=text)
+        return (
+            *self._accounts.managed(q.ReqManagedAccts()),
+            *self._orders.next_id(q.ReqIds()),
+            *(r.ErrMsg(req_id=r.NO_REQUEST, code=code, text=text) for code, text in FARMS_ARE_OK),
+        )
 
     def _break_off(self, error: ProtocolError) -> NoReturn:
         """Tell a client that knows our version what is wrong, and say no more."""
@@ -208,10 +217,29 @@ class Session:
     def _perform(self, request: object) -> None:
         """Answer ``request``, between the reports that were due before it and those that follow from it."""
         if isinstance(request, q.StartApi):
-            self._say(self._start(request))
+            refusal = self._refusal(request)
+            self._say((refusal,) if refusal else self._let_in(request.client_id))
             return
         if not isinstance(request, q.ReqCurrentTime):
             self._quiet = False
+        if self._line:
+            self._perform_in_trouble(self._line, request)
+        else:
+            self._act_on(request)
+
+    def _perform_in_trouble(self, line: Line, request: object) -> None:
+        """The same under a plan of faults, which may keep the request, or its answers, from where they go."""
+        heard = line.hears(request)
+        if heard.act:
+            for fault in heard.orders:
+                self._hub.strike(fault, self._client_id, request.order_id)  # type: ignore[attr-defined]  # it is an order
+            self._act_on(request)
+        else:
+            self._say(heard.say)
+        line.answered()
+        self._break_where(line)
+
+    def _act_on(self, request: object) -> None:
         self._tell_orders(self._untold())
         self._say(self._answers[type(request)](request))
         notices = self._untold()
@@ -243,11 +271,28 @@ class Session:
 
     def _tell_all(self) -> None:
         """Everything that is due: ticks first, since reports may follow from them, then what reports lead to."""
+        if self._line:
+            self._begin_telling(self._line)
         self._say(self._market.ticks())
         self._tell_orders(self._untold())
         notices = self._hub.exchange.notices[self._accounts_told :]
         self._accounts_told += len(notices)
-        self._say(self._accounts.told(notices))
+        self._say(self._accounts.told(notices), pushed=True)
+        if self._line:
+            self._write(self._line.due())
+            self._break_where(self._line)
+
+    def _begin_telling(self, line: Line) -> None:
+        """Requests that arrive only now come first; lines of market data that are dead say nothing more."""
+        line.read_news()
+        for symbol in line.take_lost():
+            self._market.lose(symbol)
+        for request in line.take_requests():
+            self._act_on(request)
+
+    def _break_where(self, line: Line) -> None:
+        if line.broken:
+            self._state = State.CLOSED
 
     def _untold(self) -> list[Notice]:
         """What happened at the exchange and was not looked at yet for reports of orders."""
@@ -255,9 +300,13 @@ class Session:
 
     def _tell_orders(self, notices: list[Notice]) -> None:
         self._orders_told += len(notices)
-        self._say(self._orders.told(notices))
+        self._say(self._orders.told(notices), pushed=True)
 
-    def _say(self, messages: Messages) -> None:
+    def _say(self, messages: Messages, *, pushed: bool = False) -> None:
+        """Say ``messages``, or what faults leave of them; ``pushed`` are those that answer no request."""
+        self._write(self._line.bends(messages, pushed=pushed) if self._line else messages)
+
+    def _write(self, messages: Messages) -> None:
         for message in messages:
             self._out += write(message, self._version)
 

@@ -22,10 +22,15 @@ from pathlib import Path
 from typing import Self
 
 from bursar.errors import BrokerError, BursarError
+from bursar.gateway.faults import Faults
 from bursar.gateway.hub import MARKET_DATA_LINES, Limits
 from bursar.gateway.server import LOOPBACK, Server, serve
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
+from bursar.runtime import fault_script
+
+#: Whoever sends it to a gateway with a script of faults logs in, where a weekly re-login waits for a person.
+LOGIN_SIGNAL = signal.SIGUSR1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Gateway:
     log           its file of commands; None for one that forgets
     idle_seconds  how long it stays without any connection; None stays for ever
     lines         market data lines of one client
+    faults        a script of what is to go wrong, as docs/faults.md shows it; nothing without it
     """
 
     recipe: str
@@ -48,6 +54,7 @@ class Gateway:
     log: Path | None = None
     idle_seconds: float | None = None
     lines: int = MARKET_DATA_LINES
+    faults: Path | None = None
 
     def make(self) -> tuple[World, Terms]:
         """World and terms, by the recipe."""
@@ -57,26 +64,31 @@ class Gateway:
 
     def text(self) -> str:
         """All of it as JSON."""
-        return json.dumps(asdict(self) | {"log": None if self.log is None else str(self.log)})
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def of(cls, text: str) -> Self:
         """What ``text`` said."""
         said = json.loads(text)
-        return cls(**said | {"log": None if said["log"] is None else Path(said["log"])})
+        return cls(**said | {name: said[name] and Path(said[name]) for name in ("log", "faults")})
 
 
 def run(gateway: Gateway, ready: Callable[[Server], None] | None = None) -> None:
     """Serve until interrupted or terminated. Raises InputError for what cannot be served."""
+    faults = Faults(fault_script.read(gateway.faults)) if gateway.faults else None
     world, terms = gateway.make()
-    asyncio.run(_until_told(gateway, world, terms, ready))
+    asyncio.run(_until_told(gateway, world, terms, faults, ready))
 
 
-async def _until_told(gateway: Gateway, world: World, terms: Terms, ready: Callable[[Server], None] | None) -> None:
+async def _until_told(
+    gateway: Gateway, world: World, terms: Terms, faults: Faults | None, ready: Callable[[Server], None] | None
+) -> None:
     servers: list[Server] = []
 
     def started(server: Server) -> None:
         servers.append(server)
+        if faults:  # the person for whom a weekly re-login waits
+            asyncio.get_running_loop().add_signal_handler(LOGIN_SIGNAL, server.log_in)
         if ready:
             ready(server)
 
@@ -89,6 +101,7 @@ async def _until_told(gateway: Gateway, world: World, terms: Terms, ready: Calla
             speed=gateway.speed,
             log=gateway.log,
             limits=Limits(market_data_lines=gateway.lines),
+            faults=faults,
             ready=started,
         )
     )

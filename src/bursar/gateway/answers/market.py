@@ -30,7 +30,9 @@ class MarketAnswers:
         self._past = hub.history
         self._lines_max = hub.limits.market_data_lines
         self._type = LIVE
-        self._lines: dict[int, str] = {}
+        #: Symbols of the lines that are open, by their number.
+        self.lines: dict[int, str] = {}
+        self._dead: set[int] = set()
         self._by_symbol: dict[str, list[int]] = {}
         self._stale: dict[int, Quote] = {}
 
@@ -58,6 +60,20 @@ class MarketAnswers:
         for req_id, quote in stale.items():
             yield from report.quote_ticks(req_id, quote)
 
+    def lose(self, symbol: str) -> None:
+        """Tell nothing more of ``symbol``, or of any without one, until it is asked for again."""
+        for req_id in [number for number, each in self.lines.items() if symbol in ("", each)]:
+            self._close(req_id)
+            self._dead.add(req_id)
+
+    def _close(self, req_id: int) -> bool:
+        symbol = self.lines.pop(req_id, None)
+        if symbol is None:
+            return False
+        self._stale.pop(req_id, None)
+        self._by_symbol[symbol].remove(req_id)
+        return True
+
     # ------------------------------------------------------------ prices
 
     def _subscribe(self, request: q.ReqMktData) -> Messages:
@@ -65,11 +81,11 @@ class MarketAnswers:
         if instrument is None:
             yield r.ErrMsg(req_id=req_id, code=200, text=NO_CONTRACT)
             return
-        if req_id in self._lines:
+        if req_id in self.lines:
             text = "Error processing request.-'bT' : cause - Duplicate ticker ID for API market data request"
             yield r.ErrMsg(req_id=req_id, code=322, text=text)
             return
-        if len(self._lines) >= self._lines_max:
+        if len(self.lines) >= self._lines_max:
             yield r.ErrMsg(req_id=req_id, code=101, text="Max number of tickers has been reached")
             return
         yield r.TickReqParams(
@@ -86,16 +102,14 @@ class MarketAnswers:
         if request.snapshot or request.regulatory_snapshot:
             yield r.TickSnapshotEnd(req_id=req_id)
             return
-        self._lines[req_id] = instrument.symbol
+        self._dead.discard(req_id)
+        self.lines[req_id] = instrument.symbol
         self._by_symbol.setdefault(instrument.symbol, []).append(req_id)
 
     def _cancel(self, request: q.CancelMktData) -> Messages:
-        symbol = self._lines.pop(request.req_id, None)
-        if symbol is None:
+        if not self._close(request.req_id) and request.req_id not in self._dead:
             yield r.ErrMsg(req_id=request.req_id, code=300, text=f"Can't find EId with tickerId:{request.req_id}")
-            return
-        self._stale.pop(request.req_id, None)
-        self._by_symbol[symbol].remove(request.req_id)
+        self._dead.discard(request.req_id)
 
     def _set_type(self, request: q.ReqMarketDataType) -> Messages:
         """Every client has live data here, so that whoever asks for delayed prices gets live ones, as at IBKR."""

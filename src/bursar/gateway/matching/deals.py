@@ -80,5 +80,28 @@ class Deals:
         self.all.append((executed, report))
         return order, (executed, report)
 
+    def find(self, exec_id: str) -> Deal | None:
+        """The execution of this id, as it was last told."""
+        return next((deal for deal in reversed(self.all) if deal[0].exec_id == exec_id), None)
+
+    def correct(self, order: Order, deal: Deal, price: Decimal, *, at: datetime, day: date) -> tuple[Order, Deal]:
+        """Take ``deal``, of ``order``, back and do it again at ``price``; return the order and what stands instead.
+
+        The new execution has the same id but for its last part, which is one higher.
+        """
+        executed, report = deal
+        account, multiplier = self._accounts[executed.account], self._listed[executed.symbol].multiplier
+        signed = executed.shares if executed.side == "BOT" else -executed.shares
+        settles, size = settles_on(day, self._days), executed.shares * multiplier
+        account.book(executed.symbol, -signed, size * executed.price, -report.commission, settles)
+        realized = account.book(executed.symbol, signed, size * price, report.commission, settles)
+        order = replace(order, filled_value=order.filled_value + executed.shares * (price - executed.price))
+        root, _, revision = executed.exec_id.rpartition(".")
+        exec_id = f"{root}.{int(revision) + 1:02d}"
+        told = replace(executed, exec_id=exec_id, price=price, avg_price=order.avg_fill_price)
+        corrected = told, replace(report, at=at, exec_id=exec_id, realized_pnl=realized)
+        self.all[self.all.index(deal)] = corrected
+        return order, corrected
+
     def _next_id(self) -> str:
         return f"0000e0d5.{(self._first + len(self.all)) % 2**32:08x}.01.01"

@@ -436,7 +436,7 @@ class CommissionReport:
     """What an execution cost, after the execution itself; ``realized_pnl`` only when it closed something."""
 
     exec_id: Text
-    commission: Number
+    commission: UnsetNumber
     currency: Text
     realized_pnl: UnsetNumber = None
     yield_: UnsetNumber = None
