@@ -17,11 +17,10 @@ from bursar.adapters.memory import (
     MemoryMarks,
     MemoryMeter,
     MemoryNews,
-    MemoryRegistry,
     RecordedModel,
 )
 from bursar.domain.market import Quote
-from bursar.errors import DataError, InputError
+from bursar.errors import DataError
 from bursar.ports import Command, Fact, Headline
 from tests.samples import AT
 
@@ -67,23 +66,6 @@ def test_a_lease_that_ran_out_or_was_given_back_is_free() -> None:
     assert not lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR), "only its holder gives it back"
     lease.release("U1", "b")
     assert lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR)
-
-
-def test_every_trial_is_kept_under_its_study() -> None:
-    registry = MemoryRegistry()
-    numbers = [registry.record({"study": study, "x": x}) for study, x in (("s", 1), ("t", 2), ("s", 3))]
-    assert numbers == [1, 2, 3]
-    assert [trial["x"] for trial in registry.trials("s")] == [1, 3]
-    assert registry.trials("u") == ()
-    with pytest.raises(InputError, match="names its study"):
-        registry.record({"x": 1})
-
-
-def test_a_trial_does_not_change_after_it_was_recorded() -> None:
-    registry, trial = MemoryRegistry(), {"study": "s", "x": 1}
-    registry.record(trial)
-    trial["x"] = 2
-    assert registry.trials("s")[0]["x"] == 1
 
 
 def test_workers_answer_in_the_order_of_the_items() -> None:
