@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bursar.adapters.journal import SQLiteJournal
-from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.memory import MemoryJournal, QuietJournal
 from bursar.adapters.store.journal import StoreJournal
 from bursar.adapters.store.sealing import Cipher, new_key
 from bursar.domain.events import Event
@@ -25,6 +25,10 @@ class Opened(Protocol):
 
 def memory(_folder: Path) -> Iterator[Opened]:
     yield MemoryJournal()
+
+
+def quiet(_folder: Path) -> Iterator[Opened]:
+    yield QuietJournal()
 
 
 def sqlite(folder: Path) -> Iterator[Opened]:
@@ -60,5 +64,7 @@ def _in_database(url: str, folder: Path, cipher: Cipher | None) -> Iterator[Open
     journal.close()
 
 
+#: Journals that make their bytes at once, and so notice at once what cannot be written down.
+WRITING = [memory, sqlite, sqlite_sealed, store_on_sqlite, postgresql, postgresql_sealed]
 #: Every journal that there is.
-JOURNALS = [memory, sqlite, sqlite_sealed, store_on_sqlite, postgresql, postgresql_sealed]
+JOURNALS = [*WRITING, quiet]

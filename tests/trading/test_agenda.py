@@ -8,7 +8,7 @@ import pytest
 
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
-from bursar.trading.agenda import Agenda, Task
+from bursar.trading.agenda import Agenda, Rhythm, Task
 from tests.builders import SESSION
 
 NOTHING: frozenset[Task] = frozenset()
@@ -91,3 +91,52 @@ def test_times_that_contradict_each_other_are_refused() -> None:
         Agenda(analyze_at=time(10, 0), decide_at=time(9, 30))
     with pytest.raises(InputError, match="trade_after_open"):
         Agenda(trade_after_open=timedelta(minutes=-1))
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "before", "day", "begins"),
+    [
+        (Rhythm.DAILY, date(2022, 1, 3), date(2022, 1, 4), True),
+        (Rhythm.WEEKLY, date(2021, 12, 31), date(2022, 1, 3), True),  # Friday, Monday
+        (Rhythm.WEEKLY, date(2022, 1, 3), date(2022, 1, 4), False),
+        (Rhythm.WEEKLY, date(2018, 12, 31), date(2019, 1, 2), False),  # both in week 1 of 2019, by ISO 8601
+        (Rhythm.MONTHLY, date(2022, 1, 31), date(2022, 2, 1), True),
+        (Rhythm.MONTHLY, date(2022, 2, 1), date(2022, 2, 2), False),
+        (Rhythm.QUARTERLY, date(2022, 1, 31), date(2022, 2, 1), False),
+        (Rhythm.QUARTERLY, date(2022, 3, 31), date(2022, 4, 1), True),
+        (Rhythm.ANNUALLY, date(2022, 3, 31), date(2022, 4, 1), False),
+        (Rhythm.ANNUALLY, date(2021, 12, 31), date(2022, 1, 3), True),
+    ],
+)
+def test_a_period_begins_with_its_first_session(rhythm: Rhythm, before: date, day: date, begins: bool) -> None:
+    assert rhythm.begins(day, before) is begins
+    assert rhythm.begins(day, None)
+
+
+def test_between_two_decisions_everything_else_is_done_as_ever() -> None:
+    monthly = Agenda(rhythm=Rhythm.MONTHLY)
+    assert monthly.due(SESSION, utc(14, 40), NOTHING, before=date(2021, 12, 31)) == (
+        Task.ANALYZE,
+        Task.OPEN,
+        Task.DECIDE,
+        Task.TRADE,
+        Task.MONITOR,
+    )
+    third = Session(
+        day=date(2022, 1, 4),
+        open=datetime(2022, 1, 4, 14, 30, tzinfo=UTC),
+        close=datetime(2022, 1, 4, 21, 0, tzinfo=UTC),
+    )
+    noon = datetime(2022, 1, 4, 17, 0, tzinfo=UTC)
+    assert monthly.due(third, noon, NOTHING, before=SESSION.day) == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
+
+
+def test_a_decision_at_the_close_comes_a_minute_before_the_bell_on_half_days_too() -> None:
+    half = Session(
+        day=date(2022, 11, 25),
+        open=datetime(2022, 11, 25, 14, 30, tzinfo=UTC),
+        close=datetime(2022, 11, 25, 18, 0, tzinfo=UTC),
+        half_day=True,
+    )
+    times = Agenda(at_the_close=True).times(half)
+    assert times[Task.DECIDE] == times[Task.TRADE] == datetime(2022, 11, 25, 17, 59, tzinfo=UTC)

@@ -54,6 +54,7 @@ class World:
     past       sessions before them, known to history alone
     simulated  what in this world is made up, in words; empty only where nothing is
     adjusted   prices are adjusted for splits and dividends: fees by the share would be wrong on them
+    calendar   every trading day that is known, where time skips some of them; settlement counts by it
     """
 
     name: str
@@ -63,6 +64,7 @@ class World:
     past: tuple[Session, ...] = ()
     simulated: tuple[str, ...] = ()
     adjusted: bool = True
+    calendar: tuple[date, ...] = ()
     listed: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
     contract_ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
@@ -81,7 +83,7 @@ class World:
     @property
     def days(self) -> tuple[date, ...]:
         """Every trading day that is known, past ones included."""
-        return tuple(session.day for session in (*self.past, *self.sessions))
+        return self.calendar or tuple(session.day for session in (*self.past, *self.sessions))
 
     @property
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,6 +66,7 @@ class Mandate:
     reentry_wait            how long a symbol that was closed by an exit is not bought again
     cost_rate               of trading, as a fraction of notional
     trade_min               smallest trade worth its cost, as a fraction of equity
+    unsettled               proceeds may be spent before they settle: for margin accounts
     """
 
     account: str
@@ -77,6 +79,7 @@ class Mandate:
     reentry_wait: timedelta = timedelta(days=5)
     cost_rate: Decimal = ZERO
     trade_min: Decimal = Decimal("0.005")
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ class Engine:
         self.ids = Ids()
         self._strategy = strategy
         self._sessions = {session.day: session for session in sessions}
+        self._day_before = {after.day: before.day for before, after in pairwise(sessions)}
         self._books = Bookkeeper()
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
@@ -126,7 +130,7 @@ class Engine:
         recent = closes.values[-COVARIANCE_DAYS - 1 :]
         returns = recent[1:] / recent[:-1] - 1
         enough = len(returns) == COVARIANCE_DAYS and bool(np.isfinite(returns).all())
-        self._covariance = (closes.symbols, np.cov(returns, rowvar=False)) if enough else None
+        self._covariance = (closes.symbols, np.atleast_2d(np.cov(returns, rowvar=False))) if enough else None
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
@@ -183,6 +187,7 @@ class Engine:
             base_currency=self.mandate.base_currency,
             cost_rate=self.mandate.cost_rate,
             covariance=self._covariance,
+            unsettled=self.mandate.unsettled,
         )
 
     def valuation(self) -> Valuation:
@@ -203,7 +208,8 @@ class Engine:
         session = self.session
         if session is None:
             return ()
-        return self.mandate.agenda.due(session, self.market.at, self._done.get(session.day, set()))
+        done, before = self._done.get(session.day, set()), self._day_before.get(session.day)
+        return self.mandate.agenda.due(session, self.market.at, done, before)
 
     # ------------------------------------------------------------ what is done
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from bursar.domain.money import ZERO
@@ -28,6 +29,7 @@ class Sight:
     session     of the exchange's present day, open or not; None on a holiday
     cost_rate   what trading costs, as a fraction of notional
     covariance  symbols and the covariance of their daily returns, or None where it is not known
+    unsettled   True where proceeds may be spent before they settle, as a margin account lets one
     """
 
     portfolio: PortfolioBook
@@ -37,6 +39,7 @@ class Sight:
     base_currency: str
     cost_rate: Decimal = ZERO
     covariance: tuple[tuple[str, ...], FloatArray] | None = None
+    unsettled: bool = False
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
@@ -69,10 +72,16 @@ def exposure(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
         prices=sight.prices(),
         multipliers={symbol: item.multiplier for symbol, item in market.instruments.items()},
         sectors={symbol: item.sector for symbol, item in market.instruments.items()},
-        cash_settled=sight.portfolio.settled_cash(sight.base_currency, day) - reserved,
+        cash_settled=_spendable(sight, day) - reserved,
         cost_rate=sight.cost_rate,
         opening_orders_today=sight.orders.opened_between(session.open, session.close) - opened if session else 0,
         market_open=session is not None and session.contains(market.at),
         covariance=covariance,
         covariance_symbols=symbols,
     )
+
+
+def _spendable(sight: Sight, day: date) -> Decimal:
+    if sight.unsettled:
+        return sight.portfolio.cash.get(sight.base_currency, ZERO)
+    return sight.portfolio.settled_cash(sight.base_currency, day)

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
-from bursar.domain.money import ZERO
+from bursar.domain.money import CENT, ZERO
 from bursar.domain.orders import Effect, Purpose, Side
 from bursar.domain.targets import Targets
 from bursar.errors import DataError, InputError
@@ -117,7 +117,9 @@ def _affordable(
     wishes: list[tuple[Draft, Decimal]], sleeve: Sleeve, instruments: Mapping[str, Instrument]
 ) -> tuple[Draft, ...]:
     """``wishes`` with their price a share, costs included, cut to what settled cash can pay."""
-    budget = max(sleeve.cash_settled - sleeve.cash_reserve * sleeve.equity, ZERO)
+    # Costs are charged in whole cents, so each order may cost up to a cent more than its rate says.
+    rounding = CENT * len(wishes) if sleeve.cost_rate else ZERO
+    budget = max(sleeve.cash_settled - sleeve.cash_reserve * sleeve.equity - rounding, ZERO)
     needed = sum((draft.quantity * price for draft, price in wishes), ZERO)
     part = min(Decimal(1), budget / needed) if needed else Decimal(1)
     bought = []

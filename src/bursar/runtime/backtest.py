@@ -1,0 +1,355 @@
+"""A backtest: the loop that trades live, over closing prices of the past, on the exchange in this process.
+
+Nothing of what decides is written again here: engine, gate, books, orders and exchange are those of the other
+worlds. What differs is the feed (a ``DailyTape``: one quote a day, at the close), the clock, and a journal that is
+not written to disk. What cannot be told from closes is refused, and what is assumed is said in ``Result.assumed``.
+
+    result = run(Plan(strategy=..., first=date(1995, 1, 3), last=date(2022, 12, 28)), market)
+
+Between two decisions nothing happens that the books would notice, so the loop is not woken there, unless exits are
+watched: the equity of each day is what was held times its close, plus the cash of the books.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+
+from bursar.adapters.memory import QuietJournal
+from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.domain.events import (
+    AccountOpened,
+    Deposited,
+    Event,
+    Filled,
+    InstrumentListed,
+    Mode,
+    Rejected,
+    RunStarted,
+)
+from bursar.domain.instruments import Instrument
+from bursar.domain.money import ZERO, Money
+from bursar.domain.orders import Side
+from bursar.domain.sessions import Session
+from bursar.errors import InputError
+from bursar.gateway.daily import DailyTape
+from bursar.gateway.exchange import Exchange
+from bursar.gateway.fees import BasisPoints
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
+from bursar.ledger.book import PortfolioBook
+from bursar.ports import History, Panel
+from bursar.quant.arrays import FloatArray
+from bursar.research.analysts import Analyst
+from bursar.risk.limits import RiskLimits
+from bursar.runtime.loop import Loop
+from bursar.trading.agenda import Agenda, Rhythm
+from bursar.trading.engine import Engine, Mandate
+from bursar.trading.strategy import Strategy
+from bursar.trading.view import MarketView
+
+ACCOUNT = "DU9000001"
+BASIS_POINT = Decimal("0.0001")
+#: No daily limit of opening orders: a backtest of a rebalance is not held back by a number of another world.
+UNLIMITED = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """What a backtest plays on.
+
+    history   as it could be known on each day; its ``close`` is what is traded at
+    sessions  every session of the exchange for which ``history`` may hold a close, oldest first
+    origin    where the universe came from, in words; survivors: True where it was chosen later
+    adjusted  prices are adjusted for splits and dividends, so that fees by the share would be wrong
+    """
+
+    name: str
+    history: History
+    instruments: tuple[Instrument, ...]
+    sessions: tuple[Session, ...]
+    origin: str = ""
+    survivors: bool = True
+    adjusted: bool = True
+
+    @cached_property
+    def closes(self) -> Panel:
+        """All closes. For the exchange alone: a decision asks ``history`` by the day on which it is made."""
+        symbols = tuple(instrument.symbol for instrument in self.instruments)
+        return self.history.asof(symbols, "close", self.sessions[-1].close)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to test.
+
+    first, last            days, both included; trading begins on the first session from ``first`` on
+    cash                   to begin with
+    costs_basis_points     of notional, commission and slippage together; half of ``spread_basis_points`` comes on top
+    fractions              whether fractions of shares can be traded (0.0001 of one)
+    history_days           closes that the strategy is given
+    stop_loss, take_profit at which a position is closed, looked at on each close; None for none
+    unsettled              proceeds may be spent before they settle, as in a margin account
+    """
+
+    strategy: Strategy
+    first: date
+    last: date
+    cash: Decimal = Decimal(100_000)
+    rhythm: Rhythm = Rhythm.MONTHLY
+    costs_basis_points: Decimal = Decimal(5)
+    spread_basis_points: Decimal = Decimal(0)
+    fractions: bool = False
+    history_days: int = 320
+    analysts: tuple[Analyst, ...] = ()
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    limits: RiskLimits = field(default_factory=lambda: RiskLimits(opening_orders_per_day_max=UNLIMITED))
+    trade_min: Decimal = Decimal("0.001")
+    unsettled: bool = True
+    seed: int = 0
+
+    @property
+    def watches(self) -> bool:
+        """True where each close matters, and not only those at which is decided."""
+        return self.stop_loss is not None or self.take_profit is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of it.
+
+    days      (n_days,) datetime64[D], each session from the first to the last
+    equity    (n_days,) at the close, in the currency of the account
+    weights   (n_days, n_symbols) at the close, fractions of equity
+    events    the journal, oldest first
+    assumed   what a reader must know before believing a number of it
+    """
+
+    plan: Plan
+    market: Market
+    days: np.ndarray
+    equity: FloatArray
+    weights: FloatArray
+    events: tuple[Event, ...]
+    book: PortfolioBook
+    assumed: tuple[str, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(instrument.symbol for instrument in self.market.instruments)
+
+    @property
+    def fills(self) -> tuple[Filled, ...]:
+        """Every trade, oldest first."""
+        return tuple(event for event in self.events if isinstance(event, Filled))
+
+    @property
+    def rejections(self) -> tuple[Rejected, ...]:
+        """What the gate stopped."""
+        return tuple(event for event in self.events if isinstance(event, Rejected))
+
+    @property
+    def returns(self) -> FloatArray:
+        """Daily returns, (n_days - 1,)."""
+        return self.equity[1:] / self.equity[:-1] - 1.0
+
+    @property
+    def costs(self) -> Decimal:
+        """Commissions paid."""
+        return sum((fill.commission.amount for fill in self.fills), ZERO)
+
+
+def run(plan: Plan, market: Market) -> Result:
+    """Trade ``plan`` over ``market``. Raises InputError for a range without sessions or a market without closes."""
+    played = tuple(session for session in market.sessions if plan.first <= session.day <= plan.last)
+    if not played:
+        raise InputError(
+            f"no session from {plan.first} to {plan.last}; {market.name} has them from {market.sessions[0].day} to "
+            f"{market.sessions[-1].day}"
+        )
+    listed = tuple(_tradable(instrument, plan) for instrument in market.instruments)
+    exchange = Exchange(_world(plan, market, listed, played), _terms(plan))
+    broker = SimulatedBroker(exchange)
+    journal = QuietJournal()
+    engine = _engine(plan, market, listed, played)
+    loop = Loop(
+        engine=engine,
+        feed=SimulatedFeed(exchange, broker),
+        broker=broker,
+        journal=journal,
+        history=market.history,
+        analysts=plan.analysts,
+        history_days=plan.history_days,
+        beginning=lambda: list(_beginning(plan, engine, listed, played[0])),
+    )
+    asyncio.run(loop.run())
+    return _told(plan, market, played, journal.events, engine.portfolio)
+
+
+# ---------------------------------------------------------------- the stage
+
+
+def _tradable(instrument: Instrument, plan: Plan) -> Instrument:
+    return replace(instrument, lot=Decimal("0.0001")) if plan.fractions else instrument
+
+
+def _terms(plan: Plan) -> Terms:
+    return Terms(
+        seed=plan.seed,
+        accounts=(ACCOUNT,),
+        cash=plan.cash,
+        fees=BasisPoints(rate=plan.costs_basis_points),
+    )
+
+
+def _world(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: Sequence[Session]) -> World:
+    """The world of the sessions on which something can happen."""
+    known = set(market.closes.dates.tolist())
+    past = tuple(session for session in market.sessions if session.day < played[0].day)
+    awake = tuple(_awake(plan, played, past[-1].day if past else None))
+    unknown = [session.day for session in awake if session.day not in known]
+    if unknown:
+        raise InputError(f"{market.name} has no closes on {unknown[0]}, a day on which {plan.strategy.name} decides")
+    return World(
+        name=market.name,
+        instruments=listed,
+        sessions=awake,
+        past=past,
+        tape=DailyTape(
+            instruments=listed,
+            dates=market.closes.dates,
+            closes=market.closes.values,
+            spread_basis_points=plan.spread_basis_points,
+        ),
+        simulated=ASSUMED,
+        adjusted=market.adjusted,
+        calendar=tuple(session.day for session in market.sessions),
+    )
+
+
+def _awake(plan: Plan, played: Sequence[Session], before: date | None) -> Iterator[Session]:
+    """The sessions that the loop must see: those of decisions, the last one, and all where exits are watched."""
+    for session in played:
+        if plan.watches or plan.rhythm.begins(session.day, before) or session is played[-1]:
+            yield session
+        before = session.day
+
+
+def _engine(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: Sequence[Session]) -> Engine:
+    agenda = Agenda(rhythm=plan.rhythm, at_the_close=True, review_after_close=timedelta(0))
+    far = Decimal(10**6)
+    mandate = Mandate(
+        account=ACCOUNT,
+        limits=plan.limits,
+        agenda=agenda,
+        stop_loss=Decimal(1) if plan.stop_loss is None else plan.stop_loss,
+        take_profit=far if plan.take_profit is None else plan.take_profit,
+        cost_rate=plan.costs_basis_points * BASIS_POINT,
+        trade_min=plan.trade_min,
+        unsettled=plan.unsettled,
+    )
+    nothing = Panel(market.closes.dates[:0], market.closes.symbols, market.closes.values[:0])
+    view = MarketView(
+        at=played[0].open,
+        instruments={instrument.symbol: instrument for instrument in listed},
+        quotes={},
+        closes=nothing,
+        session=played[0],
+        lacks=market.history.lacks(),
+    )
+    return Engine(mandate, plan.strategy, view, market.sessions)
+
+
+def _beginning(plan: Plan, engine: Engine, listed: tuple[Instrument, ...], first: Session) -> Iterator[Event]:
+    at, mandate = first.open - timedelta(hours=1), engine.mandate
+    yield RunStarted(
+        event_id=engine.ids.new("u"),
+        at=at,
+        run_id="backtest",
+        mode=Mode.BACKTEST,
+        account=mandate.account,
+        seed=plan.seed,
+        simulated=ASSUMED,
+    )
+    yield AccountOpened(
+        event_id=f"account/{mandate.account}", at=at, account=mandate.account, base_currency=mandate.base_currency
+    )
+    for instrument in listed:
+        yield InstrumentListed(event_id=f"instrument/{instrument.symbol}", at=at, instrument=instrument)
+    yield Deposited(
+        event_id=f"deposit/{mandate.account}/initial",
+        at=at,
+        account=mandate.account,
+        portfolio=mandate.portfolio,
+        amount=Money(plan.cash, mandate.base_currency),
+    )
+
+
+# ---------------------------------------------------------------- what is told
+
+#: What is made up in every backtest on closes.
+ASSUMED = (
+    "Every order trades whole, at the official close of the day on which it is decided, with the stated costs.",
+    "The decision sees the close in the last minute before the bell; earlier closes as they were known that morning.",
+)
+
+
+def _told(
+    plan: Plan, market: Market, played: Sequence[Session], events: tuple[Event, ...], book: PortfolioBook
+) -> Result:
+    """The equity of every day, from the trades and the closes."""
+    closes = market.closes
+    days = np.array([session.day for session in played], dtype="datetime64[D]")
+    rows = np.searchsorted(closes.dates, days)
+    prices = _last_known(closes.values)[rows]
+    column = {symbol: number for number, symbol in enumerate(closes.symbols)}
+    traded = np.zeros((len(days), len(column)))
+    paid = np.zeros(len(days))
+    place = {day: number for number, day in enumerate(days.tolist())}
+    for event in events:
+        if isinstance(event, Filled):
+            row = place[event.traded_on or event.at.date()]
+            sign = 1 if event.side is Side.BUY else -1
+            traded[row, column[event.symbol]] += sign * float(event.quantity)
+            paid[row] -= float(sign * event.quantity * event.price + event.commission.amount)
+    worth = np.nan_to_num(prices) * np.cumsum(traded, axis=0)
+    equity = float(plan.cash) + np.cumsum(paid) + worth.sum(axis=1)
+    return Result(
+        plan=plan,
+        market=market,
+        days=days,
+        equity=equity,
+        weights=worth / equity[:, None],
+        events=events,
+        book=book,
+        assumed=(*ASSUMED, *_of_the_market(market)),
+    )
+
+
+def _of_the_market(market: Market) -> tuple[str, ...]:
+    said = []
+    if market.adjusted:
+        said.append(
+            "Prices are adjusted for splits and dividends: returns are real, price levels and share counts not."
+        )
+    if market.survivors:
+        said.append(
+            "The universe was chosen later, of those that survived: the result is better than it would have been."
+        )
+    return tuple(said)
+
+
+def _last_known(values: FloatArray) -> FloatArray:
+    """``values`` with each gap filled by the last close before it: what a position is carried at until it trades."""
+    filled = values.copy()
+    for row in range(1, len(filled)):
+        missing = np.isnan(filled[row])
+        filled[row, missing] = filled[row - 1, missing]
+    return filled
