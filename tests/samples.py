@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from bursar.domain import events as e
+from bursar.domain.committee import Action, Resolution, Seating, Step
 from bursar.domain.instruments import Instrument, InstrumentKind, OptionRight
 from bursar.domain.money import Money
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side, TimeInForce
+from bursar.domain.signals import Signal
 from bursar.domain.targets import Target
 from bursar.domain.views import Evidence, View
 
@@ -90,7 +92,79 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     (e.LineChanged, {"state": "down", "reason": "1100"}),
     (e.Alerted, {"severity": "warning", "message": "line down"}),
     (e.ViewFormed, {"event_id": "v-00000001", "view": VIEW}),
-    (e.Abstained, {"analyst": "technical", "symbol": AAPL, "reason": "no volume"}),
+    (e.Abstained, {"analyst": "technical", "symbols": (AAPL, "JPM"), "reason": "no volume"}),
+    (
+        e.CommitteeMet,
+        {
+            "portfolio": MAIN,
+            "quorum": 3,
+            "seats": (
+                Seating(
+                    analyst="technical",
+                    reads=("prices",),
+                    weight=0.6,
+                    votes=120,
+                    hit_rate=0.55,
+                    brier=0.24,
+                    rank_ic=0.03,
+                    skill=0.1,
+                    uniqueness=0.9,
+                ),
+                Seating(analyst="dissenter", reads=(), weight=0.4),
+            ),
+            "steps": (Step(name="Screen", summary="abstains", kept=(AAPL,), dropped={"XOM": "too small"}),),
+            "resolutions": (
+                Resolution(
+                    symbol=AAPL,
+                    action=Action.BUY,
+                    quantity=Decimal(66),
+                    weight=0.1,
+                    confidence=61,
+                    probability=0.61,
+                    expected_excess_return=0.004,
+                    horizon_days=21,
+                    coverage=0.8,
+                    sources=3,
+                    reason="bullish",
+                    votes={"technical": 0.62},
+                    dissent=("dissenter",),
+                ),
+            ),
+        },
+    ),
+    (
+        e.ModelAsked,
+        {
+            "analyst": "sentiment",
+            "symbol": AAPL,
+            "model": "openai:gpt-4o-mini",
+            "recorded": True,
+            "prompt": "Judge “it”",
+            "answer": "{}",
+            "problem": "no valid answer",
+            "attempts": 2,
+            "tokens_in": 410,
+            "tokens_out": 32,
+            "cost": Decimal("0.000081"),
+        },
+    ),
+    (
+        e.SignalReceived,
+        {
+            "portfolio": MAIN,
+            "signal": Signal(
+                signal_id="2022-01-03.1",
+                source="desk",
+                symbol=AAPL,
+                horizon_days=21,
+                expected_excess_return=0.02,
+                confidence=0.7,
+                issued=AT,
+                reason="orders are said to be “strong”",
+            ),
+            "refused": "not listened to",
+        },
+    ),
     (
         e.Decided,
         {

@@ -11,6 +11,7 @@ suite runs over all of its implementations. Which implementation stands behind a
     History                  adapters/history.py MemoryHistory
     Fundamentals, News       adapters/memory.py MemoryFundamentals, MemoryNews
     Marks                    adapters/memory.py MemoryMarks
+    Signals                  adapters/memory.py MemorySignals
     LanguageModel            adapters/memory.py RecordedModel
     Commands, Lease          adapters/memory.py MemoryCommands, MemoryLease
     Registry, Workers, Meter adapters/memory.py MemoryRegistry, InlineWorkers, MemoryMeter
@@ -22,7 +23,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from bursar.domain.events import Event
 from bursar.domain.market import Quote, Slice
 from bursar.domain.orders import ApprovedOrder
 from bursar.domain.sessions import Session
+from bursar.domain.signals import Signal
 from bursar.errors import InputError
 
 Item = TypeVar("Item")
@@ -207,11 +209,48 @@ class News(Protocol):
     def asof(self, symbols: Sequence[str], since: datetime, known_at: datetime) -> tuple[Headline, ...]: ...
 
 
+class Signals(Protocol):
+    """Opinions from outside, oldest first; none before it was issued."""
+
+    def asof(self, since: datetime, known_at: datetime) -> tuple[Signal, ...]: ...
+
+    def unread(self) -> Mapping[str, str]:
+        """What came in and is no signal: what is wrong with it, by a name that stays the same."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Generic[Result]):
+    """What came of asking a model. That nothing did is an outcome and no exception: whoever asked goes on without.
+
+    value     the answer, valid and checked; None where none was
+    problem   why there is none; empty where there is one
+    model     provider and name of the model that answered, or that would have been asked
+    recorded  True where it was recorded before
+    text      what the model said last
+    cost      of all attempts, in US dollars
+    """
+
+    value: Result | None
+    problem: str
+    model: str
+    recorded: bool = False
+    text: str = ""
+    attempts: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: Decimal = Decimal(0)
+
+
 class LanguageModel(Protocol):
     """Answers a prompt in the shape of a schema. It never sees the broker and never sets a quantity."""
 
-    async def ask(self, prompt: str, schema: type[Result]) -> Result:
-        """Raises DataError when no valid answer came within the model's budget."""
+    def begin(self) -> None:
+        """A cycle begins: what may be spent in one may be spent again."""
+        ...
+
+    async def ask(self, prompt: str, schema: type[Result], check: Callable[[Result], str]) -> Answer[Result]:
+        """The answer, or why there is none. ``check`` says what is wrong with one that fits the schema, or nothing."""
         ...
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-import pytest
-
+from bursar import ports
 from bursar.adapters.memory import (
     InlineWorkers,
     MemoryCommands,
@@ -17,10 +16,11 @@ from bursar.adapters.memory import (
     MemoryMarks,
     MemoryMeter,
     MemoryNews,
+    MemorySignals,
     RecordedModel,
 )
 from bursar.domain.market import Quote
-from bursar.errors import DataError
+from bursar.domain.signals import Signal
 from bursar.ports import Command, Fact, Headline
 from tests.samples import AT
 
@@ -115,14 +115,40 @@ def test_news_are_what_was_published_between_two_moments() -> None:
 
 
 @dataclass
-class Answer:
+class Said:
     action: str
 
 
 def test_a_recorded_model_repeats_and_never_invents() -> None:
     model = RecordedModel({"known": {"action": "hold"}, "odd": {"mood": "fine"}})
-    assert asyncio.run(model.ask("known", Answer)) == Answer("hold")
-    with pytest.raises(DataError, match="no answer was recorded to 'unknown'"):
-        asyncio.run(model.ask("unknown", Answer))
-    with pytest.raises(DataError, match="is no Answer"):
-        asyncio.run(model.ask("odd", Answer))
+    model.begin()
+
+    def asked(prompt: str, complaint: str = "") -> ports.Answer[Said]:
+        return asyncio.run(model.ask(prompt, Said, lambda _: complaint))
+
+    assert asked("known").value == Said("hold")
+    assert asked("known").cost == 0
+    assert asked("unknown").value is None
+    assert asked("unknown").problem == "no answer was recorded to this prompt"
+    assert "is no Said" in asked("odd").problem
+    refused = asked("known", "it names 7, which is not in evidence 1")
+    assert (refused.value, refused.problem) == (None, "it names 7, which is not in evidence 1")
+
+
+def signal(number: int, issued: datetime) -> Signal:
+    return Signal(
+        signal_id=str(number),
+        source="desk",
+        symbol="AAPL",
+        horizon_days=5,
+        expected_excess_return=0.01,
+        confidence=0.6,
+        issued=issued,
+        reason="a hunch",
+    )
+
+
+def test_signals_are_known_from_the_moment_they_were_issued_oldest_first() -> None:
+    held = MemorySignals([signal(2, AT), signal(1, AT - HOUR), signal(3, AT + HOUR)])
+    assert [each.signal_id for each in held.asof(AT - HOUR, AT)] == ["1", "2"]
+    assert [each.signal_id for each in held.asof(AT, AT)] == ["2"]

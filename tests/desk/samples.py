@@ -178,7 +178,9 @@ def _day(index: int, day: date, equity: Decimal, pnl: Decimal) -> DayResult:
             )
             for place, name in enumerate(SYMBOLS[:-1])
         ),
-        abstentions=(AbstentionLine(analyst="technical_analyst", symbol=SYMBOLS[-1], reason="history has no volume"),),
+        abstentions=(
+            AbstentionLine(analyst="technical_analyst", symbols=(SYMBOLS[-1],), reason="history has no volume"),
+        ),
         decisions=(
             DecisionLine(decision_id=f"k-{index + 1:08d}", at=opened, skipped="JPM has no two-sided quote")
             if quiet

@@ -125,7 +125,7 @@ def test_a_port_where_somebody_listens_is_noted() -> None:
 def test_a_model_without_a_key_is_noted_by_its_name() -> None:
     assert "gpt-4o-mini has no key" in doctor.keys(Settings()).found
     settings = build({"models.openai_api_key": Given("sk", ""), "models.primary_model": Given("another", "")})
-    assert doctor.keys(settings).found == "another, with a key"
+    assert doctor.keys(settings).found == "another, with a key; models.reasoning is off"
 
 
 def test_findings_are_told_as_a_table_and_as_json() -> None:

@@ -106,7 +106,7 @@ def test_what_is_not_finite_is_not_written(number: Decimal | float) -> None:
 
 def test_a_value_that_json_has_no_word_for_is_refused() -> None:
     with pytest.raises(InputError, match="a set cannot be journalled"):
-        encode(Abstained(event_id="a", at=AT, analyst="x", symbol="A", reason={1}))  # type: ignore[arg-type]  # meant to be refused
+        encode(Abstained(event_id="a", at=AT, analyst="x", symbols=("A",), reason={1}))  # type: ignore[arg-type]  # meant to be refused
 
 
 def _changed(kind: str, /, **fields: object) -> bytes:

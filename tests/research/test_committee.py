@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.adapters.history import Facts, MemoryHistory
+from bursar.domain.committee import Action
 from bursar.domain.views import Abstention, Evidence, View
 from bursar.errors import InputError
 from bursar.ports import Panel
 from bursar.quant.calibration import PlattMap
 from bursar.research.committee import SEATS, Papers, Rules, Seat, distinct_sources, meet, turnover
-from bursar.research.minutes import Action, Minutes
+from bursar.research.minutes import Minutes
 from bursar.research.skill import Standing, standings
 from bursar.trading.view import MarketView
 from tests.builders import OPEN

@@ -58,6 +58,7 @@ from bursar.gateway.fees import BasisPoints
 from bursar.gateway.world import World
 from bursar.ports import Panel
 from bursar.runtime.loop import Loop
+from bursar.runtime.morning import Morning
 from bursar.trading.engine import Engine, Mandate
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
@@ -184,7 +185,7 @@ async def trade(journal: MemoryJournal) -> Engine:
         broker=broker,
         journal=journal,
         history=MemoryHistory({"close": Facts(closes, known)}),
-        analysts=(Silent(),),
+        morning=Morning(analysts=(Silent(),), history=MemoryHistory({"close": Facts(closes, known)})),
         beginning=lambda: [opened, *listed, cash],
     )
     await loop.run()

@@ -37,7 +37,7 @@ EVENTS: list[Event] = [
     InstrumentListed(event_id="i/AAPL", at=OPEN, instrument=instrument("AAPL")),
     InstrumentListed(event_id="i/XOM", at=OPEN, instrument=instrument("XOM", "energy")),
     Deposited(event_id="cash", at=OPEN, account=ACCOUNT, portfolio="main", amount=money(10_000)),
-    Abstained(event_id="n-00000001", at=OPEN, analyst="technical", symbol="XOM", reason="too little history"),
+    Abstained(event_id="n-00000001", at=OPEN, analyst="technical", symbols=("XOM",), reason="too little history"),
     DecisionSkipped(event_id="k-00000001", at=OPEN, portfolio="main", reason="no views"),
     Approved(
         event_id="a-00000001",
@@ -137,7 +137,7 @@ def test_a_sale_says_what_it_realized_after_the_fees_of_both_sides() -> None:
 
 def test_the_day_tells_what_was_not_done_and_why() -> None:
     _, day = told(EVENTS)
-    assert [(line.symbol, line.reason) for line in day.abstentions] == [("XOM", "too little history")]
+    assert [(line.symbols, line.reason) for line in day.abstentions] == [(("XOM",), "too little history")]
     assert [line.skipped for line in day.decisions] == ["no views"]
     assert day.notes == ("AAPL: stop loss at a bid of 90 (level 96.4250)", "XOM has no price")
     assert day.pnl == Decimal(-234)

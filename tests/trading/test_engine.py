@@ -303,7 +303,7 @@ def test_nothing_is_due_on_a_day_without_a_session() -> None:
     assert engine.views() == ()
     with pytest.raises(DataError, match="no session"):
         engine.perform(Task.DECIDE)
-    abstained = Abstained(event_id="n-1", at=holiday, analyst="a", symbol="AAPL", reason="shut")
+    abstained = Abstained(event_id="n-1", at=holiday, analyst="a", symbols=("AAPL",), reason="shut")
     assert engine.finish_analysis([abstained]).events == (abstained,)
 
 

@@ -6,6 +6,7 @@ installed and forget everything when they go.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,8 +17,9 @@ from bursar.adapters.journal import refuse_other
 from bursar.domain.events import Event
 from bursar.domain.market import Quote
 from bursar.domain.record import GENESIS, encode, link
-from bursar.errors import DataError, InputError
-from bursar.ports import Command, Fact, Headline, Item, Recorded, Result
+from bursar.domain.signals import Signal
+from bursar.errors import InputError
+from bursar.ports import Answer, Command, Fact, Headline, Item, Recorded, Result
 
 
 class MemoryJournal:
@@ -200,18 +202,41 @@ class MemoryNews:
         )
 
 
+class MemorySignals:
+    """Signals given beforehand; none is known before it was issued."""
+
+    def __init__(self, signals: Iterable[Signal] = ()) -> None:
+        self._signals = tuple(sorted(signals, key=lambda signal: (signal.issued, signal.source, signal.signal_id)))
+
+    def asof(self, since: datetime, known_at: datetime) -> tuple[Signal, ...]:
+        return tuple(signal for signal in self._signals if since <= signal.issued <= known_at)
+
+    def unread(self) -> Mapping[str, str]:
+        return {}
+
+
 class RecordedModel:
     """A language model that repeats what was recorded, by prompt, and invents nothing."""
 
-    def __init__(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, answers: Mapping[str, Mapping[str, Any]], name: str = "recorded") -> None:
         self._answers = dict(answers)
+        self._name = name
 
-    async def ask(self, prompt: str, schema: type[Result]) -> Result:
-        """The recorded answer to ``prompt`` in the shape of ``schema``, or DataError."""
+    def begin(self) -> None:
+        """Repeating costs nothing, so there is nothing to count anew."""
+
+    async def ask(self, prompt: str, schema: type[Result], check: Callable[[Result], str]) -> Answer[Result]:
+        """The recorded answer to ``prompt`` in the shape of ``schema``, or why it is none."""
         answer = self._answers.get(prompt)
         if answer is None:
-            raise DataError(f"no answer was recorded to {prompt[:60]!r}; record one with a model, or let it abstain")
+            return Answer(value=None, problem="no answer was recorded to this prompt", model=self._name, recorded=True)
+        text = json.dumps(answer, ensure_ascii=False)
         try:
-            return schema(**answer)
+            value = schema(**answer)
         except (TypeError, ValueError) as error:
-            raise DataError(f"the answer recorded to {prompt[:60]!r} is no {schema.__name__}: {error}") from error
+            problem = f"the recorded answer is no {schema.__name__}: {error}"
+            return Answer(value=None, problem=problem, model=self._name, recorded=True, text=text)
+        problem = check(value)
+        return Answer(
+            value=None if problem else value, problem=problem, model=self._name, recorded=True, text=text, attempts=1
+        )

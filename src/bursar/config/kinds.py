@@ -92,6 +92,10 @@ def _divides_an_hour(minutes: int) -> int:
     return minutes
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _key(value: object) -> object:
     """A line that was left empty is no key."""
     return None if value == "" else value
@@ -106,10 +110,17 @@ AccountName = Annotated[str, BeforeValidator(_account)]
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535), AfterValidator(_not_live)]
 MinuteStep = Annotated[int, BeforeValidator(_number), Field(ge=1, le=60), AfterValidator(_divides_an_hour)]
 Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")], ...], BeforeValidator(_names)]
-StrategyName = Literal["momentum", "mean_reversion"]
+StrategyName = Literal["momentum", "mean_reversion", "committee"]
 StrategyNames = Annotated[tuple[StrategyName, ...], BeforeValidator(_names), Field(min_length=1)]
 AgentName = Literal[
-    "technical_analyst", "fundamentals_analyst", "valuation_analyst", "sentiment_analyst", "warren_buffett"
+    "warren_buffett",
+    "valuation_analyst",
+    "sentiment_analyst",
+    "technical_analyst",
+    "fundamentals_analyst",
+    "dissenter",
 ]
 AgentNames = Annotated[tuple[AgentName, ...], BeforeValidator(_names), Field(min_length=1)]
+ProviderName = Annotated[Literal["openai", "anthropic"], BeforeValidator(_lower)]
+SourceNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], ...], BeforeValidator(_names)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_key)]

@@ -25,7 +25,9 @@ from bursar.config.kinds import (
     MinuteStep,
     Number,
     Port,
+    ProviderName,
     Secret,
+    SourceNames,
     StrategyNames,
     Symbols,
     Zone,
@@ -42,6 +44,7 @@ ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "STOP_LOSS_PERCENTAGE": "risk.stop_loss",
         "TAKE_PROFIT_PERCENTAGE": "risk.take_profit",
         "PRIMARY_MODEL": "models.primary_model",
+        "MODEL_PROVIDER": "models.provider",
         "SELECTED_AGENTS": "models.selected_agents",
         "OPENAI_API_KEY": "models.openai_api_key",
         "FINANCIAL_DATASETS_API_KEY": "models.financial_datasets_api_key",
@@ -242,7 +245,7 @@ class Strategy(_Section):
     names: StrategyNames = _setting(
         ("momentum", "mean_reversion"),
         "Strategies, each with an equal part of equity.",
-        'one or more of "momentum", "mean_reversion"',
+        'one or more of "momentum", "mean_reversion", "committee"',
     )
     trade_min: Fraction = _setting(
         Decimal("0.005"),
@@ -254,15 +257,67 @@ class Strategy(_Section):
 
 
 class Models(_Section):
-    """The analysts, and the language model for those that use one."""
+    """The analysts, and the language model that may judge their evidence again."""
 
-    primary_model: str = _setting(
-        "gpt-4o-mini", "Language model that analysts ask; it never sets a quantity.", "a model's name", min_length=1
-    )
     selected_agents: AgentNames = _setting(
-        ("technical_analyst",),
+        (
+            "warren_buffett",
+            "valuation_analyst",
+            "sentiment_analyst",
+            "technical_analyst",
+            "fundamentals_analyst",
+            "dissenter",
+        ),
         "Analysts to ask. One that lacks what it needs abstains and says so.",
-        "one or more of technical_analyst, fundamentals_analyst, valuation_analyst, sentiment_analyst, warren_buffett",
+        "one or more of warren_buffett, valuation_analyst, sentiment_analyst, technical_analyst, fundamentals_analyst, "
+        "dissenter",
+    )
+    reasoning: Literal["off", "recorded", "live"] = _setting(
+        "off",
+        "Whether a language model judges the analysts' evidence again: never, from recorded answers alone, or by "
+        "asking, which costs money. It never sets a quantity.",
+        "off, recorded or live",
+    )
+    provider: ProviderName = _setting(
+        "openai",
+        "Whose language model it is; servers that speak OpenAI's language are openai with a models.base_url.",
+        "openai or anthropic",
+    )
+    primary_model: str = _setting("gpt-4o-mini", "Language model that is asked first.", "a model's name", min_length=1)
+    small_model: str = _setting(
+        "",
+        "Cheaper language model that stands in when the first fails or has become too dear; empty for none.",
+        "a model's name, or nothing",
+    )
+    base_url: str = _setting(
+        "", "Where the provider listens, when not at its usual address.", "an address such as http://127.0.0.1:11434/v1"
+    )
+    cycle_cost_max: Number = _setting(
+        Decimal("0.50"),
+        "US dollars that one morning may cost; what would cost more is judged by rule.",
+        "0 to 1000",
+        ge=0,
+        le=1000,
+    )
+    timeout_seconds: Number = _setting(
+        Decimal(30), "How long one answer may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
+    )
+    attempts_max: Count = _setting(
+        2, "How often a question is put, when an answer cannot be taken.", "1 to 5", ge=1, le=5
+    )
+    price_in: Number = _setting(
+        Decimal(0),
+        "US dollars for a million tokens that go in; 0 takes the published price.",
+        "0 to 10,000",
+        ge=0,
+        le=10_000,
+    )
+    price_out: Number = _setting(
+        Decimal(0),
+        "US dollars for a million tokens that come out; 0 takes the published price.",
+        "0 to 10,000",
+        ge=0,
+        le=10_000,
     )
     openai_api_key: Secret = _setting(
         None, "Key for the language model. Better in the environment than in a file.", "a key, or nothing"
@@ -270,6 +325,42 @@ class Models(_Section):
     financial_datasets_api_key: Secret = _setting(
         None, "Key for company statements. Better in the environment than in a file.", "a key, or nothing"
     )
+
+
+class Committee(_Section):
+    """How the analysts' views become one, and what is done without one. The screen abstains where facts are missing."""
+
+    quorum: Count = _setting(3, "Analysts with distinct sources that a verdict needs.", "1 to 10", ge=1, le=10)
+    without_quorum: Literal["views", "nothing"] = _setting(
+        "views",
+        "What strategies go by when the committee has a quorum on no symbol at all: each analyst's own view, or "
+        "nothing, and then nothing is decided.",
+        "views or nothing",
+    )
+    probability_min: Fraction = _setting(
+        Decimal("0.53"),
+        "Pooled probability of a direction from which something is done.",
+        'a fraction from 0.5 to below 1, such as 0.53 or "53%"',
+        ge=Decimal("0.5"),
+        lt=1,
+    )
+    positions_max: Count = _setting(10, "Positions, those held among them.", "1 to 1000", ge=1, le=1000)
+
+
+class Signals(_Section):
+    """Opinions from outside: which of them this portfolio listens to."""
+
+    sources: SourceNames = _setting(
+        (), "Sources that are heard, by name; none listens to nobody.", 'names, such as ["desk"]'
+    )
+    confidence_min: Fraction = _setting(
+        Decimal("0.5"),
+        "Signals that are less sure are not heard.",
+        'a fraction from 0 to 1, such as 0.6 or "60%"',
+        ge=0,
+        le=1,
+    )
+    age_max_days: Count = _setting(5, "Older signals are not heard, in calendar days.", "1 to 365", ge=1, le=365)
 
 
 class Demo(_Section):
@@ -300,6 +391,8 @@ class Settings(_Section):
     costs: Costs = Costs()
     strategy: Strategy = Strategy()
     models: Models = Models()
+    committee: Committee = Committee()
+    signals: Signals = Signals()
     demo: Demo = Demo()
     log: Log = Log()
 
@@ -377,6 +470,8 @@ def as_toml(value: object) -> str:
     match value:
         case str():
             return f'"{value}"'
+        case bool():
+            return str(value).lower()
         case time():
             return f'"{value:%H:%M}"'
         case tuple():

@@ -228,8 +228,9 @@ def keys(settings: Settings) -> Finding:
     """Whether the language model that the settings name could be asked."""
     models = settings.models
     if models.openai_api_key:
-        return Finding(what="language model", verdict=Verdict.FINE, found=f"{models.primary_model}, with a key")
-    found = f"{models.primary_model} has no key (OPENAI_API_KEY); nothing in the demo asks it"
+        found = f"{models.primary_model}, with a key; models.reasoning is {models.reasoning}"
+        return Finding(what="language model", verdict=Verdict.FINE, found=found)
+    found = f"{models.primary_model} has no key (OPENAI_API_KEY); models.reasoning is {models.reasoning}"
     return Finding(what="language model", verdict=Verdict.NOTE, found=found)
 
 

@@ -20,18 +20,22 @@ from rich.tree import Tree
 
 from bursar.desk import wording
 from bursar.domain.events import (
+    Abstained,
     Approved,
     Check,
+    CommitteeMet,
     Decided,
     Event,
     ExitTriggered,
     Filled,
+    ModelAsked,
     OrderCanceled,
     OrderExpired,
     OrderFlagged,
     OrderPlaced,
     OrderRejected,
     Rejected,
+    SignalReceived,
     ViewFormed,
 )
 from bursar.domain.orders import Order, Side
@@ -130,13 +134,15 @@ def _link(event_id: str, held: Mapping[str, Recorded], symbol: str, told: set[st
 
 def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[tuple[str, ...], str]:
     """The causes worth following for ``symbol``, and how many views of other stocks are left out, in words."""
-    if not isinstance(event, Decided) or not symbol:
+    if not isinstance(event, Decided | CommitteeMet) or not symbol:
         return event.causes, ""
     ours, others = [], 0
     for cause in event.causes:
         recorded = held.get(cause)
         if recorded and isinstance(recorded.event, ViewFormed) and recorded.event.view.symbol != symbol:
             others += 1
+        elif recorded and isinstance(recorded.event, Abstained) and symbol not in recorded.event.symbols:
+            continue
         else:
             ours.append(cause)
     return tuple(ours), wording.count(others, "view") if others else ""
@@ -162,11 +168,6 @@ def _says(event: Event, symbol: str) -> str:
             return f"the gate let it through after {wording.count(len(checks), 'check')}"
         case Decided():
             return _decided(event, symbol)
-        case ViewFormed(view=view):
-            return (
-                f"{view.analyst} expected {wording.percent(view.expected_excess_return, 2, signed=True)} of "
-                f"{view.symbol} above cash in {view.horizon_days} days, {wording.percent(view.confidence, 0)} sure"
-            )
         case ExitTriggered():
             return (
                 f"{event.symbol} reached its {event.reason}: the bid was {wording.price(event.observed)}, "
@@ -180,6 +181,25 @@ def _says(event: Event, symbol: str) -> str:
             return "the order's time ran out"
         case OrderFlagged(reason=reason):
             return f"the order waits for a person: {reason}"
+    return _opined(event, symbol)
+
+
+def _opined(event: Event, symbol: str) -> str:
+    match event:
+        case ViewFormed(view=view):
+            return (
+                f"{view.analyst} expected {wording.percent(view.expected_excess_return, 2, signed=True)} of "
+                f"{view.symbol} above cash in {view.horizon_days} days, {wording.percent(view.confidence, 0)} sure"
+            )
+        case Abstained(analyst=analyst, reason=reason):
+            return f"{analyst} had no opinion: {reason}"
+        case CommitteeMet():
+            return _met(event, symbol)
+        case ModelAsked(model=model, analyst=analyst):
+            again = "repeated what it had said" if event.recorded else "was asked"
+            return f"{model} {again} for {analyst} on {event.symbol}" + (f": {event.problem}" if event.problem else "")
+        case SignalReceived(signal=signal):
+            return f"{signal.source} sent a signal on {signal.symbol}" + (f": {event.refused}" if event.refused else "")
     return event.kind.replace("_", " ")
 
 
@@ -192,6 +212,16 @@ def _decided(event: Decided, symbol: str) -> str:
     target = next((target for target in event.targets if target.symbol == symbol), None)
     weight = wording.percent(target.weight if target else 0.0)
     return f"{event.strategy} wanted {weight} of equity in {symbol or 'each target'}, of {wording.money(event.equity)}"
+
+
+def _met(event: CommitteeMet, symbol: str) -> str:
+    found = next((each for each in event.resolutions if each.symbol == symbol), None)
+    if found is None:
+        return f"the committee met on {wording.count(len(event.resolutions), 'symbol')}"
+    return (
+        f"the committee resolved: {found.action.value} {symbol}, confidence {found.confidence}, from "
+        f"{wording.count(found.sources, 'distinct source')}; {found.reason}"
+    )
 
 
 def _details(event: Event, symbol: str) -> tuple[str, ...]:
@@ -209,6 +239,11 @@ def _details(event: Event, symbol: str) -> tuple[str, ...]:
             )
         case ViewFormed(view=view):
             return tuple(_evidence(each) for each in view.evidence)
+        case CommitteeMet():
+            found = next((each for each in event.resolutions if each.symbol == symbol), None)
+            return () if found is None else tuple(_vote(analyst, p, event) for analyst, p in found.votes.items())
+        case SignalReceived(signal=signal):
+            return (f"because: {signal.reason}",)
     return ()
 
 
@@ -216,6 +251,11 @@ def _check(check: Check) -> str:
     name, write = check.rule.replace("_", " "), _MEASURES.get(check.rule, wording.quantity)
     limit = "" if check.rule == "market_open" else f", limit {write(check.limit)}"
     return f"{name}: {write(check.measured)}{limit}{'' if check.passed else ', a warning'}"
+
+
+def _vote(analyst: str, probability: float, event: CommitteeMet) -> str:
+    weight = next(seat.weight for seat in event.seats if seat.analyst == analyst)
+    return f"{analyst}: {wording.percent(probability, 0)} for a rise, with {wording.percent(weight, 0)} of the weight"
 
 
 def _evidence(evidence: Evidence) -> str:

@@ -29,14 +29,21 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from bursar.domain.events import CATALOGUE, Event
 from bursar.errors import InputError, LedgerError
 
-#: (kind, version) -> fields of that version to fields of the next. Empty until a shape changes.
-UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
-
 _Read = Callable[[Any], Any]
 
 
 #: What the first event is chained to.
 GENESIS = bytes(32)
+
+
+def _many_symbols(fields: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 an analyst abstained from one symbol at a time."""
+    rest = {name: value for name, value in fields.items() if name != "symbol"}
+    return rest | {"symbols": [fields["symbol"]]}
+
+
+#: (kind, version) -> fields of that version to fields of the next.
+UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {("abstained", 1): _many_symbols}
 
 
 def link(previous: bytes, data: bytes) -> bytes:

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bursar.domain.committee import Action, Step
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError, InputError
 from bursar.ports import History
@@ -39,7 +40,7 @@ from bursar.quant.calibration import PlattMap
 from bursar.quant.performance import PERIODS_PER_YEAR
 from bursar.research.analysts.scoring import volatility
 from bursar.research.features import simple_returns
-from bursar.research.minutes import Action, Minutes, Step, Verdict, Voice
+from bursar.research.minutes import Minutes, Verdict, Voice
 from bursar.research.skill import Standing, calibrated, log_odds, standings
 from bursar.trading.view import MarketView
 

@@ -6,35 +6,11 @@ A value that can be kept, compared and printed; ``reasoning`` is the meeting in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from bursar.domain.committee import Action, Step
 from bursar.domain.views import Abstention, View
-
-
-class Action(StrEnum):
-    """What a committee wants done; how much of it is for sizing and the limits to say.
-
-    BUY opens or adds to a long position, SELL ends one; SHORT opens a short position, COVER ends one.
-    """
-
-    BUY = "buy"
-    SELL = "sell"
-    SHORT = "short"
-    COVER = "cover"
-    HOLD = "hold"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of the five. dropped: by symbol, why it went no further; summary: what was done, or why nothing."""
-
-    name: str
-    summary: str
-    kept: tuple[str, ...]
-    dropped: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from bursar.adapters.vendors import Source
+from bursar.adapters.memory import MemoryFundamentals, MemoryNews
 from bursar.config import Settings
 from bursar.domain.instruments import Instrument
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.path import Shape
+from bursar.ports import Fundamentals, History, News, Signals
+from bursar.quant.sizing import SizeLimits
+from bursar.research import committee, signals
 from bursar.research.analysts import Analyst
+from bursar.research.analysts.buffett import BuffettAnalyst
+from bursar.research.analysts.dissenter import Dissenter
+from bursar.research.analysts.fundamentals import FundamentalsAnalyst
+from bursar.research.analysts.sentiment import SentimentAnalyst
 from bursar.research.analysts.technical import TechnicalAnalyst
+from bursar.research.analysts.valuation import ValuationAnalyst
+from bursar.research.reasoning import Reasoner
 from bursar.research.strategies import shape as portfolios
 from bursar.research.strategies.blend import Blend
+from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.strategies.mean_reversion import MeanReversion
 from bursar.research.strategies.momentum import Momentum
+from bursar.runtime.morning import Morning
 from bursar.trading.engine import Mandate
 from bursar.trading.strategy import Strategy
 
@@ -40,6 +52,7 @@ def mandate(settings: Settings) -> Mandate:
         reentry_wait=timedelta(days=risk.reentry_wait_days),
         cost_rate=costs.commission_basis_points * BASIS_POINT,
         trade_min=settings.strategy.trade_min,
+        trades_without_quorum=settings.committee.without_quorum == "views",
     )
 
 
@@ -56,18 +69,86 @@ def shape(settings: Settings, first: Session) -> Shape:
     )
 
 
-def analysts(settings: Settings, source: Source) -> tuple[Analyst, ...]:
-    """Those of the selected analysts that can be asked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """The facts that analysts read, as far as there are any: where one is empty, who needs it abstains.
 
-    An analyst that exists and lacks its facts abstains by itself; one that does not exist yet is refused.
+    title  of the prices, for whoever looks the evidence up
+    raw    closes as they were paid, for what a company costs
     """
-    known: Mapping[str, Analyst] = {"technical_analyst": TechnicalAnalyst(source=source.title)}
-    unknown = [name for name in settings.models.selected_agents if name not in known]
-    if unknown:
-        raise InputError(
-            f"models.selected_agents names {', '.join(unknown)}, not built yet; choose from {', '.join(known)}"
-        )
-    return tuple(known[name] for name in settings.models.selected_agents)
+
+    title: str
+    history: History
+    fundamentals: Fundamentals = field(default_factory=MemoryFundamentals)
+    news: News = field(default_factory=MemoryNews)
+    raw: History | None = None
+
+
+#: Each analyst that can be selected: the name under which its views stand, and what it reads.
+AGENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "warren_buffett": BuffettAnalyst.name,
+        "valuation_analyst": ValuationAnalyst.name,
+        "sentiment_analyst": SentimentAnalyst.name,
+        "technical_analyst": TechnicalAnalyst.name,
+        "fundamentals_analyst": FundamentalsAnalyst.name,
+        "dissenter": Dissenter.name,
+    }
+)
+
+
+def analysts(settings: Settings, library: Library) -> tuple[Analyst, ...]:
+    """The selected analysts. One that lacks its facts abstains by itself."""
+    facts, raw = library.fundamentals, library.raw
+    known: Mapping[str, Analyst] = {
+        "warren_buffett": BuffettAnalyst(fundamentals=facts, raw=raw),
+        "valuation_analyst": ValuationAnalyst(fundamentals=facts, raw=raw),
+        "sentiment_analyst": SentimentAnalyst(news=library.news),
+        "technical_analyst": TechnicalAnalyst(source=library.title),
+        "fundamentals_analyst": FundamentalsAnalyst(fundamentals=facts),
+        "dissenter": Dissenter(fundamentals=facts),
+    }
+    return tuple(known[name] for name in dict.fromkeys(settings.models.selected_agents))
+
+
+def rules(settings: Settings) -> committee.Rules:
+    """How the committee decides."""
+    return committee.Rules(
+        quorum=settings.committee.quorum,
+        probability_min=float(settings.committee.probability_min),
+        positions_max=settings.committee.positions_max,
+    )
+
+
+def morning(settings: Settings, library: Library, door: Signals, reasoner: Reasoner | None = None) -> Morning:
+    """The morning's job: the selected analysts, the sources from outside that are heard, and their committee."""
+    risk, heard = settings.risk, settings.signals
+    chosen = [AGENTS[name] for name in dict.fromkeys(settings.models.selected_agents)]
+    house = [seat for name in chosen for seat in committee.SEATS if seat.analyst == name]
+    guests = [
+        committee.Seat(analyst=signals.analyst_of(source), reads=frozenset({signals.analyst_of(source)}))
+        for source in dict.fromkeys(heard.sources)
+    ]
+    return Morning(
+        analysts=analysts(settings, library),
+        history=library.history,
+        seats=(*house, *guests),
+        rules=rules(settings),
+        sizes=SizeLimits(
+            position_weight_max=float(risk.position_weight_max),
+            sector_weight_max=float(risk.sector_weight_max),
+            cash_reserve=float(risk.cash_reserve),
+        ),
+        reasoner=reasoner,
+        door=door,
+        listens=signals.Filter(
+            sources=frozenset(heard.sources),
+            confidence_min=float(heard.confidence_min),
+            age_max=timedelta(days=heard.age_max_days),
+        ),
+        fundamentals=library.fundamentals if library.raw is not None else None,
+        raw=library.raw,
+    )
 
 
 def strategy(settings: Settings) -> Strategy:
@@ -79,9 +160,10 @@ def strategy(settings: Settings) -> Strategy:
         volatility_max=float(limits.volatility_warning),
         purchases_max=limits.opening_orders_per_day_max,
     )
-    known: Mapping[str, Momentum | MeanReversion] = {
+    known: Mapping[str, Momentum | MeanReversion | CommitteeStrategy] = {
         "momentum": Momentum(shape=portfolio),
         "mean_reversion": MeanReversion(shape=portfolio),
+        "committee": CommitteeStrategy(shape=portfolio),
     }
     named = tuple(dict.fromkeys(settings.strategy.names))
     if len(named) == 1:

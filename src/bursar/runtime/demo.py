@@ -23,8 +23,9 @@ from bursar.domain.events import Event, SessionClosed
 from bursar.errors import InputError
 from bursar.ports import Journal
 from bursar.runtime import wire
+from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest
-from bursar.runtime.results import DemoResult, SeedSpread, Universe
+from bursar.runtime.results import DayResult, DemoResult, SeedSpread, Universe
 from bursar.runtime.stage import Progress, Stage, Teller, exchange, loop, prepare
 from bursar.runtime.summary import Summary
 from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
@@ -50,6 +51,7 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     Raises InputError for a request that cannot be run, before anything is written.
     """
     stage = prepare(request)
+    reasoner(request.settings, request.home)
     folder = request.home / "runs" / "demo"
     with _alone(folder):
         return _run(stage, folder, progress)
@@ -126,6 +128,19 @@ async def play(stage: Stage, journal: Journal, progress: Progress | None = None)
     await loop(stage, SimulatedFeed(market, broker), broker, journal, progress).run()
 
 
+def _without_quorum(days: Sequence[DayResult]) -> tuple[str, ...]:
+    """What to say where the committee met and never had a quorum."""
+    meetings = [day.meeting for day in days if day.meeting is not None]
+    if not meetings or any(meeting.quorate for meeting in meetings):
+        return ()
+    voted = max(resolution.sources for meeting in meetings for resolution in meeting.resolutions)
+    said = (
+        f"No committee stands behind it: these prices support {voted} of the {meetings[0].quorum} distinct "
+        "sources that a verdict needs, so each morning's meeting resolved nothing and single analysts were followed."
+    )
+    return (said,)
+
+
 def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
     """What the journal of a run says of it."""
     request, mandate, source = stage.request, stage.mandate, wheels.STOCKS
@@ -158,5 +173,5 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
         share_all_cash=sum(part <= 0.0 for part in invested) / len(days),
         cash_weight=1.0 - sum(invested) / len(days),
         bill_return_pct=bill.total_pct,
-        notes=(HELD_BILL,) if bill.held else (),
+        notes=(*((HELD_BILL,) if bill.held else ()), *_without_quorum(days)),
     )

@@ -13,11 +13,10 @@ from datetime import date
 from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
-from bursar.domain.events import Abstained, Event, ViewFormed
+from bursar.domain.events import Event
 from bursar.domain.orders import ApprovedOrder
-from bursar.domain.views import Abstention, View
 from bursar.ports import Broker, Feed, History, Journal, Recorded
-from bursar.research.analysts import Analyst
+from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine, Step
 
@@ -41,7 +40,7 @@ class Loop:
     broker: Broker
     journal: Journal
     history: History
-    analysts: Sequence[Analyst]
+    morning: Morning
     history_days: int = 320
     observers: list[Observer] = field(default_factory=list)
     beginning: Callable[[], Sequence[Event]] = tuple
@@ -60,13 +59,15 @@ class Loop:
                 await self._take(self.engine.resume())
                 snapshot = None
             for task in self.engine.due():
-                await self._take(self._perform(task))
+                await self._take(await self._perform(task))
             if self.finished():
                 return
 
     async def _recover(self) -> AccountSnapshot:
         """Read the journal, interrogate the broker whole, and book what it has to say."""
-        self.engine.recover(recorded.event for recorded in self.journal.read())
+        for recorded in self.journal.read():
+            self.engine.absorb(recorded.event)
+            self.morning.absorb(recorded.event)
         if not self.engine.started:
             await self.commit(self.beginning())
         snapshot = await self.broker.account()
@@ -80,6 +81,7 @@ class Loop:
         recorded = await self.journal.append(events)
         for each in recorded:
             self.engine.absorb(each.event)
+            self.morning.absorb(each.event)
         for observer in self.observers:
             observer.committed(recorded)
 
@@ -94,9 +96,9 @@ class Loop:
             await self.broker.cancel(order_id)
         await self.send(step.orders)
 
-    def _perform(self, task: Task) -> Step:
+    async def _perform(self, task: Task) -> Step:
         if task is Task.ANALYZE:
-            return self.engine.finish_analysis(self._analyze())
+            return self.engine.finish_analysis(await self.morning.hold(self.engine))
         return self.engine.perform(task)
 
     def _refresh(self) -> None:
@@ -113,26 +115,3 @@ class Loop:
         symbols = tuple(sorted(engine.market.instruments))
         engine.refresh(self.history.asof(symbols, "close", known_at, self.history_days))
         self._refreshed = session.day
-
-    def _analyze(self) -> list[Event]:
-        """The morning's job: ask every analyst."""
-        engine = self.engine
-        return [
-            _event(opinion, engine)
-            for analyst in self.analysts
-            for opinion in analyst.form(engine.market, lambda: engine.ids.new("v"))
-        ]
-
-
-def _event(opinion: View | Abstention, engine: Engine) -> Event:
-    """An analyst's answer, as it is journalled."""
-    at = engine.market.at
-    if isinstance(opinion, View):
-        return ViewFormed(event_id=opinion.view_id, at=at, view=opinion)
-    return Abstained(
-        event_id=engine.ids.new("n"),
-        at=at,
-        analyst=opinion.analyst,
-        symbol=opinion.symbol,
-        reason=opinion.reason,
-    )

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from bursar.domain.committee import Resolution, Seating, Step
 from bursar.domain.orders import Purpose, Side
 from bursar.errors import InputError
 
@@ -40,11 +41,27 @@ class ViewLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbstentionLine:
-    """An analyst that had no opinion, and why."""
+    """An analyst that had no opinion of these symbols, and why."""
 
     analyst: str
-    symbol: str
+    symbols: tuple[str, ...]
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingLine:
+    """The morning's committee: who sat there with what weight, its five steps, and what it resolved.
+
+    quorate  how many symbols had their quorum
+    """
+
+    meeting_id: str
+    at: datetime
+    quorum: int
+    quorate: int
+    seats: tuple[Seating, ...]
+    steps: tuple[Step, ...]
+    resolutions: tuple[Resolution, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +164,7 @@ class DayResult:
     equity: Decimal
     cash: Decimal
     abstentions: tuple[AbstentionLine, ...] = ()
+    meeting: MeetingLine | None = None
     notes: tuple[str, ...] = ()
 
 

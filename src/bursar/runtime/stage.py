@@ -7,7 +7,7 @@ Nothing here waits or writes. Whoever owns the process puts the pieces to work: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from bursar.adapters.calendars import ExchangeCalendar, session_of
+from bursar.adapters.signals import SignalBox
 from bursar.adapters.vendors import wheels
 from bursar.domain.events import (
     AccountOpened,
@@ -37,10 +38,10 @@ from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
-from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded
-from bursar.research.analysts import Analyst
+from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded, Signals
 from bursar.runtime import build
 from bursar.runtime.loop import Loop
+from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest, read
 from bursar.runtime.worlds import compose
 from bursar.trading.engine import Engine, Mandate
@@ -65,6 +66,7 @@ class Stage:
 
     past, sessions  before the run, and of it
     closes          official closes of both
+    library, door   the facts that analysts read, and where signals from outside come in
     """
 
     request: DemoRequest
@@ -75,7 +77,8 @@ class Stage:
     closes: Panel
     mandate: Mandate
     strategy: Strategy
-    analysts: tuple[Analyst, ...]
+    library: build.Library
+    door: Signals
 
     @cached_property
     def world(self) -> World:
@@ -127,7 +130,8 @@ def prepare(request: DemoRequest) -> Stage:
         closes=closes,
         mandate=build.mandate(request.settings),
         strategy=build.strategy(request.settings),
-        analysts=build.analysts(request.settings, source),
+        library=build.Library(title=source.title, history=history),
+        door=SignalBox(request.home / "signals"),
     )
 
 
@@ -176,7 +180,12 @@ def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: P
         broker=broker,
         journal=journal,
         history=stage.history,
-        analysts=stage.analysts,
+        morning=build.morning(
+            stage.request.settings,
+            replace(stage.library, history=stage.history),
+            stage.door,
+            reasoner(stage.request.settings, stage.request.home),
+        ),
         history_days=HISTORY_DAYS,
         beginning=lambda: beginning(stage, fresh),
         observers=[Teller(progress)] if progress else [],

@@ -16,6 +16,7 @@ from bursar.domain.events import (
     Abstained,
     Approved,
     Check,
+    CommitteeMet,
     Decided,
     DecisionSkipped,
     Event,
@@ -42,6 +43,7 @@ from bursar.runtime.results import (
     DecisionLine,
     FillLine,
     LotLine,
+    MeetingLine,
     OrderLine,
     OrderOutcome,
     PositionLine,
@@ -71,6 +73,7 @@ class _Day:
     rejected: list[Rejected] = field(default_factory=list)
     fills: list[FillLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    meeting: MeetingLine | None = None
     closed: SessionClosed | None = None
 
 
@@ -187,8 +190,10 @@ class Summary:
         match event:
             case ViewFormed(view=view):
                 day.views.append(_view(view))
-            case Abstained(analyst=analyst, symbol=symbol, reason=reason):
-                day.abstentions.append(AbstentionLine(analyst=analyst, symbol=symbol, reason=reason))
+            case Abstained(analyst=analyst, symbols=symbols, reason=reason):
+                day.abstentions.append(AbstentionLine(analyst=analyst, symbols=symbols, reason=reason))
+            case CommitteeMet():
+                day.meeting = _meeting(event)
             case Decided():
                 day.decisions.append(_decision(event))
             case DecisionSkipped(reason=reason):
@@ -243,6 +248,7 @@ class Summary:
             day=day,
             views=tuple(found.views),
             abstentions=tuple(found.abstentions),
+            meeting=found.meeting,
             decisions=tuple(found.decisions),
             orders=(*sent, *map(_stopped, found.rejected)),
             fills=tuple(found.fills),
@@ -289,6 +295,18 @@ def _view(view: View) -> ViewLine:
         confidence=view.confidence,
         horizon_days=view.horizon_days,
         evidence=tuple(evidence.statement for evidence in view.evidence),
+    )
+
+
+def _meeting(event: CommitteeMet) -> MeetingLine:
+    return MeetingLine(
+        meeting_id=event.event_id,
+        at=event.at,
+        quorum=event.quorum,
+        quorate=len(event.quorate),
+        seats=event.seats,
+        steps=event.steps,
+        resolutions=event.resolutions,
     )
 
 

@@ -20,6 +20,7 @@ from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import (
     BreakExplained,
     BreakFound,
+    CommitteeMet,
     Decided,
     DecisionSkipped,
     Event,
@@ -49,6 +50,7 @@ from bursar.trading.agenda import Agenda, Task
 from bursar.trading.exposure import Sight, exposure
 from bursar.trading.ids import Ids
 from bursar.trading.oms import Orders
+from bursar.trading.opinions import heard
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import compare
 from bursar.trading.strategy import Holdings, Strategy
@@ -67,6 +69,7 @@ class Mandate:
     cost_rate               of trading, as a fraction of notional
     trade_min               smallest trade worth its cost, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
+    trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
     """
 
     account: str
@@ -80,6 +83,7 @@ class Mandate:
     cost_rate: Decimal = ZERO
     trade_min: Decimal = Decimal("0.005")
     unsettled: bool = False
+    trades_without_quorum: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class Engine:
         self._done: dict[date, set[Task]] = {}
         self._views: dict[tuple[str, str], View] = {}
         self.started = False
+        self._meeting: CommitteeMet | None = None
         self._decided: Decided | None = None
         self._exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
@@ -144,6 +149,8 @@ class Engine:
                 self._done.setdefault(day, set()).add(Task(task))
             case ViewFormed(view=view):
                 self._views[view.analyst, view.symbol] = view
+            case CommitteeMet():
+                self._meeting = event
             case Decided():
                 self._decided = event
             case ExitTriggered(symbol=symbol):
@@ -195,13 +202,17 @@ class Engine:
         return self.sight().valuation()
 
     def views(self) -> tuple[View, ...]:
-        """Views formed for the present session, by analyst and symbol."""
+        """Views that count in the present session: see ``trading/opinions.py``."""
         session = self.session
         if session is None:
             return ()
         since = self.mandate.agenda.times(session)[Task.ANALYZE]
-        fresh = [view for view in self._views.values() if view.known_at >= since - timedelta(hours=1)]
-        return tuple(sorted(fresh, key=lambda view: (view.analyst, view.symbol)))
+        return heard(
+            self._views.values(),
+            self._meeting,
+            since - timedelta(hours=1),
+            without_quorum=self.mandate.trades_without_quorum,
+        )
 
     def due(self) -> tuple[Task, ...]:
         """Tasks to perform now, in order."""

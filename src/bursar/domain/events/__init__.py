@@ -19,6 +19,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     base            what all events share
     run             days, marks, tasks, and what people were told
     opinion         views, decisions, and what the gate said
+    committee       meetings, the language model that analysts asked, and signals from outside
     orders          what we asked of the broker, and what it answered
     cash            accounts, cash and income
     positions       what comes, goes and changes without a trade
@@ -45,6 +46,11 @@ from bursar.domain.events.cash import (
     PortfolioClosed,
     PortfolioOpened,
     RiskBudgetSet,
+)
+from bursar.domain.events.committee import (
+    CommitteeMet,
+    ModelAsked,
+    SignalReceived,
 )
 from bursar.domain.events.contradictions import (
     BreakExplained,
@@ -117,6 +123,7 @@ __all__ = [
     "CashMoved",
     "Check",
     "CommandReceived",
+    "CommitteeMet",
     "CurrencyConverted",
     "Decided",
     "DecisionSkipped",
@@ -137,6 +144,7 @@ __all__ = [
     "Marked",
     "Merged",
     "Mode",
+    "ModelAsked",
     "OptionEnd",
     "OptionEnded",
     "OrderAccepted",
@@ -156,6 +164,7 @@ __all__ = [
     "RunStarted",
     "SessionClosed",
     "SessionOpened",
+    "SignalReceived",
     "Split",
     "SpunOff",
     "SymbolChanged",

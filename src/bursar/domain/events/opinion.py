@@ -26,11 +26,11 @@ class ViewFormed(Event, kind="view_formed"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Abstained(Event, kind="abstained"):
-    """An analyst had no opinion."""
+class Abstained(Event, kind="abstained", version=2):
+    """An analyst had no opinion of some symbols, for one reason."""
 
     analyst: str
-    symbol: str
+    symbols: tuple[str, ...]
     reason: str
 
 
