@@ -49,6 +49,7 @@ from bursar.quant.arrays import FloatArray
 from bursar.research.analysts import Analyst
 from bursar.risk.limits import RiskLimits
 from bursar.runtime.loop import Loop
+from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Agenda, Rhythm
 from bursar.trading.engine import Engine, Mandate
 from bursar.trading.strategy import Strategy
@@ -185,7 +186,7 @@ def run(plan: Plan, market: Market) -> Result:
         broker=broker,
         journal=journal,
         history=market.history,
-        analysts=plan.analysts,
+        morning=Morning(analysts=plan.analysts, history=market.history),
         history_days=plan.history_days,
         beginning=lambda: list(_beginning(plan, engine, listed, played[0])),
     )
