@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.errors import InputError
-from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Place, decode, encode
+from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Condition, Place, decode, encode
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.terms import Terms
@@ -18,6 +18,7 @@ from bursar.gateway.world import World
 from tests.gateway.worlds import QUIET, WrittenTape, order, simulated, written
 
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-1000, max_value=10**9)
+CONDITIONS = st.builds(Condition, kind=st.integers(1, 7), symbol=st.text(max_size=3), value=st.text(max_size=8))
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         Place,
@@ -31,6 +32,16 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         lmt_price=st.none() | DECIMALS,
         tif=st.sampled_from(["DAY", "GTC"]),
         order_ref=st.text(max_size=12),
+        aux_price=st.none() | DECIMALS,
+        trail_stop_price=st.none() | DECIMALS,
+        trailing_percent=st.none() | DECIMALS,
+        lmt_price_offset=st.none() | DECIMALS,
+        good_till_date=st.text(max_size=12),
+        parent_id=st.integers(0, 3),
+        transmit=st.booleans(),
+        oca_group=st.text(max_size=3),
+        oca_type=st.integers(0, 3),
+        conditions=st.lists(CONDITIONS, max_size=2).map(tuple),
     ),
     st.builds(Cancel, client_id=st.integers(0, 32), order_id=st.integers()),
     st.builds(CancelAll, client_id=st.integers(0, 32)),
@@ -57,6 +68,13 @@ def test_the_bytes_of_a_command_by_hand() -> None:
     assert encode(order(7, "SELL", "2.50", limit="90.10")) == (
         '{"account":"DU9000001","action":"SELL","client_id":1,"kind":"place","lmt_price":"90.10","order_id":7,'
         '"order_ref":"o-00000007","order_type":"LMT","symbol":"AAA","tif":"DAY","total_quantity":"2.50"}'
+    )
+    # What was not said at first is written only where it is said.
+    waits = Condition(kind=1, symbol="AAA", value="90")
+    assert encode(order(8, kind="STP", stop="95.00", parent_id=7, conditions=(waits,))) == (
+        '{"account":"DU9000001","action":"BUY","aux_price":"95.00","client_id":1,"conditions":[{"conjunction":"a",'
+        '"is_more":true,"kind":1,"symbol":"AAA","value":"90"}],"kind":"place","lmt_price":null,"order_id":8,'
+        '"order_ref":"o-00000008","order_type":"STP","parent_id":7,"symbol":"AAA","tif":"DAY","total_quantity":"10"}'
     )
 
 

@@ -256,10 +256,11 @@ BAD_ORDERS: list[tuple[str, PlaceOrder, int]] = [
     ("an infinite price", limit(1, "Infinity"), 321),
     ("a word that is no side", market(1, "HOLD"), 321),
     ("an unknown account", market(1, account="DU1"), 321),
-    ("a type that is not traded", dataclasses.replace(market(1), order=Order(action="BUY", order_type="STP")), 387),
-    ("an unknown time in force", market(1, tif="OPG"), 321),
-    ("an order that is held back", market(1, transmit=False), 321),
-    ("a bracket", market(1, parent_id=7), 321),
+    ("a type that is not traded", dataclasses.replace(market(1), order=Order(action="BUY", order_type="REL")), 387),
+    ("an unknown time in force", market(1, tif="WEEK"), 321),
+    ("a child without a parent", market(1, parent_id=7), 135),
+    ("a date that is none", market(1, tif="GTD", good_till_date="tomorrow"), 337),
+    ("a date that is over", market(1, tif="GTD", good_till_date="20220103-14:30:00"), 334),
     ("an algorithm", market(1, algo_strategy="Adaptive"), 321),
     ("a hedge of volatility", market(1, contract=dataclasses.replace(AAA, delta_neutral_contract=HEDGE)), 321),
     ("a combination", market(1, contract=Contract(sec_type="BAG", combo_legs=(ComboLeg(),))), 200),
@@ -393,7 +394,7 @@ def test_orders_survive_their_client(hub: Hub, client: Client) -> None:
 
 
 def test_only_client_zero_may_bind_orders(hub: Hub, client: Client) -> None:
-    assert errors(client.ask(q.ReqAutoOpenOrders(auto_bind=True))) == [(-1, 321)]
+    assert errors(client.ask(q.ReqAutoOpenOrders(auto_bind=True))) == [(-1, 327)]
     assert Client(hub, client_id=0).ask(q.ReqAutoOpenOrders(auto_bind=True)) == []
 
 

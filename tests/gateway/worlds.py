@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,9 @@ from bursar.gateway.world import World
 BEFORE, OPEN, NOON, LATE, CLOSE, AFTER = (14, 0), (14, 30), (17, 0), (20, 0), (21, 0), (21, 30)
 MOMENTS = (BEFORE, OPEN, NOON, LATE, CLOSE, AFTER)
 
-#: For each moment in hours of a session: bid and ask of each symbol that changed.
-Script = Mapping[tuple[int, int], Mapping[str, tuple[str, str]]]
+#: For each moment in hours of a session: bid and ask of each symbol that changed, and where they are not halfway
+#: and 100, its last print and its volume.
+Script = Mapping[tuple[int, int], Mapping[str, tuple[str, ...]]]
 
 
 def session(day: date, close_hour: int = 21) -> Session:
@@ -50,8 +52,11 @@ def order(
     tif: str = "DAY",
     client_id: int = 1,
     account: str = "DU9000001",
+    kind: str = "",
+    stop: str | None = None,
+    **more: Any,
 ) -> Place:
-    """A market order, or a limit order where a limit is given."""
+    """A market order, a limit order where a limit is given, or one of the ``kind``; ``stop`` is its auxPrice."""
     return Place(
         client_id=client_id,
         order_id=order_id,
@@ -59,10 +64,12 @@ def order(
         symbol=symbol,
         action=action,
         total_quantity=Decimal(quantity),
-        order_type="MKT" if limit is None else "LMT",
+        order_type=kind or ("MKT" if limit is None else "LMT"),
         lmt_price=None if limit is None else Decimal(limit),
         tif=tif,
         order_ref=f"o-{order_id:08d}",
+        aux_price=None if stop is None else Decimal(stop),
+        **more,
     )
 
 
@@ -76,7 +83,7 @@ class WrittenTape:
     size: str = "100"
 
     def instants(self, session: Session) -> tuple[datetime, ...]:
-        return tuple(self._at(session.day, moment) for moment in MOMENTS)
+        return tuple(self._at(session.day, moment) for moment in self._moments(session))
 
     def quotes(self, session: Session) -> tuple[tuple[Quote, ...], ...]:
         written = self.script[self.days.index(session.day)]
@@ -90,20 +97,27 @@ class WrittenTape:
                     ask=Decimal(ask),
                     bid_size=Decimal(self.size),
                     ask_size=Decimal(self.size),
-                    last=(Decimal(bid) + Decimal(ask)) / 2,
+                    last=Decimal(more[0]) if more else (Decimal(bid) + Decimal(ask)) / 2,
                 )
-                for symbol, (bid, ask) in written.get(moment, {}).items()
+                for symbol, (bid, ask, *more) in written.get(moment, {}).items()
             )
-            for moment in MOMENTS
+            for moment in self._moments(session)
         )
 
     def trades(self, symbol: str, session: Session) -> tuple[Trade, ...]:
         return tuple(
-            Trade(symbol=symbol, at=quote.at, known_at=quote.at, price=quote.last, size=Decimal(100))
+            Trade(symbol=symbol, at=quote.at, known_at=quote.at, price=quote.last, size=self._volume(session, quote))
             for quotes in self.quotes(session)
             for quote in quotes
             if quote.symbol == symbol and quote.last is not None
         )
+
+    def _moments(self, session: Session) -> Sequence[tuple[int, int]]:
+        return sorted({*MOMENTS, *self.script[self.days.index(session.day)]})
+
+    def _volume(self, session: Session, quote: Quote) -> Decimal:
+        row = self.script[self.days.index(session.day)][quote.at.hour, quote.at.minute][quote.symbol]
+        return Decimal(row[3]) if len(row) > 3 else Decimal(100)
 
     def _at(self, day: date, moment: tuple[int, int]) -> datetime:
         return datetime(day.year, day.month, day.day, *moment, tzinfo=UTC)

@@ -21,15 +21,42 @@ from bursar.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What must come true before an order works, in IBKR's words.
+
+    kind         1 price, 3 time, 6 volume of the day, 7 percent change since the last close
+    symbol       whose price, volume or change it is; empty for a time
+    is_more      True: at ``value`` or above (at that time or after it); False: at it or below
+    value        the number, or the time, as text
+    conjunction  what joins it to the next one: "a" and, "o" or
+    """
+
+    kind: int
+    symbol: str = ""
+    is_more: bool = True
+    value: str = ""
+    conjunction: str = "a"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """An order to enter, or, under the id of a working order of the same client, what to change it into.
 
     client_id, order_id  together name the order; a client's order ids rise
     symbol               of the world; whoever reads contracts looks it up first
     action               BUY or SELL
-    order_type           MKT or LMT
-    tif                  DAY or GTC
+    order_type           MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MOC, LOC
+    tif                  DAY, GTC, GTD (until ``good_till_date``), IOC, FOK, OPG (in the opening auction alone)
     order_ref            the client's own word for it, passed through
+    aux_price            the price of a stop; the distance of a trailing one, unless ``trailing_percent`` gives it
+    trail_stop_price     where a trailing stop begins; otherwise its distance from the last price
+    lmt_price_offset     from a trailing stop to its limit; otherwise as far as ``lmt_price`` is from where it begins
+    parent_id            the order of the same client whose fill makes this one work
+    transmit             False: to be held until one of its family comes with True
+    oca_group            orders of one group take from each other: see ``oca_type``
+    oca_type             1 the others are canceled; 2 and 3 they are reduced in proportion; 0 is taken for 1
+    conditions_ignore_rth    conditions are looked at outside regular hours too
+    conditions_cancel_order  when they come true the order is canceled, and until then it works
     """
 
     client_id: int
@@ -42,6 +69,20 @@ class Place:
     lmt_price: Decimal | None = None
     tif: str = "DAY"
     order_ref: str = ""
+    aux_price: Decimal | None = None
+    trail_stop_price: Decimal | None = None
+    trailing_percent: Decimal | None = None
+    lmt_price_offset: Decimal | None = None
+    good_after_time: str = ""
+    good_till_date: str = ""
+    parent_id: int = 0
+    transmit: bool = True
+    oca_group: str = ""
+    oca_type: int = 0
+    outside_rth: bool = False
+    conditions: tuple[Condition, ...] = ()
+    conditions_ignore_rth: bool = False
+    conditions_cancel_order: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +143,28 @@ KINDS: Mapping[str, type[Command]] = {
     "correct": Correct,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
-_DECIMALS = frozenset({"total_quantity", "lmt_price", "price"})
+_DECIMALS = frozenset(
+    {"total_quantity", "lmt_price", "aux_price", "trail_stop_price", "trailing_percent", "lmt_price_offset", "price"}
+)
+#: What an order could not say at first. It is left out where it says nothing, so that old lines stay as they are.
+_LATER = {
+    field.name: field.default
+    for field in dataclasses.fields(Place)
+    if field.name
+    not in {
+        "client_id", "order_id", "account", "symbol", "action", "total_quantity", "order_type", "lmt_price", "tif",
+        "order_ref",
+    }
+}  # fmt: skip
 
 
 def encode(command: Command) -> str:
     """The line for ``command``, without a line end."""
     fields = {field.name: getattr(command, field.name) for field in dataclasses.fields(command)}
+    if isinstance(command, Place):
+        fields = {name: value for name, value in fields.items() if name not in _LATER or value != _LATER[name]}
+        if command.conditions:
+            fields["conditions"] = [dataclasses.asdict(condition) for condition in command.conditions]
     fields |= {name: str(fields[name]) for name in _DECIMALS & fields.keys() if fields[name] is not None}
     return json.dumps({"kind": _NAMES[type(command)], **fields}, sort_keys=True, separators=(",", ":"))
 
@@ -118,6 +175,8 @@ def decode(line: str) -> Command:
         fields: dict[str, Any] = json.loads(line)
         kind = KINDS[fields.pop("kind")]
         fields |= {name: Decimal(fields[name]) for name in _DECIMALS & fields.keys() if fields[name] is not None}
+        if "conditions" in fields:
+            fields["conditions"] = tuple(Condition(**each) for each in fields["conditions"])
         command = kind(**fields)
     except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
         raise InputError(f"not a command of the exchange: {line[:120]!r}") from error

@@ -28,8 +28,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import assert_never
 
@@ -37,27 +36,17 @@ from bursar.domain.market import Quote
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.account import Account, open_accounts
-from bursar.gateway.checks import Refusal, bad_change, bad_request, waits_until
 from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Correct, Doom, Hit, Place, decode
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
 from bursar.gateway.liquidation import closing_order, next_closing
 from bursar.gateway.matching.deals import Deal, Deals
+from bursar.gateway.matching.floor import Floor
+from bursar.gateway.matching.hours import Hours
 from bursar.gateway.matching.market import Market
 from bursar.gateway.matching.orders import Orders
-from bursar.gateway.notices import (
-    CANCELLED,
-    INACTIVE,
-    PRE_SUBMITTED,
-    SUBMITTED,
-    Notice,
-    Order,
-    OrderOpened,
-    Refused,
-    StatusReported,
-    WhatIf,
-)
+from bursar.gateway.notices import Notice, Order, Refused, WhatIf
 from bursar.gateway.overnight import Overnight
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -74,17 +63,16 @@ class Exchange:
         check_fees(terms.fees, world)
         self.notices: list[Notice] = []
         self.accounts = open_accounts(terms)
-        self.orders = Orders(terms.seed)
-        self._market = Market()
+        self._hours = Hours(world)
+        self._market = Market(display_only=terms.partial_fills)
         self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion)
         self.overnight = Overnight(world, terms, self.credit, self.accounts)
-        self.deals = Deals(world, self.credit, self.accounts, terms.seed)
         self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}
-        self._doomed: dict[int, Refusal] = {}
-        self.now = world.tape.instants(world.sessions[0])[0]
-        self._session_index = 0
-        self._enter_session(0)
+        self._floor = Floor(
+            world, terms, self._hours, self._market, self.accounts, self.credit, self.history, self.notices
+        )
+        self._begin_day()
 
     # ------------------------------------------------------------ told
 
@@ -100,11 +88,11 @@ class Exchange:
             case Advance():
                 return self.advance()
             case Hit():
-                self.hit(command)
+                self._floor.hit(command)
             case Doom():
-                self._doomed[command.client_id] = (command.code, command.text)
+                self._floor.doom(command)
             case Correct():
-                self.correct(command)
+                self._floor.correct(command)
             case _:
                 assert_never(command)
         return ()
@@ -114,88 +102,47 @@ class Exchange:
 
         Raises InputError at the end of the world: ask ``next_instant`` first.
         """
-        if self.next_instant is None:
-            raise InputError(f"the world {self.world.name!r} ended at {self.now}")
-        self._index += 1
-        if self._index == len(self._instants):
-            self._session_index += 1
-            self._enter_session(self._session_index)
+        before = self.session.day
+        if self._hours.advance():
+            self._begin_day(before)
         else:
-            self.now = self._instants[self._index]
-            self._take(self._quotes[self._index])
-        return self._quotes[self._index]
+            self._move()
+        return self._hours.quotes
 
     def place(self, request: Place) -> None:
         """Take in a new order, or the change of a working one of the same client and id."""
-        known = self.orders.known(request.client_id, request.order_id)
-        refusal = bad_change(known, request) if known else None
-        if known is None and request.order_id < self.next_order_id(request.client_id):
-            refusal = 103, "Duplicate order id"
-        refusal = refusal or self._invalid(request)
-        if refusal:
-            self._refuse(request, *refusal)
-        elif known:
-            self._change(known, request)
-        else:
-            self._enter(request)
+        self._floor.place(request)
 
     def cancel(self, command: Cancel) -> None:
         """Take an order back, if it still works."""
-        order = self.orders.known(command.client_id, command.order_id)
-        if order is None:
-            text = f"OrderId {command.order_id} that needs to be cancelled is not found."
-            self._refuse(command, 10147, text)
-        elif order.ended:
-            text = f"OrderId {command.order_id} that needs to be cancelled cannot be cancelled, state: {order.status}."
-            self._refuse(command, 10148, text)
-        else:
-            self._cancel(order, "")
+        self._floor.cancel(command)
 
     def cancel_all(self, command: CancelAll) -> None:
         """Take back every working order of every client; ``command`` says who asked."""
         del command  # it is kept with the order log; what it does depends on nobody
-        for order in self.orders.working:
-            self._cancel(order, "")
-
-    def hit(self, command: Hit) -> None:
-        """Fill so much of a working order at its limit, or where the market is; nothing while the market is shut."""
-        order = self.orders.known(command.client_id, command.order_id)
-        if order is None or order.ended or not self.open:
-            return
-        price = order.request.lmt_price or self._market.price(order.request)
-        if price is not None:
-            self._fill(order, min(command.total_quantity, order.remaining), price)
-
-    def correct(self, command: Correct) -> None:
-        """Take an execution back and tell it again at another price; nothing where there is none of that id."""
-        deal = self.deals.find(command.exec_id)
-        order = self.orders.known(deal[0].client_id, deal[0].order_id) if deal else None
-        if deal is None or order is None:
-            return
-        order, (executed, report) = self.deals.correct(order, deal, command.price, at=self.now, day=self.session.day)
-        self.orders.keep(order)
-        self.notices += (executed, report)
+        self._floor.cancel_all()
 
     # ------------------------------------------------------------ asked
 
     @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._hours.now
+
+    @property
     def next_instant(self) -> datetime | None:
         """When time stops next, or None at the end of the world."""
-        if self._index + 1 < len(self._instants):
-            return self._instants[self._index + 1]
-        if self._session_index + 1 < len(self.world.sessions):
-            return self.world.tape.instants(self.world.sessions[self._session_index + 1])[0]
-        return None
+        return self._hours.next_instant
 
     @property
     def session(self) -> Session:
         """The session of the present day, open or not."""
-        return self.world.sessions[self._session_index]
+        return self._hours.session
 
     @property
     def open(self) -> bool:
         """True from the opening bell until just before the closing one."""
-        return self.session.contains(self.now)
+        return self._hours.open
 
     @property
     def quotes(self) -> tuple[Quote, ...]:
@@ -206,6 +153,11 @@ class Exchange:
         """The latest quote of ``symbol``, however old."""
         return self._market.latest.get(symbol)
 
+    @property
+    def orders(self) -> Orders:
+        """Every order that was ever taken."""
+        return self._floor.orders
+
     def order(self, client_id: int, order_id: int) -> Order | None:
         return self.orders.known(client_id, order_id)
 
@@ -215,12 +167,17 @@ class Exchange:
 
     def completed_orders(self) -> tuple[Order, ...]:
         """Orders that ended since midnight in the exchange's zone, in the order in which they were placed."""
-        return tuple(each for each in self.orders.all if each.ended_at and self._today(each.ended_at))
+        return tuple(each for each in self.orders.all if each.ended_at and self._hours.today(each.ended_at))
+
+    @property
+    def deals(self) -> Deals:
+        """Every execution with its commission."""
+        return self._floor.deals
 
     def executions(self, client_id: int | None = None) -> tuple[Deal, ...]:
         """Executions since midnight in the exchange's zone, of one client or of all, oldest first."""
         return tuple(
-            pair for pair in self.deals.all if client_id in (None, pair[0].client_id) and self._today(pair[0].at)
+            pair for pair in self.deals.all if client_id in (None, pair[0].client_id) and self._hours.today(pair[0].at)
         )
 
     def next_order_id(self, client_id: int) -> int:
@@ -229,9 +186,9 @@ class Exchange:
 
     def what_if(self, request: Place) -> WhatIf | Refused:
         """What ``request`` would cost and leave, or why it would be refused."""
-        refusal = self._invalid(request) or self._unaffordable(request, request.total_quantity, perm_id=0)
+        refusal = self._floor.admission.invalid(request) or self._floor.unaffordable(request)
         if refusal:
-            return self._refused(request, *refusal)
+            return self._floor.refused(request, refusal)
         return self.credit.what_if(self.accounts[request.account], request, self.session.day)
 
     @property
@@ -242,146 +199,27 @@ class Exchange:
 
     # ------------------------------------------------------------ time
 
-    def _enter_session(self, index: int) -> None:
-        session = self.world.sessions[index]
-        self._instants = self.world.tape.instants(session)
-        if not {session.open, session.close} <= set(self._instants):
-            raise InputError(f"the tape of {self.world.name!r} does not stop at both bells of {session.day}")
-        self._quotes = self.world.tape.quotes(session)
-        self._index = 0
-        self.now = self._instants[0]
+    def _begin_day(self, before: date | None = None) -> None:
+        """Begin a session; ``before`` is the day of the one that it follows."""
         for name, account in self.accounts.items():
-            if index:
-                self.overnight.close(account, self.world.sessions[index - 1].day, session.day)
+            if before is not None:
+                self.overnight.close(account, before, self.session.day)
             self.equity_before[name] = self.credit.net_liquidation(account)
-            account.begin_day(session.day)
-            self.overnight.begin(account, session.day)
-        self._take(self._quotes[0])
+            account.begin_day(self.session.day)
+            self.overnight.begin(account, self.session.day)
+        self._move()
 
-    def _take(self, quotes: tuple[Quote, ...]) -> None:
-        """Let ``quotes`` become the market, open or shut, and match what rests."""
-        if not self.open:
-            self._market.see(quotes)
-            self._market.shut()
-            if self.now == self.session.close:
-                self._expire()
-            return
-        self._market.take(quotes)
-        for order in self.orders.working:
-            if order.status == PRE_SUBMITTED:
-                order = self.orders.keep(replace(order, status=SUBMITTED))
-                self._report(order)
-            self._match(order)
-        if self.terms.margin is not None:
+    def _move(self) -> None:
+        """Let the quotes of this instant meet what rests, and then accounts that they left without margin."""
+        self._floor.moved()
+        if self.open and self.terms.margin is not None:
             for account in self.accounts.values():
                 self._liquidate(account)
 
     def _liquidate(self, account: Account) -> None:
         """Close positions of ``account`` until its equity covers maintenance margin: see ``liquidation``."""
         while (closing := next_closing(account, self.credit, self._market, self.world, self.session.day)) is not None:
-            for order in self.orders.working:
-                if order.request.account == account.name:
-                    self._cancel(order, "Liquidation")
-            request = closing_order(account, closing, self.orders.next_manual_id)
-            order = self.orders.keep(self.orders.taken(request, SUBMITTED, self.now))
-            self._report(order)
-            price = self._market.price(request)
-            assert price is not None, "only what can be dealt at is closed"
-            self._market.deal(request, closing.quantity)
-            self._fill(order, closing.quantity, price)
-
-    def _expire(self) -> None:
-        for order in self.orders.working:
-            if order.request.tif == "DAY":
-                self._cancel(order, "")
-
-    def _today(self, at: datetime) -> bool:
-        return self.session.local(at).date() == self.session.local(self.now).date()
-
-    # ------------------------------------------------------------ orders
-
-    def _invalid(self, request: Place) -> Refusal | None:
-        return bad_request(
-            request, self.world.listed.get(request.symbol), frozenset(self.accounts), self.terms.currency
-        )
-
-    def _enter(self, request: Place) -> None:
-        """Give a valid request its permId, and accept it or refuse it for want of money or shares."""
-        order = self.orders.taken(request, SUBMITTED if self.open else PRE_SUBMITTED, self.now)
-        doom = self._doomed.pop(request.client_id, None)
-        if refusal := doom or self._unaffordable(request, request.total_quantity, order.perm_id):
-            self._end(order, INACTIVE, refusal)
-            return
-        self._hold(order)
-        self._report(self.orders.keep(order))
-        if not self.open:
-            upcoming = (each for each in self.world.sessions[self._session_index :] if each.open > self.now)
-            self._refuse(request, *waits_until(request, next(upcoming, None)))
-        self._match(order)
-
-    def _change(self, known: Order, request: Place) -> None:
-        changed = replace(known, request=request)
-        refusal = self._unaffordable(request, changed.remaining, known.perm_id)
-        if refusal:
-            self._refuse(request, *refusal)
-            return
-        self._hold(changed)
-        self._report(self.orders.keep(changed))
-        self._match(changed)
-
-    def _match(self, order: Order) -> None:
-        """Fill what the market gives of a working order."""
-        price = self._market.price(order.request)
-        if price is None or not _crosses(order.request, price):
-            return
-        quantity = order.remaining
-        if self.terms.partial_fills:
-            shown = self._market.displayed(order.request)
-            quantity = self.world.listed[order.request.symbol].whole_lots(min(quantity, shown))
-        if quantity == 0:
-            return
-        refusal = self._unaffordable(order.request, quantity, order.perm_id)
-        if refusal:
-            self._end(order, CANCELLED if order.filled else INACTIVE, refusal)
-            return
-        self._market.deal(order.request, quantity)
-        self._fill(order, quantity, price)
-
-    def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
-        order, (executed, report) = self.deals.book(order, quantity, price, at=self.now, day=self.session.day)
-        self._hold(self.orders.keep(order))
-        self.notices.append(executed)
-        self._report(order)
-        self.notices.append(report)
-
-    def _cancel(self, order: Order, reason: str) -> None:
-        self._end(order, CANCELLED, (202, f"Order Canceled - reason:{reason}"))
-
-    def _unaffordable(self, request: Place, quantity: Decimal, perm_id: int) -> Refusal | None:
-        account = self.accounts[request.account]
-        return self.credit.refusal(account, request, quantity, self.session.day, perm_id)
-
-    def _hold(self, order: Order) -> None:
-        self.credit.hold(self.accounts[order.request.account], order, self.session.day)
-
-    def _end(self, order: Order, status: str, why: Refusal) -> None:
-        """Nothing more of ``order`` will trade."""
-        order = self.orders.end(order, status, self.now)
-        self._hold(order)
-        self._refuse(order.request, *why)
-        self._report(order)
-
-    # ------------------------------------------------------------ saying
-
-    def _report(self, order: Order) -> None:
-        self.notices.append(OrderOpened(at=self.now, order=order))
-        self.notices.append(StatusReported(at=self.now, order=order))
-
-    def _refuse(self, about: Place | Cancel, code: int, text: str) -> None:
-        self.notices.append(self._refused(about, code, text))
-
-    def _refused(self, about: Place | Cancel, code: int, text: str) -> Refused:
-        return Refused(at=self.now, client_id=about.client_id, order_id=about.order_id, code=code, text=text)
+            self._floor.close_out(closing_order(account, closing, self.orders.next_manual_id))
 
 
 def replay(world: World, terms: Terms, lines: Iterable[str]) -> Exchange:
@@ -399,10 +237,3 @@ def replay(world: World, terms: Terms, lines: Iterable[str]) -> Exchange:
     for line in log:
         exchange.apply(decode(line))
     return exchange
-
-
-def _crosses(request: Place, price: Decimal) -> bool:
-    """True when ``price``, at which it can be had, is within the limit."""
-    if request.lmt_price is None:
-        return True
-    return price <= request.lmt_price if request.action == "BUY" else price >= request.lmt_price

@@ -3,7 +3,9 @@
 The wire's session and the broker in process both read these and nothing else. A notice is never changed
 once it was given; a client sees those with its own id. Statuses are IBKR's:
 
-    PreSubmitted  accepted, waiting for the exchange to open
+    PreSubmitted  accepted, and not at the exchange: it waits for the open, a time or a condition, or ``why_held``
+                  says for what: "child" for its parent to fill, "trigger" for its stop to be reached, "locate" for
+                  shares to borrow
     Submitted     working
     Filled, Cancelled, Inactive   ended: done, taken back or expired, refused
 """
@@ -29,6 +31,13 @@ class Order:
     perm_id      the exchange's own number, stable for its life
     filled_value price times quantity over its executions, without the multiplier
     commission   charged so far
+    parent       permId of the order that this one is a child of; 0 without one
+    released     how much of a child may trade, since so much of its parent is filled; None for all
+    oca_group    the group that it takes part in, named by its client or, for a bracket's exits, after their parent
+    met          True once its time has come and its conditions were true, or without either
+    elected      True once its stop was reached
+    stop_price   where the stop of a trailing order stands now; None before it has a place
+    limit_offset how far the limit of a trailing limit order is off its stop; None before that has a place
     """
 
     request: Place
@@ -40,6 +49,15 @@ class Order:
     commission: Decimal = ZERO
     last_fill_price: Decimal = ZERO
     ended_at: datetime | None = None
+    why_held: str = ""
+    parent: int = 0
+    released: Decimal | None = None
+    oca_group: str = ""
+    oca_type: int = 0
+    met: bool = True
+    elected: bool = False
+    stop_price: Decimal | None = None
+    limit_offset: Decimal | None = None
 
     @property
     def key(self) -> tuple[int, int]:
@@ -49,6 +67,11 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         return self.request.total_quantity - self.filled
+
+    @property
+    def workable(self) -> Decimal:
+        """What of the remaining may trade now."""
+        return self.remaining if self.released is None else min(self.released - self.filled, self.remaining)
 
     @property
     def avg_fill_price(self) -> Decimal:

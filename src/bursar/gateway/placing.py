@@ -1,32 +1,40 @@
 """From placeOrder to a command of the exchange: every field is read, and none is passed over in silence.
 
-What the exchange does not imitate (brackets, algorithms, conditions ...) is refused with 321 when it is asked for:
-an order that works in another way than its owner thinks is worse than none.
+What the exchange does not imitate (algorithms, hedges, scales ...) is refused with 321 when it is asked for: an order
+that works in another way than its owner thinks is worse than none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal
 
-from bursar.gateway.checks import Refusal
-from bursar.gateway.commands import Place
+from bursar.gateway.checks import ON_CLOSE, PRICES_NEEDED, STOPS, TRAILING, Refusal
+from bursar.gateway.commands import Condition, Place
 from bursar.gateway.messages.orders import PlaceOrder
 from bursar.gateway.messages.values import Order
 
 #: What a command is made of.
-_USED = frozenset({"action", "total_quantity", "order_type", "lmt_price", "tif", "account", "order_ref", "what_if"})
+_USED = frozenset(
+    {
+        "action", "total_quantity", "order_type", "lmt_price", "tif", "account", "order_ref", "what_if", "aux_price",
+        "trail_stop_price", "trailing_percent", "lmt_price_offset", "good_after_time", "good_till_date", "parent_id",
+        "transmit", "oca_group", "oca_type", "outside_rth", "conditions", "conditions_ignore_rth",
+        "conditions_cancel_order",
+    }
+)  # fmt: skip
 #: What may be said and changes nothing here: it is about clearing, supervision or display, or is a default of
 #: some client that differs from the protocol's.
 _WITHOUT_EFFECT = frozenset(
     {
-        "order_id", "client_id", "perm_id", "open_close", "origin", "trigger_method", "outside_rth", "aux_price",
-        "settling_firm", "clearing_account", "clearing_intent", "rule_80a", "short_sale_slot", "designated_location",
-        "exempt_code", "order_misc_options", "solicited", "override_percentage_constraints", "opt_out_smart_routing",
-        "oca_type", "ext_operator", "model_code", "mifid2_decision_maker", "mifid2_decision_algo",
-        "mifid2_execution_trader", "mifid2_execution_algo", "soft_dollar_tier_name", "soft_dollar_tier_value",
-        "soft_dollar_tier_display_name", "manual_order_time", "advanced_error_override", "use_price_mgmt_algo",
-        "shares_allocation", "algo_id", "auto_cancel_parent", "dont_use_auto_price_for_hedge",
+        "order_id", "client_id", "perm_id", "open_close", "origin", "trigger_method", "settling_firm",
+        "clearing_account", "clearing_intent", "rule_80a", "short_sale_slot", "designated_location", "exempt_code",
+        "order_misc_options", "solicited", "override_percentage_constraints", "opt_out_smart_routing", "ext_operator",
+        "model_code", "mifid2_decision_maker", "mifid2_decision_algo", "mifid2_execution_trader",
+        "mifid2_execution_algo", "soft_dollar_tier_name", "soft_dollar_tier_value", "soft_dollar_tier_display_name",
+        "manual_order_time", "advanced_error_override", "use_price_mgmt_algo", "shares_allocation", "algo_id",
+        "auto_cancel_parent", "dont_use_auto_price_for_hedge",
         # Obsolete, and set in every order of ibapi 9.81.
         "e_trade_only", "firm_quote_only",
     }
@@ -47,9 +55,29 @@ OUTSIDE_RTH_IGNORED: Refusal = (
 )
 
 
-def command_of(message: PlaceOrder, client_id: int, symbol: str, account: str) -> Place:
-    """The command that ``message`` asks for; ``account`` is the one to use where the order names none."""
+#: The answer to an order without a time in force, where a preset of TWS gives it one.
+DAY_BY_PRESET: Refusal = (10349, "Order TIF was set to DAY based on order preset.")
+
+#: Other spellings of types, which TWS takes too.
+_SPELLINGS = {"STPLMT": "STP LMT", "TRAILLIMIT": "TRAIL LIMIT", "TRAILLMT": "TRAIL LIMIT", "TRAIL LMT": "TRAIL LIMIT"}
+
+
+def command_of(
+    message: PlaceOrder, client_id: int, symbol: str, account: str, symbol_of: Callable[[int], str | None]
+) -> Place:
+    """The command that ``message`` asks for.
+
+    account    the one to use where the order names none
+    symbol_of  the symbol of a contract's number; None for one that is unknown
+    """
     order = message.order
+    order_type = _SPELLINGS.get(order.order_type, order.order_type)
+    trailing = order_type in TRAILING
+    # Clients send fields that an order of its type does not have empty, or with whatever was left in them.
+    prices = PRICES_NEEDED.get(order_type, ())
+    limited = "lmt_price" in prices or order_type == "TRAIL LIMIT"
+    offset = order.lmt_price_offset if order_type == "TRAIL LIMIT" else None
+    percent = order.trailing_percent if trailing else None
     return Place(
         client_id=client_id,
         order_id=message.order_id,
@@ -57,12 +85,40 @@ def command_of(message: PlaceOrder, client_id: int, symbol: str, account: str) -
         symbol=symbol,
         action=order.action,
         total_quantity=order.total_quantity,
-        order_type=order.order_type,
-        # Both clients send the price field of a market order empty, or with whatever was left in it.
-        lmt_price=order.lmt_price if order.order_type != "MKT" else None,
+        order_type=order_type,
+        # A limit of 0 beside an offset is one that was not set.
+        lmt_price=order.lmt_price if limited and (order.lmt_price or offset is None) else None,
         tif=order.tif or "DAY",
         order_ref=order.order_ref,
+        aux_price=order.aux_price if order_type in STOPS and percent is None else None,
+        trail_stop_price=(order.trail_stop_price or None) if trailing else None,
+        trailing_percent=percent,
+        lmt_price_offset=offset,
+        good_after_time=order.good_after_time,
+        good_till_date=order.good_till_date if order.tif == "GTD" else "",
+        parent_id=order.parent_id,
+        transmit=order.transmit,
+        oca_group=order.oca_group,
+        oca_type=order.oca_type if order.oca_group else 0,
+        outside_rth=order.outside_rth and not ignores_hours(order_type, order.tif),
+        conditions=tuple(
+            Condition(
+                kind=each.kind,
+                symbol=symbol_of(each.con_id) or "",
+                is_more=each.is_more,
+                value=each.value,
+                conjunction=each.conjunction,
+            )
+            for each in order.conditions
+        ),
+        conditions_ignore_rth=order.conditions_ignore_rth,
+        conditions_cancel_order=order.conditions_cancel_order,
     )
+
+
+def ignores_hours(order_type: str, tif: str) -> bool:
+    """True for an order that trades in regular hours alone, whatever else it asks for."""
+    return order_type == "MKT" or order_type in ON_CLOSE or tif == "OPG"
 
 
 def not_imitated(message: PlaceOrder) -> Refusal | None:

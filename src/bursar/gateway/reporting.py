@@ -13,13 +13,15 @@ from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import Session
 from bursar.gateway.checks import IBKR_ZONES
-from bursar.gateway.commands import Place
-from bursar.gateway.contracts import SMART
+from bursar.gateway.commands import Condition, Place
+from bursar.gateway.contracts import SMART, Contracts
 from bursar.gateway.exchange import WhatIf
 from bursar.gateway.history import DaySoFar, HistoryBar
+from bursar.gateway.matching.triggers import limit_of
 from bursar.gateway.messages import CompletedOrder, OpenOrder
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages.kinds import ZONE
+from bursar.gateway.messages.values import Condition as ToldCondition
 from bursar.gateway.messages.values import Contract, Execution, Order, OrderState
 from bursar.gateway.notices import CommissionReported, Executed, Refused
 from bursar.gateway.notices import Order as Held
@@ -27,6 +29,10 @@ from bursar.gateway.portfolio import Holding
 
 #: Types of ticks, as they are numbered while the market is live.
 BID, ASK, LAST, HIGH, LOW, VOLUME, CLOSE, OPEN, LAST_TIMESTAMP, HALTED = 1, 2, 4, 6, 7, 8, 9, 14, 45, 49
+#: What can be asked of an order in a stock, as contract details list it.
+ORDER_TYPES = (
+    "ACTIVETIM,COND,CONDORDER,DAY,FOK,GAT,GTC,GTD,IOC,LMT,LOC,LOO,MKT,MOC,MOO,OCA,OPG,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+)
 #: What stands for a side of the market that is not there.
 NO_PRICE = Decimal(-1)
 #: The bit of an attribute mask that says that the price can be dealt at.
@@ -40,23 +46,24 @@ REMOVED_LIQUIDITY = 2
 # ---------------------------------------------------------------- orders
 
 
-def open_order(held: Held, contract: Contract) -> OpenOrder:
+def open_order(held: Held, contracts: Contracts) -> OpenOrder:
     """openOrder: what was placed, as it stands."""
+    contract = contracts[held.request.symbol]
     commission = held.commission if held.filled else None
     state = OrderState(status=held.status, commission=commission, commission_currency=contract.currency)
-    return OpenOrder(contract=contract, order=_order(held.request, held.perm_id), state=state)
+    return OpenOrder(contract=contract, order=_told(held, contracts), state=state)
 
 
-def completed_order(held: Held, contract: Contract) -> CompletedOrder:
+def completed_order(held: Held, contracts: Contracts) -> CompletedOrder:
     """completedOrder: what was placed, and how it ended."""
     ended = held.ended_at or held.placed_at
     word = f"Filled Size: {held.filled}" if held.filled else held.status
     state = OrderState(status=held.status, completed_time=moment_text(ended), completed_status=word)
-    order = replace(_order(held.request, held.perm_id), filled_quantity=held.filled)
-    return CompletedOrder(contract=contract, order=order, state=state)
+    order = replace(_told(held, contracts), filled_quantity=held.filled, parent_perm_id=held.parent)
+    return CompletedOrder(contract=contracts[held.request.symbol], order=order, state=state)
 
 
-def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
+def what_if_order(held: Held, answer: WhatIf, contracts: Contracts) -> OpenOrder:
     """OpenOrder as the answer to a what-if: margin and commission, and no permId."""
     state = OrderState(
         status="PreSubmitted",
@@ -73,12 +80,25 @@ def what_if_order(held: Held, answer: WhatIf, contract: Contract) -> OpenOrder:
         commission_currency=answer.currency,
         warning_text=answer.warning,
     )
-    return OpenOrder(contract=contract, order=_order(held.request, held.perm_id, what_if=True), state=state)
+    order = replace(_told(held, contracts), what_if=True)
+    return OpenOrder(contract=contracts[held.request.symbol], order=order, state=state)
+
+
+def _told(held: Held, contracts: Contracts) -> Order:
+    """An order in the protocol's words, with where its stop is now and what it is grouped with."""
+    order = _order(held.request, held.perm_id)
+    if held.stop_price is not None:
+        order = replace(order, trail_stop_price=held.stop_price, lmt_price=limit_of(held) or ZERO)
+    if held.oca_group:
+        order = replace(order, oca_group=held.oca_group, oca_type=held.oca_type)
+    if held.request.conditions:
+        order = replace(order, conditions=tuple(_condition(each, contracts) for each in held.request.conditions))
+    return order
 
 
 @lru_cache(maxsize=1024)
-def _order(request: Place, perm_id: int, *, what_if: bool = False) -> Order:
-    """An order in the protocol's words. TWS writes 0.0 for a price that a market order does not have.
+def _order(request: Place, perm_id: int) -> Order:
+    """What was placed, in the protocol's words. TWS writes 0.0 for a price that a market order does not have.
 
     Remembered, since every order is told at least twice and nothing else costs as much to tell.
     """
@@ -90,13 +110,33 @@ def _order(request: Place, perm_id: int, *, what_if: bool = False) -> Order:
         total_quantity=request.total_quantity,
         order_type=request.order_type,
         lmt_price=request.lmt_price or ZERO,
-        aux_price=ZERO,
+        aux_price=request.aux_price or ZERO,
         tif=request.tif,
         account=request.account,
         order_ref=request.order_ref,
-        what_if=what_if,
+        parent_id=request.parent_id,
+        outside_rth=request.outside_rth,
+        good_after_time=request.good_after_time,
+        good_till_date=request.good_till_date,
+        trail_stop_price=request.trail_stop_price,
+        trailing_percent=request.trailing_percent,
+        lmt_price_offset=request.lmt_price_offset,
+        conditions_ignore_rth=request.conditions_ignore_rth,
+        conditions_cancel_order=request.conditions_cancel_order,
         clearing_intent="IB",
         adjusted_order_type="None",
+    )
+
+
+def _condition(condition: Condition, contracts: Contracts) -> ToldCondition:
+    known = condition.symbol != ""
+    return ToldCondition(
+        kind=condition.kind,
+        conjunction=condition.conjunction,
+        is_more=condition.is_more,
+        value=condition.value,
+        con_id=contracts[condition.symbol].con_id if known else 0,
+        exchange=SMART if known else "",
     )
 
 
@@ -109,9 +149,10 @@ def order_status(held: Held) -> r.OrderStatus:
         remaining=held.remaining,
         avg_fill_price=held.avg_fill_price,
         perm_id=held.perm_id,
-        parent_id=0,
+        parent_id=held.request.parent_id,
         last_fill_price=held.last_fill_price,
         client_id=held.request.client_id,
+        why_held=held.why_held,
     )
 
 
@@ -166,7 +207,7 @@ def contract_data(
         market_name=contract.trading_class,
         min_tick=instrument.tick,
         md_size_multiplier=1,
-        order_types="ACTIVETIM,DAY,GTC,LMT,MKT,WHATIF",
+        order_types=ORDER_TYPES,
         valid_exchanges=f"{SMART},{contract.primary_exchange}",
         long_name=instrument.name,
         industry="" if instrument.sector == "unknown" else instrument.sector,

@@ -32,6 +32,7 @@ class Terms:
     conversion      what exchanging currencies costs
     good_faith      cash accounts that sell what they have not paid for are restricted (``faith``)
     adviser         the master account of a financial adviser, whose clients the accounts then are; "" for none
+    presets         an order without a time in force is for the day, and says so with 10349, as where TWS has a preset
     """
 
     seed: int = 0
@@ -47,6 +48,7 @@ class Terms:
     conversion: ConversionFee = field(default_factory=ConversionFee)
     good_faith: bool = False
     adviser: str = ""
+    presets: bool = False
 
     def __post_init__(self) -> None:
         if not self.accounts or len(set(self.accounts)) != len(self.accounts):

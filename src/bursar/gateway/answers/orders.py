@@ -26,14 +26,11 @@ from bursar.gateway.notices import (
     StatusReported,
     client_of,
 )
-from bursar.gateway.placing import OUTSIDE_RTH_IGNORED, command_of, not_imitated
+from bursar.gateway.placing import DAY_BY_PRESET, OUTSIDE_RTH_IGNORED, command_of, not_imitated
 
 NO_CONTRACT = (200, "No security definition has been found for the request")
 NO_ACCOUNT = (321, "Error validating request.-'bW' : cause - You must specify an account.")
-NOT_CLIENT_ZERO = (
-    321,
-    "Error validating request.-'bZ' : cause - Only the default client (i.e 0) can auto bind orders.",
-)
+NOT_CLIENT_ZERO = (327, "Only API connections with clientId set to 0 can set the auto bind TWS orders property.")
 #: IBKR's words for a side in a filter, and in an execution.
 SIDES = {"BUY": "BOT", "SELL": "SLD", "BOT": "BOT", "SLD": "SLD"}
 
@@ -85,12 +82,14 @@ class OrderAnswers:
         if refusal:
             yield _error(order_id, refusal)
             return
-        command = command_of(request, self._client_id, instrument.symbol, accounts[0])
+        command = command_of(request, self._client_id, instrument.symbol, accounts[0], self._contracts.symbol)
         if order.what_if:
             yield self._what_if(command)
             return
-        if order.outside_rth:
+        if order.outside_rth and not command.outside_rth:
             yield _error(order_id, OUTSIDE_RTH_IGNORED)
+        if not order.tif and self._exchange.terms.presets:
+            yield _error(order_id, DAY_BY_PRESET)
         self._hub.do(command)
 
     def _what_if(self, command: Place) -> object:
@@ -98,7 +97,7 @@ class OrderAnswers:
         if isinstance(answer, Refused):
             return report.error_about(answer)
         held = Order(request=command, perm_id=0, status=PRE_SUBMITTED, placed_at=self._exchange.now)
-        return report.what_if_order(held, answer, self._contracts[command.symbol])
+        return report.what_if_order(held, answer, self._contracts)
 
     def _cancel(self, request: q.CancelOrder) -> Messages:
         self._hub.do(Cancel(client_id=self._client_id, order_id=request.order_id))
@@ -126,7 +125,7 @@ class OrderAnswers:
 
     def _standing(self, orders: Iterable[Order]) -> Messages:
         for order in orders:
-            yield report.open_order(order, self._contracts[order.request.symbol])
+            yield report.open_order(order, self._contracts)
             yield report.order_status(order)
         yield OpenOrderEnd()
 
@@ -134,7 +133,7 @@ class OrderAnswers:
         """All of them came through the API, so that asking for those alone changes nothing."""
         del request
         for order in self._exchange.completed_orders():
-            yield report.completed_order(order, self._contracts[order.request.symbol])
+            yield report.completed_order(order, self._contracts)
         yield CompletedOrdersEnd()
 
     def _executions(self, request: q.ReqExecutions) -> Messages:
@@ -166,7 +165,7 @@ class OrderAnswers:
     def _message(self, notice: Notice) -> object:
         match notice:
             case OrderOpened(order=order):
-                return report.open_order(order, self._contracts[order.request.symbol])
+                return report.open_order(order, self._contracts)
             case StatusReported(order=order):
                 return report.order_status(order)
             case Executed():

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
 from bursar.gateway.commands import Place
+from bursar.gateway.notices import Order
 
 #: An order to buy takes from the one, an order to sell from the other.
 BUY, SELL = "BUY", "SELL"
 
+#: A price and how much can be had at it.
+Offer = tuple[Decimal, Decimal]
+
 
 class Market:
-    """See the module. ``latest`` has the last quote of each symbol, however old, live or not."""
+    """See the module. ``latest`` has the last quote of each symbol, however old, live or not.
 
-    def __init__(self) -> None:
+    display_only  no more can be had than what is on display
+    """
+
+    def __init__(self, *, display_only: bool) -> None:
         self.latest: dict[str, Quote] = {}
+        self._display_only = display_only
         self._live: dict[str, Quote] = {}
         self._displayed: dict[tuple[str, str], Decimal] = {}
 
@@ -35,6 +44,21 @@ class Market:
         """Nothing can be dealt at any more."""
         self._live.clear()
 
+    def last(self, symbol: str) -> Decimal | None:
+        """The last print of what trades now; None where it does not."""
+        quote = self._live.get(symbol)
+        return quote.last if quote else None
+
+    def offers(self, order: Order, limit: Decimal | None, instrument: Instrument) -> tuple[Offer, ...]:
+        """What ``order`` could have at once, best first, down to ``limit``."""
+        price = self.price(order.request)
+        if price is None or (limit is not None and not within(price, limit, order.request.action)):
+            return ()
+        quantity = order.workable
+        if self._display_only:
+            quantity = instrument.whole_lots(min(quantity, self.displayed(order.request)))
+        return ((price, quantity),) if quantity > 0 else ()
+
     def price(self, request: Place) -> Decimal | None:
         """What ``request`` would deal at: the far side of a live, two-sided quote; None where there is none."""
         quote = self._live.get(request.symbol)
@@ -48,4 +72,10 @@ class Market:
 
     def deal(self, request: Place, quantity: Decimal) -> None:
         """So much of what is on display is gone."""
-        self._displayed[request.symbol, request.action] -= quantity
+        if (request.symbol, request.action) in self._displayed:
+            self._displayed[request.symbol, request.action] -= quantity
+
+
+def within(price: Decimal, limit: Decimal, action: str) -> bool:
+    """True when ``price`` is no worse than ``limit`` for whoever does ``action``."""
+    return price <= limit if action == BUY else price >= limit
