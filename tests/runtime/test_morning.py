@@ -38,7 +38,7 @@ from bursar.errors import DataError
 from bursar.ports import Panel
 from bursar.research.reasoning import Reasoner, prompt
 from bursar.research.strategies.committee import CommitteeStrategy
-from bursar.runtime.build import Library, morning
+from bursar.runtime.build import Shelf, morning
 from bursar.runtime.morning import Morning
 from bursar.trading.engine import Engine, Mandate
 from bursar.trading.strategy import Holdings
@@ -51,14 +51,14 @@ MONDAY = datetime(2022, 1, 3, 14, 30, tzinfo=UTC)
 HISTORY = MemoryHistory(
     {name: Facts(Panel(DATES, SYMBOLS, CLOSES), KNOWN) for name in ("close", "raw_close")}, frozenset({"volume"})
 )
-WHOLE = Library(
+WHOLE = Shelf(
     title="a test",
     history=HISTORY,
     fundamentals=MemoryFundamentals(filed()),
     news=MemoryNews(headlines()),
     raw=HISTORY,
 )
-CLOSES_ALONE = Library(title="a test", history=HISTORY)
+CLOSES_ALONE = Shelf(title="a test", history=HISTORY)
 
 
 class Idle:
@@ -92,12 +92,12 @@ def settings(**values: object) -> Settings:
 
 
 def job(
-    library: Library = WHOLE,
+    shelf: Shelf = WHOLE,
     signals: Sequence[Signal] = (),
     reasoner: Reasoner | None = None,
     **values: object,
 ) -> Morning:
-    return morning(settings(**values), library, MemorySignals(signals), reasoner)
+    return morning(settings(**values), shelf, MemorySignals(signals), reasoner)
 
 
 def held(made: Morning, by: Engine | None = None) -> list[Event]:
@@ -147,6 +147,16 @@ def test_with_closes_alone_there_is_no_quorum_and_everybody_who_abstains_says_wh
     reasons = {each.analyst: (each.symbols, each.reason) for each in of(Abstained, events)}
     assert reasons["fundamentals"] == (SYMBOLS, "no annual statement of it is known")
     assert reasons["sentiment"] == (SYMBOLS, "no headline of it in 30 days")
+
+
+def test_without_prices_as_paid_a_market_value_is_nobodys_source() -> None:
+    """Prices, statements and news are three; without the news an owner's view of the same statements is no third."""
+    silent = replace(WHOLE, news=MemoryNews())
+    assert {each.sources for each in met(held(job(silent))).resolutions} == {3}  # the market value is the third
+    unpriced = met(held(job(replace(silent, raw=None))))
+    assert {each.sources for each in unpriced.resolutions} == {2}
+    assert {each.analyst for each in unpriced.seats if "market value" in each.reads} == set()
+    assert "abstains from market value, which the sources lack" in unpriced.steps[0].summary
 
 
 def test_openings_are_sized_and_endings_are_whole() -> None:
@@ -204,9 +214,9 @@ def test_the_size_of_companies_is_screened_where_it_is_known() -> None:
 # ---------------------------------------------------------------- what strategies hear
 
 
-def heard(library: Library, *, trades: bool = True) -> Sequence[View]:
+def heard(shelf: Shelf, *, trades: bool = True) -> Sequence[View]:
     made = engine(mandate=Mandate(account=ACCOUNT, trades_without_quorum=trades))
-    for event in asyncio.run(job(library, committee__probability_min="0.5").hold(made)):
+    for event in asyncio.run(job(shelf, committee__probability_min="0.5").hold(made)):
         made.absorb(event)
     return made.views()
 

@@ -70,7 +70,7 @@ def shape(settings: Settings, first: Session) -> Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Library:
+class Shelf:
     """The facts that analysts read, as far as there are any: where one is empty, who needs it abstains.
 
     title  of the prices, for whoever looks the evidence up
@@ -97,14 +97,14 @@ AGENTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def analysts(settings: Settings, library: Library) -> tuple[Analyst, ...]:
+def analysts(settings: Settings, shelf: Shelf) -> tuple[Analyst, ...]:
     """The selected analysts. One that lacks its facts abstains by itself."""
-    facts, raw = library.fundamentals, library.raw
+    facts, raw = shelf.fundamentals, shelf.raw
     known: Mapping[str, Analyst] = {
         "warren_buffett": BuffettAnalyst(fundamentals=facts, raw=raw),
         "valuation_analyst": ValuationAnalyst(fundamentals=facts, raw=raw),
-        "sentiment_analyst": SentimentAnalyst(news=library.news),
-        "technical_analyst": TechnicalAnalyst(source=library.title),
+        "sentiment_analyst": SentimentAnalyst(news=shelf.news),
+        "technical_analyst": TechnicalAnalyst(source=shelf.title),
         "fundamentals_analyst": FundamentalsAnalyst(fundamentals=facts),
         "dissenter": Dissenter(fundamentals=facts),
     }
@@ -120,18 +120,25 @@ def rules(settings: Settings) -> committee.Rules:
     )
 
 
-def morning(settings: Settings, library: Library, door: Signals, reasoner: Reasoner | None = None) -> Morning:
+def morning(settings: Settings, shelf: Shelf, door: Signals, reasoner: Reasoner | None = None) -> Morning:
     """The morning's job: the selected analysts, the sources from outside that are heard, and their committee."""
     risk, heard = settings.risk, settings.signals
     chosen = [AGENTS[name] for name in dict.fromkeys(settings.models.selected_agents)]
-    house = [seat for name in chosen for seat in committee.SEATS if seat.analyst == name]
+    priced = shelf.raw is not None and "raw_close" not in shelf.raw.lacks()
+    # What nobody can read is nobody's source: without prices as paid, an owner's view rests on statements alone.
+    house = [
+        seat if priced else replace(seat, reads=seat.reads - {"market value"})
+        for name in chosen
+        for seat in committee.SEATS
+        if seat.analyst == name
+    ]
     guests = [
         committee.Seat(analyst=signals.analyst_of(source), reads=frozenset({signals.analyst_of(source)}))
         for source in dict.fromkeys(heard.sources)
     ]
     return Morning(
-        analysts=analysts(settings, library),
-        history=library.history,
+        analysts=analysts(settings, shelf),
+        history=shelf.history,
         seats=(*house, *guests),
         rules=rules(settings),
         sizes=SizeLimits(
@@ -146,8 +153,8 @@ def morning(settings: Settings, library: Library, door: Signals, reasoner: Reaso
             confidence_min=float(heard.confidence_min),
             age_max=timedelta(days=heard.age_max_days),
         ),
-        fundamentals=library.fundamentals if library.raw is not None else None,
-        raw=library.raw,
+        fundamentals=shelf.fundamentals if priced else None,
+        raw=shelf.raw if priced else None,
     )
 
 

@@ -66,7 +66,7 @@ class Stage:
 
     past, sessions  before the run, and of it
     closes          official closes of both
-    library, door   the facts that analysts read, and where signals from outside come in
+    shelf, door     the facts that analysts read, and where signals from outside come in
     """
 
     request: DemoRequest
@@ -77,7 +77,7 @@ class Stage:
     closes: Panel
     mandate: Mandate
     strategy: Strategy
-    library: build.Library
+    shelf: build.Shelf
     door: Signals
 
     @cached_property
@@ -130,7 +130,7 @@ def prepare(request: DemoRequest) -> Stage:
         closes=closes,
         mandate=build.mandate(request.settings),
         strategy=build.strategy(request.settings),
-        library=build.Library(title=source.title, history=history),
+        shelf=build.Shelf(title=source.title, history=history),
         door=SignalBox(request.home / "signals"),
     )
 
@@ -182,7 +182,7 @@ def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: P
         history=stage.history,
         morning=build.morning(
             stage.request.settings,
-            replace(stage.library, history=stage.history),
+            replace(stage.shelf, history=stage.history),
             stage.door,
             reasoner(stage.request.settings, stage.request.home),
         ),
