@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks._harness import ROOT, Result
+from benchmarks._harness import ROOT, Result, clock
 
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
-BEGIN, END = "<!-- figures: written by python -m benchmarks.mathematics --docs -->", "<!-- end of the figures -->"
+BEGIN, END = "<!-- figures: written by python -m benchmarks.{name} --docs -->", "<!-- end of the figures -->"
 
 WIDTH, HEIGHT = 560, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 40, 44
@@ -88,24 +89,36 @@ def write_page(results: Sequence[Result]) -> None:
         path = PLOTS / f"{name.lower().replace(' ', '-')}.svg"
         path.write_text(growth_plot(name, "assets", "milliseconds, from returns to weights", series))
         shown.append(f"![{name}: time over the number of assets](performance/{path.name})")
-    body = "\n".join([BEGIN, "", _machine(), "", *_table(results), "", *shown, "", END])
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + body + after)
+    write_section("mathematics", results, shown)
+
+
+def write_section(name: str, results: Sequence[Result], plots: Sequence[str] = (), *, every: bool = False) -> None:
+    """Write the figures of one benchmark between its marks in docs/performance.md; the others stay.
+
+    every  lines without goal and peer too
+    """
+    begin = BEGIN.format(name=name)
+    body = "\n".join(
+        [begin, "", _machine(), "", *_table(results, every=every), "", *plots, *([""] if plots else []), END]
+    )
+    before, mark, rest = PAGE.read_text().partition(begin)
+    if not mark:
+        raise SystemExit(f"docs/performance.md has no place for the figures of {name}: it needs {begin}")
+    PAGE.write_text(before + body + rest.partition(END)[2])
 
 
 def _machine() -> str:
     described = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(":")[2].strip() for line in described if line.startswith("model name")]
     cpu = models[0] if models else platform.processor()
-    return f"Measured with Python {platform.python_version()} on {cpu}, one thread, wall-clock time."
+    kind = "processor time" if clock is time.process_time else "wall-clock time"
+    return f"Measured with Python {platform.python_version()} on {cpu}, one thread, {kind}."
 
 
-def _table(results: Sequence[Result]) -> list[str]:
+def _table(results: Sequence[Result], *, every: bool) -> list[str]:
     rows = ["| work | ours | peer | ratio | goal | |", "|---|---|---|---|---|---|"]
     for each in results:
-        if each.goal is None and each.ratio is None:
+        if each.goal is None and each.ratio is None and not every:
             continue
         peer = "" if each.peer is None else f"{each.peer:.3g} {each.unit} ({each.peer_name})"
         ratio = "" if each.ratio is None else f"{each.ratio:.3g}"

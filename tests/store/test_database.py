@@ -28,6 +28,7 @@ from bursar.adapters.store.database import (
     shown,
     sqlite_url,
 )
+from bursar.adapters.store.projections import table_of
 from bursar.adapters.store.tables import PROJECTIONS, Base, OrderRow, PerformanceRow, SnapshotRow, TransactionRow
 from bursar.errors import InputError, LedgerError
 
@@ -76,11 +77,31 @@ def test_each_step_leads_to_the_next(bare: Engine) -> None:
     from bursar.adapters.store.database import _config
 
     config = _config()
-    for revision in ("0001", "0002"):
+    for revision in ("0001", "0002", "0003"):
         with for_writing(bare).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
         assert check_layout(bare) == revision
+
+
+def test_seconds_that_were_kept_before_they_lay_in_order_are_still_there(bare: Engine) -> None:
+    from alembic import command
+
+    from bursar.adapters.store.database import _config
+
+    config = _config()
+    row = {"portfolio": "main", "at": 1_641_222_000, "equity": 1, "cash": 2, "exposure": 3, "day_profit": -4}
+    with for_writing(bare).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.execute(insert(SnapshotRow), row)
+    migrate(bare)
+    with bare.connect() as connection:
+        assert [dict(each) for each in connection.execute(select(table_of(SnapshotRow))).mappings()] == [row]
+        if bare.dialect.name == "sqlite":
+            made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'snapshots'")).scalar_one()
+            assert "WITHOUT ROWID" in made
+        assert "snapshots_before" not in inspect(bare).get_table_names()
 
 
 def test_a_database_one_migration_ahead_is_refused_and_left_alone(bare: Engine) -> None:
@@ -88,7 +109,9 @@ def test_a_database_one_migration_ahead_is_refused_and_left_alone(bare: Engine) 
     with for_writing(bare).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for attempt in (migrate, check_layout):
-        with pytest.raises(LedgerError, match=r"has layout 9999, this Bursar knows 0002; open it with a newer one"):
+        with pytest.raises(
+            LedgerError, match=rf"has layout 9999, this Bursar knows {newest_layout()}; open it with a newer one"
+        ):
             attempt(bare)
     with bare.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
@@ -247,7 +270,8 @@ def test_what_is_asked_often_is_found_by_an_index(engine: Engine, name: str) -> 
         found = plan(connection, QUERIES[name])
     by_key = {"performance_history": "performance_history_pkey", "snapshots": "snapshots_pkey"}
     if engine.dialect.name == "sqlite":
-        assert f"INDEX {name if name not in by_key else 'sqlite_autoindex_' + name}" in found, found
+        index = "PRIMARY KEY" if name == "snapshots" else f"INDEX sqlite_autoindex_{name}"
+        assert (index if name in by_key else f"INDEX {name}") in found, found
         assert "TEMP B-TREE" not in found, "the index has them in order already"
     else:
         assert by_key.get(name, name) in found, found

@@ -11,6 +11,7 @@ What each kind of event means is told in trades, cash and actions; that it balan
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -247,8 +248,15 @@ def fold(events: Iterable[Event], start: Book | None = None) -> Book:
     Going on from a book takes as long as making it did; whoever goes on often keeps a Bookkeeper.
     """
     keeper = Bookkeeper(start)
-    for event in events:
-        keeper.apply(event)
+    # What a fold makes stays, and none of it is garbage: looking for some takes a fifth of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for event in events:
+            keeper.apply(event)
+    finally:
+        if collecting:
+            gc.enable()
     return keeper.book()
 
 

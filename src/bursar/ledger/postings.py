@@ -77,7 +77,8 @@ def post(postings: Sequence[Posting]) -> None:
     """Enter all of ``postings``, or raise LedgerError and enter none: they must be exact, and must balance."""
     currency, total, mixed = postings[0][0].currency, ZERO, False
     for account, amount in postings:
-        if amount != amount.quantize(QUANTUM):
+        # Nearly all amounts have been rounded already, and then to look at their exponent is enough.
+        if not amount.same_quantum(QUANTUM) and amount != amount.quantize(QUANTUM):
             raise LedgerError(f"an amount of {amount} {account.currency} is finer than a hundred-millionth")
         if account.currency != currency:
             mixed = True

@@ -70,7 +70,7 @@ def filled(books: Books, event: Filled) -> None:
         execution=execution,
     )
     holding.mark = price
-    if cash > 0 and event.settles_on is not None:
+    if event.settles_on is not None and cash > ZERO:
         owner.settle_later(currency, cash, event.settles_on)
 
 
@@ -124,19 +124,20 @@ def trade(
     paid      quantity times price, signed like the quantity, without commission
     """
     held = holding.quantity
-    if held and (held > 0) != (signed > 0):
+    if held and (held > ZERO) != (signed > ZERO):
         closing = signed if abs(signed) <= abs(held) else -held
+        opening = signed - closing
     else:
-        closing = ZERO
-    opening = signed - closing
-    if opening < 0 and not _may_short(books, holding):
+        closing, opening = ZERO, signed
+    if opening < ZERO and not _may_short(books, holding):
         have = f"only {held} are held" if held > 0 else "none are held"
         raise LedgerError(f"{abs(signed)} {holding.symbol} were sold, but {have} and shorts are not allowed")
     if closing:
-        proceeds = worth if not opening else rounded(worth * closing / signed)
-        worth -= proceeds
+        proceeds = worth
+        if opening:
+            proceeds = rounded(worth * closing / signed)
+            worth, paid = worth - proceeds, paid - rounded(paid * closing / signed)
         close(books, holding, postings, closing, proceeds, day, source, execution)
-        paid -= rounded(paid * closing / signed) if opening else paid
         if not holding.quantity:
             _end_trip(holding, at)
     if opening:
@@ -166,37 +167,47 @@ def close(
     execution: str = "",
 ) -> None:
     """Take ``-signed`` out of the lots for ``proceeds``, and add cost and gains to ``postings``."""
-    owner = holding.owner
+    owner, symbol, currency = holding.owner, holding.symbol, holding.currency
+    account, name, closings = owner.account, owner.name, owner.closings
     parts = take_parts(books, holding, -signed, proceeds, day, execution)
-    left, total, last = proceeds, -signed, parts[-1]
+    left, total, last, cost_out = proceeds, -signed, parts[-1], ZERO
+    gains: dict[str, Decimal] = {}
     for part in parts:
         quantity, cost, _, acquired, _, lot_source, strategy, known = part
-        share = left if part is last else rounded(proceeds * quantity / total)
-        left -= share
-        gain = share - cost
-        if known:
-            postings += ((holding.basis, -cost), (holding.gain(strategy), -gain))
-            holding.profit += gain
+        if part is last:
+            share = left
         else:
-            unknown = owner.ledger(Nature.UNKNOWN_BASIS, holding.currency, holding.symbol, strategy)
-            postings.append((unknown, -share))
-        owner.closings.append(
+            share = (proceeds * quantity / total).quantize(QUANTUM, ROUND_HALF_EVEN)
+            left -= share
+        gain = None
+        if known:
+            gain = share - cost
+            cost_out += cost
+            gains[strategy] = gains[strategy] + gain if strategy in gains else gain
+        else:
+            postings.append((owner.ledger(Nature.UNKNOWN_BASIS, currency, symbol, strategy), -share))
+        closings.append(
             Closing(
-                owner.account,
-                owner.name,
-                holding.symbol,
-                holding.currency,
+                account,
+                name,
+                symbol,
+                currency,
                 strategy,
                 quantity,
                 cost,
                 share,
-                gain if known else None,
+                gain,
                 acquired,
                 day,
                 lot_source,
                 source,
             )
         )
+    if gains:
+        postings.append((holding.basis, -cost_out))
+        for strategy, gain in gains.items():
+            postings.append((holding.gain(strategy), -gain))
+            holding.profit += gain
 
 
 def close_all(

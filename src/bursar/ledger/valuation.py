@@ -61,16 +61,19 @@ def value(
     values, unrealized = dict[str, Decimal](), dict[str, Decimal]()
     missing, unpriced = list[str](), list[str]()
     for symbol, position in book.positions.items():
-        exchange = rate(position.currency, rates, base)
         local = _worth(position, prices)
         if symbol not in prices:
             (unpriced if position.mark is None else missing).append(symbol)
-        values[symbol] = local * exchange
+        gain = local - position.cost
+        if position.currency != base:
+            exchange = rate(position.currency, rates, base)
+            local, gain = local * exchange, gain * exchange
+        values[symbol] = local
         if position.known:
-            unrealized[symbol] = (local - position.cost) * exchange
+            unrealized[symbol] = gain
     positions_value = sum(values.values(), ZERO)
     total = cash + positions_value
-    old = [symbol for symbol in values if symbol in stale and symbol in prices]
+    old = [symbol for symbol in values if symbol in stale and symbol in prices] if stale else []
     doubted = sum((abs(values[symbol]) for symbol in (*old, *missing, *unpriced)), ZERO)
     gross = sum(map(abs, values.values()), ZERO)
     return Valuation(
@@ -108,6 +111,6 @@ def _worth(position: Position, prices: Mapping[str, Decimal]) -> Decimal:
     price = prices.get(position.symbol, position.mark)
     if price is None:
         return position.cost
-    if price < 0:
+    if price < ZERO:
         raise InputError(f"the price of {position.symbol} is {price}; a price is not negative")
     return position.quantity * price * position.multiplier

@@ -22,8 +22,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import polars as pl
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, String, cast, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bursar.adapters.store.database import explained, for_writing
@@ -156,7 +157,9 @@ class Snapshots:
         first = pl.col("portfolio") != pl.col("portfolio").shift(1)
         steps = [pl.when(first.fill_null(True)).then(pl.col(n)).otherwise(pl.col(n).diff()).alias(n) for n in NUMBERS]
         buffer = io.BytesIO()
-        ordered.with_columns(steps).write_parquet(buffer, compression="zstd", compression_level=9, statistics=False)
+        ordered.with_columns(steps).write_parquet(
+            buffer, compression="zstd", compression_level=9, row_group_size=_DAY, statistics=True
+        )
         path = self._path(day)
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_name(path.name + ".part")
@@ -168,19 +171,28 @@ class Snapshots:
 
     def _read_file(self, day: date, portfolio: str | None = None) -> pl.DataFrame:
         path = self._path(day)
-        rows = pl.read_parquet(io.BytesIO(opened(self._cipher, path.read_bytes(), path.name)))
-        if portfolio is not None:
-            rows = rows.filter(pl.col("portfolio") == portfolio)
-        return rows.with_columns(pl.col(name).cum_sum().over("portfolio") for name in NUMBERS)
+        data = io.BytesIO(opened(self._cipher, path.read_bytes(), path.name))
+        if portfolio is None:
+            return pl.read_parquet(data).with_columns(pl.col(name).cum_sum().over("portfolio") for name in NUMBERS)
+        # A group of rows holds the day of about one portfolio, and says which: the others are not unpacked.
+        mine = pl.scan_parquet(data).filter(pl.col("portfolio") == portfolio).collect()
+        return mine.with_columns(pl.col(name).cum_sum() for name in NUMBERS)
 
     def _read_table(self, portfolio: str | None, low: int, high: int) -> pl.DataFrame:
-        columns = [SnapshotRow.portfolio, *(getattr(SnapshotRow, name) for name in NUMBERS)]
-        statement = select(*columns).where(SnapshotRow.at.between(low, high))
+        """Each column comes as one text: half of the time that as many rows of numbers take."""
+        texts = [func.aggregate_strings(cast(getattr(SnapshotRow, name), String), " ") for name in NUMBERS]
+        statement = select(SnapshotRow.portfolio, *texts).where(SnapshotRow.at.between(low, high))
         if portfolio is not None:
             statement = statement.where(SnapshotRow.portfolio == portfolio)
         with explained(self._engine), self._engine.connect() as connection:
-            rows = connection.execute(statement).all()
-        return pl.DataFrame([tuple(row) for row in rows], schema=SCHEMA, orient="row").sort("portfolio", "at")
+            found = connection.execute(statement.group_by(SnapshotRow.portfolio)).all()
+        parts = [
+            pl.DataFrame(
+                {name: np.fromstring(text, np.int64, sep=" ") for name, text in zip(NUMBERS, columns, strict=True)}
+            ).select(pl.lit(owner).alias("portfolio"), *NUMBERS)
+            for owner, *columns in found
+        ]
+        return pl.concat([pl.DataFrame(schema=SCHEMA), *parts]).sort("portfolio", "at")
 
     def _path(self, day: date) -> Path:
         return self._folder / f"{day}.parquet"

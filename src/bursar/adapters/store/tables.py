@@ -282,3 +282,5 @@ class SnapshotRow(Base):
     cash: Mapped[int] = mapped_column(BigInteger)
     exposure: Mapped[int] = mapped_column(BigInteger)
     day_profit: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  # SQLAlchemy's own way to say it

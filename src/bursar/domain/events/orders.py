@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from bursar.domain.events.base import Event
-from bursar.domain.money import Money
+from bursar.domain.money import ZERO, Money
 from bursar.domain.orders import Order, Side
 from bursar.errors import InputError
 
@@ -129,7 +129,7 @@ class Filled(Event, kind="filled"):
 
     def __post_init__(self) -> None:
         Event.__post_init__(self)
-        if self.quantity <= 0 or self.price < 0 or self.commission.amount < 0:
+        if self.quantity <= ZERO or self.price < ZERO or self.commission.amount < ZERO:
             raise InputError(
                 f"fill {self.execution_id} of {self.symbol}: quantity {self.quantity} must be above zero, "
                 f"price {self.price} and commission {self.commission} not below"
@@ -152,7 +152,7 @@ class FillCorrected(Event, kind="fill_corrected"):
 
     def __post_init__(self) -> None:
         Event.__post_init__(self)
-        if self.quantity < 0 or self.price < 0 or self.commission.amount < 0:
+        if self.quantity < ZERO or self.price < ZERO or self.commission.amount < ZERO:
             raise InputError(
                 f"correction {self.execution_id}: quantity {self.quantity}, price {self.price} and commission "
                 f"{self.commission} must not be below zero"
