@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from bursar.domain.accounts import AccountSnapshot, Preview
 from bursar.domain.events import Event
 from bursar.domain.market import Quote, Slice
-from bursar.domain.orders import ApprovedOrder
+from bursar.domain.orders import ApprovedOrder, Order
 from bursar.domain.sessions import Session
 from bursar.domain.signals import Signal
 from bursar.errors import InputError
@@ -58,8 +58,8 @@ class Broker(Protocol):
         """Ask to cancel. What becomes of it comes as a report."""
         ...
 
-    async def preview(self, approved: ApprovedOrder) -> Preview:
-        """What the order would do to margin and cash, without sending it."""
+    async def preview(self, order: Order) -> Preview:
+        """What the order would do to margin and cash, without sending it. BrokerError where it would be refused."""
         ...
 
     def reports(self) -> tuple[Event, ...]:

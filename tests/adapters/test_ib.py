@@ -383,7 +383,7 @@ def test_a_broken_line_is_a_retryable_error_to_whoever_asks() -> None:
             with pytest.raises(BrokerError) as raised:
                 await asking
             assert raised.value.retryable
-            for ask in (broker.account(), broker.place(approved(buy())), broker.preview(approved(buy()))):
+            for ask in (broker.account(), broker.place(approved(buy())), broker.preview(buy())):
                 with pytest.raises(BrokerError, match="no connection") as raised:
                     await ask
                 assert raised.value.retryable
@@ -395,7 +395,7 @@ def test_a_preview_does_not_wait_for_a_line_that_broke() -> None:
     async def script() -> None:
         async with gateway() as server:
             broker, _ = await call(server, seconds=3600)
-            asking = asyncio.ensure_future(broker.preview(approved(buy())))
+            asking = asyncio.ensure_future(broker.preview(buy()))
             mute(server)
             await asyncio.sleep(0)
             for connection in tuple(server.connections):
@@ -416,7 +416,7 @@ def test_an_account_that_is_not_told_whole_is_an_error_and_never_an_empty_one() 
                 await broker.account()
             assert raised.value.retryable
             with pytest.raises(BrokerError, match="did not tell what o-00000001 would do"):
-                await broker.preview(approved(buy()))
+                await broker.preview(buy())
             await hang_up(broker)
 
     run(script)

@@ -366,7 +366,7 @@ def test_a_kind_of_order_that_is_not_traded_never_leaves_and_says_what_is(opens:
 
 def test_a_preview_tells_and_does_nothing(opens: Opens) -> None:
     async def script(desk: Desk) -> None:
-        preview = await desk.broker.preview(approved(market()))
+        preview = await desk.broker.preview(market())
         # Ten at the ask of 101: ten basis points of 1010; margin is their value at the last print of 100.
         assert preview.order == market()
         assert (preview.commission, preview.equity_after) == (D("1.01"), D("99998.99"))
@@ -381,7 +381,7 @@ def test_a_preview_tells_and_does_nothing(opens: Opens) -> None:
 def test_a_preview_of_what_would_be_rejected_fails_with_the_code(opens: Opens) -> None:
     async def script(desk: Desk) -> None:
         with pytest.raises(BrokerError, match="o-00000001 would") as raised:
-            await desk.broker.preview(approved(market(quantity=10_000)))
+            await desk.broker.preview(market(quantity=10_000))
         assert (raised.value.code, raised.value.retryable) == (201, False)
 
     play(opens, script)

@@ -41,6 +41,7 @@ from bursar.errors import BrokerError, InputError
 from bursar.runtime import demo, wire
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import prepare
+from tests.e2e.test_risk_settings import CASES
 
 DAYS = 8
 NEW_YORK = ZoneInfo("America/New_York")
@@ -451,7 +452,7 @@ WITHOUT_EFFECT_HERE = {"broker.reconnect_delay_seconds", "models.financial_datas
 
 
 def test_every_key_is_shown_to_matter_or_is_named_as_without_effect() -> None:
-    shown = CHANGES.keys() | SHOWN | SHOWN_ELSEWHERE.keys()
+    shown = CHANGES.keys() | SHOWN | SHOWN_ELSEWHERE.keys() | CASES.keys()
     assert shown | WITHOUT_EFFECT_HERE == {entry.key for entry in entries()}
     for key, file in SHOWN_ELSEWHERE.items():
         assert key.replace(".", "__") in (Path(__file__).parents[2] / file).read_text(encoding="utf-8"), key

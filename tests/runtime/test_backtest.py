@@ -22,8 +22,7 @@ from bursar.research.screen import crossovers
 from bursar.research.strategies.crossover import Crossover
 from bursar.research.strategies.equal_weight import EqualWeight
 from bursar.research.strategies.shape import Shape
-from bursar.risk.limits import RiskLimits
-from bursar.runtime.backtest import Market, Plan, run
+from bursar.runtime.backtest import ON_CLOSES, Market, Plan, run
 from bursar.trading.agenda import Rhythm
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
@@ -31,9 +30,11 @@ from tests.conftest import Evidence
 from tests.real_prices import calendar, stock_facts
 
 #: Everything may go into one stock: what a sleeve of its own does.
-ALL_IN = RiskLimits(
+ALL_IN = replace(
+    ON_CLOSES,
     position_weight_max=Decimal(1),
     sector_weight_max=Decimal(1),
+    order_weight_max=Decimal(1),
     cash_reserve=Decimal(0),
     opening_orders_per_day_max=100,
 )

@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from bursar.domain.accounts import Preview
 from bursar.domain.events import (
     Abstained,
     AccountOpened,
@@ -28,13 +29,15 @@ from bursar.domain.events import (
     TaskFinished,
 )
 from bursar.domain.market import Quote, Slice
-from bursar.domain.orders import Purpose
+from bursar.domain.orders import Order, Purpose
 from bursar.domain.targets import Target, Targets
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.ports import Panel
+from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Task
-from bursar.trading.engine import COVARIANCE_DAYS, Engine, Mandate, Step
+from bursar.trading.engine import Engine, Mandate, Step
+from bursar.trading.exposure import PAST_DAYS
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.builders import ACCOUNT, CLOSE, DAY, OPEN, SESSION, filled, instrument, money, quote
@@ -79,7 +82,9 @@ def fresh(strategy: Wants | None = None, at: datetime = OPEN) -> Engine:
 
 
 def see(engine: Engine, at: datetime, *quotes: Quote) -> None:
-    engine.see(Slice(at=at, quotes=quotes))
+    """One more slice; what it does not quote is quoted as it was."""
+    latest = {**engine.market.quotes, **{each.symbol: each for each in quotes}}
+    engine.see(Slice(at=at, quotes=tuple(replace(each, at=at, known_at=at) for each in latest.values())))
 
 
 def do(engine: Engine, task: Task) -> Step:
@@ -275,14 +280,14 @@ def test_orders_at_work_count_as_if_they_were_filled() -> None:
 
 def test_the_covariance_needs_a_whole_window_without_gaps() -> None:
     engine = fresh()
-    engine.refresh(closes(COVARIANCE_DAYS + 1))
+    engine.refresh(closes(PAST_DAYS + 1))
     see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
     do(engine, Task.DECIDE)
     see(engine, TRADE_AT)
     approved = do(engine, Task.TRADE).events[0]
     assert isinstance(approved, Approved)
     assert "portfolio_volatility" in {check.rule for check in approved.checks}
-    gap = closes(COVARIANCE_DAYS + 1)
+    gap = closes(PAST_DAYS + 1)
     gap.values[5, 0] = np.nan
     blind = fresh()
     blind.refresh(gap)
@@ -328,3 +333,64 @@ def test_the_session_of_the_market_follows_the_clock() -> None:
     engine = Engine(Mandate(account=ACCOUNT), Wants(), market, (SESSION, tuesday))
     see(engine, OPEN + timedelta(days=1))
     assert engine.market.session == tuesday
+
+
+def large(engine: Engine) -> Engine:
+    """An engine that asks the broker about orders of a tenth of equity."""
+    engine.mandate = replace(engine.mandate, limits=RiskLimits(preview_weight_min=Decimal("0.10")))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    return engine
+
+
+def told(order: Order, margin: str) -> Preview:
+    return Preview(
+        order=order,
+        commission=Decimal(1),
+        initial_margin_after=Decimal(margin),
+        maintenance_margin_after=Decimal(margin),
+        equity_after=Decimal(100_000),
+    )
+
+
+def test_a_large_order_waits_for_what_the_broker_says_of_it() -> None:
+    engine = large(fresh())
+    step = do(engine, Task.TRADE)
+    assert kinds(step) == [TaskFinished]
+    assert step.ask is not None
+    (asked,) = step.ask.orders
+    answered = engine.answer(step.ask, {asked.order_id: told(asked, "20000")})
+    assert kinds(answered) == [Approved, OrderPlaced]
+    assert [sent.order for sent in answered.orders] == [asked]
+    poor = engine.answer(step.ask, {asked.order_id: told(asked, "100001")})
+    assert kinds(poor) == [Rejected]
+
+
+def test_what_the_broker_would_refuse_is_not_sent_and_the_day_says_why() -> None:
+    engine = large(fresh())
+    ask = do(engine, Task.TRADE).ask
+    assert ask is not None
+    (skipped,) = engine.answer(ask, {}, refused="o-00000001 would be refused: no money").events
+    assert isinstance(skipped, DecisionSkipped)
+    assert "no money" in skipped.reason
+    see(engine, TRADE_AT, quote("AAPL", None))
+    (skipped,) = engine.answer(ask, {ask.orders[0].order_id: told(ask.orders[0], "1")}).events
+    assert isinstance(skipped, DecisionSkipped | Rejected)
+
+
+def test_after_a_restart_what_cannot_be_judged_is_canceled() -> None:
+    engine = fresh()
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    do(engine, Task.TRADE)  # placed, and never sent
+    engine.absorb(
+        PositionAdopted(
+            event_id="old", at=TRADE_AT, account=ACCOUNT, portfolio="main", symbol="XOM", quantity=Decimal(1)
+        )
+    )
+    see(engine, TRADE_AT, quote("XOM", None))
+    step = engine.resume()
+    assert step.orders == ()
+    assert [event.kind for event in step.events] == ["order_canceled"]

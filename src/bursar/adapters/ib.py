@@ -128,8 +128,7 @@ class IBBroker:
         self._reporter.cancel_sent(order_id)
         self.connection.client.cancelOrder(number)
 
-    async def preview(self, approved: ApprovedOrder) -> Preview:
-        order = approved.order
+    async def preview(self, order: Order) -> Preview:
         said, contract = self._said(order), self.contracts[order.symbol]
         said.whatIf = True
 

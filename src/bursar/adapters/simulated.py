@@ -66,9 +66,8 @@ class SimulatedBroker:
         self.asked = True
         self._exchange.cancel(Cancel(client_id=self._client_id, order_id=number))
 
-    async def preview(self, approved: ApprovedOrder) -> Preview:
+    async def preview(self, order: Order) -> Preview:
         self.asked = True
-        order = approved.order
         answer = self._exchange.what_if(self._request(order, self._exchange.next_order_id(self._client_id)))
         if isinstance(answer, Refused):
             raise BrokerError(f"{order.order_id} would be refused: {answer.text}", code=answer.code)

@@ -101,7 +101,18 @@ def _key(value: object) -> object:
     return None if value == "" else value
 
 
+def _limit(value: object) -> object:
+    """A line that was left empty is no limit."""
+    return None if value == "" else _number(value)
+
+
+def _part_or_none(value: object) -> object:
+    return None if value == "" else _fraction(value)
+
+
 Count = Annotated[int, BeforeValidator(_number)]
+AmountOrNone = Annotated[Decimal | None, BeforeValidator(_limit)]
+FractionOrNone = Annotated[Decimal | None, BeforeValidator(_part_or_none)]
 Number = Annotated[Decimal, BeforeValidator(_number)]
 Fraction = Annotated[Decimal, BeforeValidator(_fraction)]
 Clock = Annotated[time, BeforeValidator(_clock)]
@@ -110,6 +121,9 @@ AccountName = Annotated[str, BeforeValidator(_account)]
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535), AfterValidator(_not_live)]
 MinuteStep = Annotated[int, BeforeValidator(_number), Field(ge=1, le=60), AfterValidator(_divides_an_hour)]
 Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")], ...], BeforeValidator(_names)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+ProfileName = Literal["fund", "service", "strategies", "learner"]
+ProfileNames = Annotated[tuple[ProfileName, ...], BeforeValidator(_names)]
 StrategyName = Literal["momentum", "mean_reversion", "committee"]
 StrategyNames = Annotated[tuple[StrategyName, ...], BeforeValidator(_names), Field(min_length=1)]
 AgentName = Literal[

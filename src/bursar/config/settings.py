@@ -13,7 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from bursar.config.kinds import (
@@ -32,7 +32,8 @@ from bursar.config.kinds import (
     Symbols,
     Zone,
 )
-from bursar.risk.limits import RiskLimits
+from bursar.config.risk import Risk
+from bursar.config.section import Section, setting
 from bursar.trading.agenda import Agenda
 
 #: What keys are also called in the environment, beside BURSAR_<SECTION>_<KEY>.
@@ -70,99 +71,90 @@ SHORT_NAMES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def _setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
-    """A field with what it means and what it takes, both in words for a person."""
-    return Field(default=default, description=description, json_schema_extra={"allowed": allowed}, **limits)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
 # ---------------------------------------------------------------- the sections
 
 
-class Account(_Section):
+class Account(Section):
     """The account that is traded, and how its books are kept."""
 
-    account_id: AccountName = _setting(
+    account_id: AccountName = setting(
         "DU9000001", "Account at the broker.", "the name of a paper account, DU or DF and digits, such as DU9000001"
     )
-    base_currency: str = _setting(
+    base_currency: str = setting(
         "USD",
         "Currency of the books and of the cash.",
         "the ISO 4217 code of the currency that the stocks trade in, such as USD",
         pattern=r"^[A-Z]{3}$",
     )
-    initial_cash: Number = _setting(
+    initial_cash: Number = setting(
         Decimal(100_000),
         "Cash that a simulated account begins with, in the base currency.",
         "more than 0 and at most 1,000,000,000",
         gt=0,
         le=1_000_000_000,
     )
-    lot_method: Literal["fifo", "lifo", "hifo"] = _setting(
+    lot_method: Literal["fifo", "lifo", "hifo"] = setting(
         "fifo", "Which lot a sale takes; it must equal what is set at the broker.", "fifo, lifo or hifo"
     )
 
 
-class Broker(_Section):
+class Broker(Section):
     """How to reach Trader Workstation, IB Gateway or Bursar's own gateway."""
 
-    host: str = _setting("127.0.0.1", "Where it listens.", "a host name or an address", min_length=1)
-    port: Port = _setting(
+    host: str = setting("127.0.0.1", "Where it listens.", "a host name or an address", min_length=1)
+    port: Port = setting(
         4002,
         "Port. 4002: Bursar's own gateway, or a paper IB Gateway; 7497: a paper Trader Workstation.",
         "1 to 65535, but not 7496 or 4001, behind which real money lies",
     )
-    client_id: Count = _setting(
+    client_id: Count = setting(
         1, "Number of this client; the broker refuses a second one with the same.", "1 to 999,999", ge=1, le=999_999
     )
-    connect_timeout_seconds: Number = _setting(
+    connect_timeout_seconds: Number = setting(
         Decimal(10), "How long a connection may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
     )
-    data_timeout_seconds: Number = _setting(
+    data_timeout_seconds: Number = setting(
         Decimal(30), "How long an answer may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
     )
-    reconnect_attempts_max: Count = _setting(
+    reconnect_attempts_max: Count = setting(
         5, "Attempts to connect again after the line broke.", "0 to 1000", ge=0, le=1000
     )
-    reconnect_delay_seconds: Number = _setting(
+    reconnect_delay_seconds: Number = setting(
         Decimal(10), "Wait before the first of them, doubled each time, in seconds.", "0 to 3600", ge=0, le=3600
     )
 
 
-class Market(_Section):
+class Market(Section):
     """What is traded, and by which clock."""
 
-    timezone: Zone = _setting(
+    timezone: Zone = setting(
         "America/New_York",
         "Time zone in which [schedule] is given and times are shown.",
         "an IANA time zone, such as America/New_York (US/Eastern is taken too)",
     )
-    watchlist: Symbols = _setting(
+    watchlist: Symbols = setting(
         (), "Symbols to trade; an empty list takes all that the prices hold.", 'symbols, such as ["AAPL", "JPM"]'
     )
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """The times of a trading day. Holidays and half days come from the exchange's calendar."""
 
-    pre_market: Clock = _setting(
+    pre_market: Clock = setting(
         time(9, 0), "Analysts form their views.", "a time of day, such as 09:00, not after schedule.analysis"
     )
-    analysis: Clock = _setting(
+    analysis: Clock = setting(
         time(9, 30),
         "The strategy decides; never before the opening bell.",
         "a time of day, such as 09:30, not before schedule.pre_market",
     )
-    trade_after_open_minutes: Count = _setting(
+    trade_after_open_minutes: Count = setting(
         5, "Opening orders wait so long after the bell, in minutes.", "0 to 300", ge=0, le=300
     )
-    monitor_minutes: MinuteStep = _setting(
+    monitor_minutes: MinuteStep = setting(
         5, "Stops and targets are looked at so often, in minutes.", "1 to 60, a divisor of 60"
     )
-    post_market_minutes: Count = _setting(
+    post_market_minutes: Count = setting(
         30, "The look back on the day comes so long after the close, in minutes.", "0 to 300", ge=0, le=300
     )
 
@@ -176,78 +168,24 @@ class Schedule(_Section):
         )
 
 
-_WEIGHT = 'a fraction above 0 and at most 1, such as 0.20 or "20%"'
-
-
-class Risk(_Section):
-    """Limits that no order passes, and when a position is closed. Weights are fractions of equity."""
-
-    position_weight_max: Fraction = _setting(Decimal("0.20"), "Largest position.", _WEIGHT, gt=0, le=1)
-    sector_weight_max: Fraction = _setting(Decimal("0.30"), "Largest sector.", _WEIGHT, gt=0, le=1)
-    opening_orders_per_day_max: Count = _setting(
-        10, "Orders that open or add to a position, in one session.", "1 to 10,000", ge=1, le=10_000
-    )
-    volatility_warning: Fraction = _setting(
-        Decimal("0.15"),
-        "Volatility of the portfolio, a year, above which the gate warns; it blocks nothing.",
-        'a fraction above 0 and at most 5, such as 0.15 or "15%"',
-        gt=0,
-        le=5,
-    )
-    cash_reserve: Fraction = _setting(
-        Decimal("0.005"),
-        "Part of equity that purchases leave in cash.",
-        'a fraction from 0 to below 1, such as 0.005 or "0.5%"',
-        ge=0,
-        lt=1,
-    )
-    stop_loss: Fraction = _setting(
-        Decimal("0.05"),
-        "A position is closed when it has fallen so far below its entry price.",
-        'a fraction above 0 and below 1, such as 0.05 or "5%"',
-        gt=0,
-        lt=1,
-    )
-    take_profit: Fraction = _setting(
-        Decimal("0.10"),
-        "A position is closed when it has risen so far above its entry price.",
-        'a fraction above 0 and at most 10, such as 0.10 or "10%"',
-        gt=0,
-        le=10,
-    )
-    reentry_wait_days: Count = _setting(
-        5, "Calendar days for which a symbol is not bought again after its stop or target.", "0 to 365", ge=0, le=365
-    )
-
-    def limits(self) -> RiskLimits:
-        """These limits, as the gate takes them."""
-        return RiskLimits(
-            position_weight_max=self.position_weight_max,
-            sector_weight_max=self.sector_weight_max,
-            opening_orders_per_day_max=self.opening_orders_per_day_max,
-            volatility_warning=self.volatility_warning,
-            cash_reserve=self.cash_reserve,
-        )
-
-
-class Costs(_Section):
+class Costs(Section):
     """What trading costs in a simulation. A basis point is a hundredth of a percent of the money traded."""
 
-    commission_basis_points: Number = _setting(Decimal(1), "Commission, in basis points.", "0 to 1000", ge=0, le=1000)
-    spread_basis_points: Number = _setting(
+    commission_basis_points: Number = setting(Decimal(1), "Commission, in basis points.", "0 to 1000", ge=0, le=1000)
+    spread_basis_points: Number = setting(
         Decimal(4), "Simulated distance from bid to ask, in basis points of the price.", "0 to 1000", ge=0, le=1000
     )
 
 
-class Strategy(_Section):
+class Strategy(Section):
     """What decides, and how eagerly."""
 
-    names: StrategyNames = _setting(
+    names: StrategyNames = setting(
         ("momentum", "mean_reversion"),
         "Strategies, each with an equal part of equity.",
         'one or more of "momentum", "mean_reversion", "committee"',
     )
-    trade_min: Fraction = _setting(
+    trade_min: Fraction = setting(
         Decimal("0.005"),
         "Smallest trade that is worth its cost, as a fraction of equity; an exit is always worth it.",
         'a fraction from 0 to below 1, such as 0.005 or "0.5%"',
@@ -256,10 +194,10 @@ class Strategy(_Section):
     )
 
 
-class Models(_Section):
+class Models(Section):
     """The analysts, and the language model that may judge their evidence again."""
 
-    selected_agents: AgentNames = _setting(
+    selected_agents: AgentNames = setting(
         (
             "warren_buffett",
             "valuation_analyst",
@@ -272,115 +210,115 @@ class Models(_Section):
         "one or more of warren_buffett, valuation_analyst, sentiment_analyst, technical_analyst, fundamentals_analyst, "
         "dissenter",
     )
-    reasoning: Literal["off", "recorded", "live"] = _setting(
+    reasoning: Literal["off", "recorded", "live"] = setting(
         "off",
         "Whether a language model judges the analysts' evidence again: never, from recorded answers alone, or by "
         "asking, which costs money. It never sets a quantity.",
         "off, recorded or live",
     )
-    provider: ProviderName = _setting(
+    provider: ProviderName = setting(
         "openai",
         "Whose language model it is; servers that speak OpenAI's language are openai with a models.base_url.",
         "openai or anthropic",
     )
-    primary_model: str = _setting("gpt-4o-mini", "Language model that is asked first.", "a model's name", min_length=1)
-    small_model: str = _setting(
+    primary_model: str = setting("gpt-4o-mini", "Language model that is asked first.", "a model's name", min_length=1)
+    small_model: str = setting(
         "",
         "Cheaper language model that stands in when the first fails or has become too dear; empty for none.",
         "a model's name, or nothing",
     )
-    base_url: str = _setting(
+    base_url: str = setting(
         "", "Where the provider listens, when not at its usual address.", "an address such as http://127.0.0.1:11434/v1"
     )
-    cycle_cost_max: Number = _setting(
+    cycle_cost_max: Number = setting(
         Decimal("0.50"),
         "US dollars that one morning may cost; what would cost more is judged by rule.",
         "0 to 1000",
         ge=0,
         le=1000,
     )
-    timeout_seconds: Number = _setting(
+    timeout_seconds: Number = setting(
         Decimal(30), "How long one answer may take, in seconds.", "more than 0 and at most 600", gt=0, le=600
     )
-    attempts_max: Count = _setting(
+    attempts_max: Count = setting(
         2, "How often a question is put, when an answer cannot be taken.", "1 to 5", ge=1, le=5
     )
-    price_in: Number = _setting(
+    price_in: Number = setting(
         Decimal(0),
         "US dollars for a million tokens that go in; 0 takes the published price.",
         "0 to 10,000",
         ge=0,
         le=10_000,
     )
-    price_out: Number = _setting(
+    price_out: Number = setting(
         Decimal(0),
         "US dollars for a million tokens that come out; 0 takes the published price.",
         "0 to 10,000",
         ge=0,
         le=10_000,
     )
-    openai_api_key: Secret = _setting(
+    openai_api_key: Secret = setting(
         None, "Key for the language model. Better in the environment than in a file.", "a key, or nothing"
     )
-    financial_datasets_api_key: Secret = _setting(
+    financial_datasets_api_key: Secret = setting(
         None, "Key for company statements. Better in the environment than in a file.", "a key, or nothing"
     )
 
 
-class Committee(_Section):
+class Committee(Section):
     """How the analysts' views become one, and what is done without one. The screen abstains where facts are missing."""
 
-    quorum: Count = _setting(3, "Analysts with distinct sources that a verdict needs.", "1 to 10", ge=1, le=10)
-    without_quorum: Literal["views", "nothing"] = _setting(
+    quorum: Count = setting(3, "Analysts with distinct sources that a verdict needs.", "1 to 10", ge=1, le=10)
+    without_quorum: Literal["views", "nothing"] = setting(
         "views",
         "What strategies go by when the committee has a quorum on no symbol at all: each analyst's own view, or "
         "nothing, and then nothing is decided.",
         "views or nothing",
     )
-    probability_min: Fraction = _setting(
+    probability_min: Fraction = setting(
         Decimal("0.53"),
         "Pooled probability of a direction from which something is done.",
         'a fraction from 0.5 to below 1, such as 0.53 or "53%"',
         ge=Decimal("0.5"),
         lt=1,
     )
-    positions_max: Count = _setting(10, "Positions, those held among them.", "1 to 1000", ge=1, le=1000)
+    positions_max: Count = setting(10, "Positions, those held among them.", "1 to 1000", ge=1, le=1000)
 
 
-class Signals(_Section):
+class Signals(Section):
     """Opinions from outside: which of them this portfolio listens to."""
 
-    sources: SourceNames = _setting(
+    sources: SourceNames = setting(
         (), "Sources that are heard, by name; none listens to nobody.", 'names, such as ["desk"]'
     )
-    confidence_min: Fraction = _setting(
+    confidence_min: Fraction = setting(
         Decimal("0.5"),
         "Signals that are less sure are not heard.",
         'a fraction from 0 to 1, such as 0.6 or "60%"',
         ge=0,
         le=1,
     )
-    age_max_days: Count = _setting(5, "Older signals are not heard, in calendar days.", "1 to 365", ge=1, le=365)
+    age_max_days: Count = setting(5, "Older signals are not heard, in calendar days.", "1 to 365", ge=1, le=365)
 
 
-class Demo(_Section):
+class Demo(Section):
     """What ``bursar demo`` runs when the command line does not say."""
 
-    days: Count = _setting(20, "Trading days.", "1 to 2,520", ge=1, le=2520)
-    first_day: date = _setting(date(2022, 1, 3), "First trading day.", "a day, such as 2022-01-03")
-    seed: Count = _setting(7, "Seed of everything that is simulated.", "0 to 4,294,967,295", ge=0, le=4_294_967_295)
+    days: Count = setting(20, "Trading days.", "1 to 2,520", ge=1, le=2520)
+    first_day: date = setting(date(2022, 1, 3), "First trading day.", "a day, such as 2022-01-03")
+    seed: Count = setting(7, "Seed of everything that is simulated.", "0 to 4,294,967,295", ge=0, le=4_294_967_295)
 
 
-class Log(_Section):
+class Log(Section):
     """The log for people. The journal, not the log, is the record of what happened."""
 
-    file: str = _setting("ibkr_hedge_fund.log", "Name of the file, in the run's folder.", "a file name", min_length=1)
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+    file: str = setting("ibkr_hedge_fund.log", "Name of the file, in the run's folder.", "a file name", min_length=1)
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
         "INFO", "What is worth a line.", "DEBUG, INFO, WARNING or ERROR"
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be set."""
 
     account: Account = Account()
@@ -448,7 +386,7 @@ def entries() -> Iterator[Entry]:
     for section, holder in Settings.model_fields.items():
         shape = holder.annotation
         assert isinstance(shape, type), f"section {section} is a class"
-        assert issubclass(shape, _Section), f"section {section} holds settings"
+        assert issubclass(shape, Section), f"section {section} holds settings"
         for name, field in shape.model_fields.items():
             yield Entry(
                 section=section,
@@ -468,10 +406,10 @@ def _allowed(field: FieldInfo) -> str:
 def as_toml(value: object) -> str:
     """``value`` as bursar.toml writes it."""
     match value:
-        case str():
-            return f'"{value}"'
         case bool():
             return str(value).lower()
+        case str():
+            return f'"{value}"'
         case time():
             return f'"{value:%H:%M}"'
         case tuple():

@@ -93,6 +93,7 @@ def build(given: Mapping[str, Given]) -> Settings:
     if settings.schedule.analysis < settings.schedule.pre_market:  # no single key can see it
         key = next(key for key in ("schedule.analysis", "schedule.pre_market") if key in given)
         raise _refusal(known[key], given[key])
+    settings.risk.limits()  # refuses limits that contradict each other, which no single key can see
     return settings
 
 

@@ -48,12 +48,32 @@ from bursar.ports import Recorded
 _ENDS = (Filled, OrderRejected, OrderCanceled, OrderExpired, OrderFlagged)
 
 #: How the measures of the gate's rules are written; others are plain numbers.
-_MEASURES: Mapping[str, Callable[[Decimal], str]] = {
-    "market_open": lambda measured: "yes" if measured else "no",
-    "position_weight": wording.percent,
-    "sector_weight": wording.percent,
-    "portfolio_volatility": wording.percent,
-    "settled_cash": wording.money,
+_MEASURES: Mapping[str, Callable[[Decimal], str]] = dict.fromkeys(
+    ("market_open", "trading_state", "permission", "allowed_symbol", "allowed_sector"),
+    lambda measured: "yes" if measured else "no",
+) | {
+    **dict.fromkeys(("settled_cash", "order_value", "position_value", "daily_notional", "funding"), wording.money),
+    **dict.fromkeys(
+        (
+            "position_weight",
+            "sector_weight",
+            "fat_finger",
+            "price_collar",
+            "margin_cushion",
+            "margin_warning",
+            "daily_loss",
+            "drawdown",
+            "portfolio_risk",
+            "portfolio_volatility",
+            "volatility_max",
+            "var_95",
+            "overnight_gap",
+            "holiday",
+        ),
+        wording.percent,
+    ),
+    "leverage": wording.number,
+    "correlation": wording.number,
 }
 
 
@@ -249,7 +269,7 @@ def _details(event: Event, symbol: str) -> tuple[str, ...]:
 
 def _check(check: Check) -> str:
     name, write = check.rule.replace("_", " "), _MEASURES.get(check.rule, wording.quantity)
-    limit = "" if check.rule == "market_open" else f", limit {write(check.limit)}"
+    limit = "" if write(Decimal(1)) == "yes" else f", limit {write(check.limit)}"
     return f"{name}: {write(check.measured)}{limit}{'' if check.passed else ', a warning'}"
 
 

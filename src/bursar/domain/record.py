@@ -111,7 +111,9 @@ def _plain(value: Any) -> Any:
         case date():
             return value.isoformat()
         case tuple():
-            return [_plain(item) for item in value]
+            named = getattr(value, "_fields", None)
+            items = [_plain(item) for item in value]
+            return items if named is None else dict(zip(named, items, strict=True))
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value):
@@ -134,14 +136,15 @@ def _reader(kind: Any) -> _Read:
     if origin is Mapping:
         item = _reader(arguments[1])
         return lambda value: MappingProxyType({key: item(each) for key, each in value.items()})
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_reader(kind)
+    if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+        return _fields_reader(kind)
     return _SCALARS.get(kind, kind)  # type: ignore[no-any-return]  # an Enum reads by being called
 
 
-def _dataclass_reader(kind: Any) -> _Read:
+def _fields_reader(kind: Any) -> _Read:
     hints = get_type_hints(kind)
-    readers = {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
+    names: tuple[str, ...] = getattr(kind, "_fields", None) or _names(kind)
+    readers = {name: _reader(hints[name]) for name in names}
 
     def read(value: Any) -> Any:
         unknown = value.keys() - readers.keys()

@@ -1,8 +1,11 @@
 """The gate: the last word before an order may leave. Only this file makes an ``ApprovedOrder``.
 
-A basket is approved whole or not at all, so that a plan is never left half done by a limit. A basket of
-orders that take risk away (exits, protection, kill) meets one rule alone: nothing may close more than is
-held, since that would open a position. No limit, and no missing price elsewhere, can hold it back.
+A basket is approved whole or not at all, so that a plan is never left half done by a limit. Orders of it that take
+risk away (exits, protection, kill) are judged apart and meet one rule alone: nothing may close more than is held,
+since that would open a position. No limit, and no missing price elsewhere, can hold them back.
+
+Where the broker must be asked first what an order would do, the answer is neither yes nor no: the verdict names the
+orders to ask about, and the basket is judged again with what the broker said.
 """
 
 from __future__ import annotations
@@ -13,16 +16,58 @@ from datetime import datetime
 
 from bursar.domain.events import Approved, Check, Rejected
 from bursar.domain.orders import ApprovedOrder, Order
+from bursar.errors import DataError
 from bursar.risk.limits import RiskLimits
-from bursar.risk.rules import EXEMPT, RULES, RULES_FOR_EXEMPT, Exposure, Finding
+from bursar.risk.rules import EXEMPT, RULES, RULES_FOR_EXEMPT, Case, Exposure, Finding, Rule
+from bursar.risk.rules.funds import needs_preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the gate said of a basket: all of its orders in ``approved``, or none."""
+    """What the gate said of a basket: all of its orders in ``approved``, or none but those that take risk away.
+
+    previews  orders that the broker must be asked about before anything is said; then there are no events yet
+    """
 
     approved: tuple[ApprovedOrder, ...]
     events: tuple[Approved | Rejected, ...]
+    previews: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clerk:
+    """Writes down what was found: when, why, and under which numbers."""
+
+    at: datetime
+    causes: tuple[str, ...]
+    new_id: Callable[[str], str]
+
+    def approve(self, order: Order, findings: list[Finding]) -> tuple[ApprovedOrder, Approved]:
+        checks = tuple(
+            Check(rule=found.rule, measured=found.measured, limit=found.limit, passed=found.passed)
+            for found in findings
+        )
+        event = Approved(
+            event_id=self.new_id("a"), at=self.at, causes=self.causes, order_id=order.order_id, checks=checks
+        )
+        return ApprovedOrder(order=order, approval_id=event.event_id), event
+
+    def reject(self, order: Order, findings: list[Finding], first: Finding) -> Rejected:
+        """Say which rule the order broke, or that it is held back for ``first``, which another one broke."""
+        broken = next((finding for finding in findings if _blocks(finding)), None)
+        if broken is None:
+            words = f"{order.symbol}: held back, because another order of its basket was rejected ({first.message})"
+            broken = first._replace(rule="basket", message=words)
+        return Rejected(
+            event_id=self.new_id("r"),
+            at=self.at,
+            causes=self.causes,
+            order=order,
+            rule=broken.rule,
+            measured=broken.measured,
+            limit=broken.limit,
+            message=broken.message,
+        )
 
 
 def judge(
@@ -30,7 +75,6 @@ def judge(
     exposure: Exposure,
     limits: RiskLimits,
     *,
-    at: datetime,
     causes: tuple[str, ...],
     new_id: Callable[[str], str],
 ) -> Verdict:
@@ -39,70 +83,44 @@ def judge(
     causes  the events that the orders follow from
     new_id  makes ids of approvals ("a") and rejections ("r")
     """
-    findings: dict[str, list[Finding]] = {order.order_id: [] for order in basket}
-    exempt = all(order.purpose in EXEMPT for order in basket)
-    for rule in RULES_FOR_EXEMPT if exempt else RULES:
-        for finding in rule(basket, exposure, limits):
-            findings[finding.order_id].append(finding)
-    if not any(_blocks(finding) for found in findings.values() for finding in found):
-        return _approve(basket, findings, at, causes, new_id)
-    return Verdict(
-        approved=(),
-        events=tuple(_rejection(order, findings[order.order_id], at, causes, new_id) for order in basket),
-    )
+    clerk = _Clerk(at=exposure.at, causes=causes, new_id=new_id)
+    exempt = tuple(order for order in basket if is_exempt(order))
+    if not exempt:
+        return _ruled(Case(basket, exposure, limits), RULES, clerk)
+    freed = _ruled(Case(exempt, exposure, limits), RULES_FOR_EXEMPT, clerk)
+    if len(exempt) == len(basket):
+        return freed
+    rest = _ruled(Case(tuple(order for order in basket if not is_exempt(order)), exposure, limits), RULES, clerk)
+    return Verdict(approved=freed.approved + rest.approved, events=freed.events + rest.events, previews=rest.previews)
+
+
+def is_exempt(order: Order) -> bool:
+    """True for an order that takes risk away and that no limit may block. One that opens never is, whatever it says."""
+    return order.purpose in EXEMPT and not order.opens
+
+
+def _ruled(case: Case, rules: tuple[Rule, ...], clerk: _Clerk) -> Verdict:
+    findings: dict[str, list[Finding]] = {order.order_id: [] for order in case.basket}
+    first: Finding | None = None
+    for rule in rules:
+        try:
+            for finding in rule(case):
+                findings[finding.order_id].append(finding)
+                if first is None and _blocks(finding):
+                    first = finding
+        except DataError:
+            # What is missing cannot be measured, and need not be where the basket is refused already.
+            if first is None:
+                raise
+            break
+    if first is not None:
+        events = tuple(clerk.reject(order, findings[order.order_id], first) for order in case.basket)
+        return Verdict(approved=(), events=events)
+    if rules is RULES and (asked := needs_preview(case)):
+        return Verdict(approved=(), events=(), previews=asked)
+    written = [clerk.approve(order, findings[order.order_id]) for order in case.basket]
+    return Verdict(approved=tuple(order for order, _ in written), events=tuple(event for _, event in written))
 
 
 def _blocks(finding: Finding) -> bool:
     return finding.hard and not finding.passed
-
-
-def _approve(
-    basket: tuple[Order, ...],
-    findings: dict[str, list[Finding]],
-    at: datetime,
-    causes: tuple[str, ...],
-    new_id: Callable[[str], str],
-) -> Verdict:
-    events = tuple(
-        Approved(
-            event_id=new_id("a"),
-            at=at,
-            causes=causes,
-            order_id=order.order_id,
-            checks=tuple(
-                Check(rule=found.rule, measured=found.measured, limit=found.limit, passed=found.passed)
-                for found in findings[order.order_id]
-            ),
-        )
-        for order in basket
-    )
-    approved = tuple(
-        ApprovedOrder(order=order, approval_id=event.event_id) for order, event in zip(basket, events, strict=True)
-    )
-    return Verdict(approved=approved, events=events)
-
-
-def _rejection(
-    order: Order, findings: list[Finding], at: datetime, causes: tuple[str, ...], new_id: Callable[[str], str]
-) -> Rejected:
-    broken = next((finding for finding in findings if _blocks(finding)), None)
-    if broken is None:
-        broken = Finding(
-            order_id=order.order_id,
-            rule="basket",
-            measured=findings[0].measured,
-            limit=findings[0].limit,
-            passed=False,
-            hard=True,
-            message=f"{order.symbol}: held back, because another order of its basket was rejected",
-        )
-    return Rejected(
-        event_id=new_id("r"),
-        at=at,
-        causes=causes,
-        order=order,
-        rule=broken.rule,
-        measured=broken.measured,
-        limit=broken.limit,
-        message=broken.message,
-    )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -59,6 +59,19 @@ ACCOUNT = "DU9000001"
 BASIS_POINT = Decimal("0.0001")
 #: No daily limit of opening orders: a backtest of a rebalance is not held back by a number of another world.
 UNLIMITED = 10_000
+
+#: The limits of a test on closes: what binds is the size of positions. It decides in the last minute and may sleep for
+#: a month between decisions, so that no limit of a day or an hour would mean what it means in an account.
+ON_CLOSES = RiskLimits(
+    opening_orders_per_day_max=UNLIMITED,
+    messages_per_minute_max=UNLIMITED,
+    closing_wait_minutes=0,
+    collar_max=Decimal(1),
+    daily_loss_max=None,
+    drawdown_max=None,
+    var_95_max=None,
+    overnight_gap_max=Decimal(1),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +124,7 @@ class Plan:
     analysts: tuple[Analyst, ...] = ()
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
-    limits: RiskLimits = field(default_factory=lambda: RiskLimits(opening_orders_per_day_max=UNLIMITED))
+    limits: RiskLimits = ON_CLOSES
     trade_min: Decimal = Decimal("0.001")
     unsettled: bool = True
     seed: int = 0

@@ -180,7 +180,7 @@ def strategy(settings: Settings) -> Strategy:
 
 
 def universe(settings: Settings, listed: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-    """The instruments that may be traded: the watchlist, or all that the prices hold."""
+    """The instruments that may be traded: the watchlist, or all that the prices hold, as far as the limits allow."""
     wanted = settings.market.watchlist
     by_symbol = {instrument.symbol: instrument for instrument in listed}
     unknown = [symbol for symbol in wanted if symbol not in by_symbol]
@@ -189,7 +189,18 @@ def universe(settings: Settings, listed: tuple[Instrument, ...]) -> tuple[Instru
             f"market.watchlist names {', '.join(unknown)}, for which there are no prices; "
             f"choose from {', '.join(sorted(by_symbol))}"
         )
-    chosen = tuple(by_symbol[symbol] for symbol in wanted) if wanted else listed
+    limits = settings.risk.limits()
+    allowed, forbidden = limits.allowed_symbols, limits.forbidden_sectors
+    chosen = tuple(
+        instrument
+        for instrument in (tuple(by_symbol[symbol] for symbol in wanted) if wanted else listed)
+        if (not allowed or instrument.symbol in allowed) and instrument.sector not in forbidden
+    )
+    if not chosen:
+        raise InputError(
+            f"the limits leave nothing to trade: allowed are {', '.join(allowed) or 'all symbols'}, without the "
+            f"sectors {', '.join(forbidden) or 'none'}, and there are prices for {', '.join(sorted(by_symbol))}"
+        )
     base = settings.account.base_currency
     foreign = sorted({instrument.currency for instrument in chosen} - {base})
     if foreign:

@@ -15,10 +15,11 @@ from typing import Protocol
 from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import Event
 from bursar.domain.orders import ApprovedOrder
+from bursar.errors import BrokerError
 from bursar.ports import Broker, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Task
-from bursar.trading.engine import Engine, Step
+from bursar.trading.engine import Ask, Engine, Step
 
 
 class Observer(Protocol):
@@ -58,6 +59,7 @@ class Loop:
                 await self.commit(self.engine.reconcile(snapshot).events)
                 await self._take(self.engine.resume())
                 snapshot = None
+            await self._take(self.engine.guard())
             for task in self.engine.due():
                 await self._take(await self._perform(task))
             if self.finished():
@@ -95,6 +97,16 @@ class Loop:
         for order_id in step.cancels:
             await self.broker.cancel(order_id)
         await self.send(step.orders)
+        if step.ask:
+            await self._take(await self._asked(step.ask))
+
+    async def _asked(self, ask: Ask) -> Step:
+        """Ask the broker what orders would do, and go on with what it says."""
+        try:
+            previews = {order.order_id: await self.broker.preview(order) for order in ask.orders}
+        except BrokerError as error:
+            return self.engine.answer(ask, {}, refused=str(error))
+        return self.engine.answer(ask, previews)
 
     async def _perform(self, task: Task) -> Step:
         if task is Task.ANALYZE:

@@ -128,7 +128,7 @@ def prepare(request: DemoRequest) -> Stage:
         past=past,
         sessions=sessions,
         closes=closes,
-        mandate=build.mandate(request.settings),
+        mandate=replace(build.mandate(request.settings), person_simulated=True),
         strategy=build.strategy(request.settings),
         shelf=build.Shelf(title=source.title, history=history),
         door=SignalBox(request.home / "signals"),

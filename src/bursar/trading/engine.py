@@ -8,15 +8,14 @@ engine that absorbs a journal is the engine that wrote it: starting is recoverin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-import numpy as np
-
-from bursar.domain.accounts import AccountSnapshot
+from bursar.domain.accounts import AccountSnapshot, Preview
 from bursar.domain.events import (
     BreakExplained,
     BreakFound,
@@ -29,9 +28,11 @@ from bursar.domain.events import (
     OrderCanceled,
     OrderPlaced,
     OrderRejected,
+    Rejected,
     SessionClosed,
     SessionOpened,
     TaskFinished,
+    TradingState,
     ViewFormed,
 )
 from bursar.domain.market import Slice
@@ -44,20 +45,19 @@ from bursar.errors import DataError
 from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
 from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
-from bursar.risk.gate import Verdict, judge
+from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Agenda, Task
-from bursar.trading.exposure import Sight, exposure
+from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
+from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import compare
+from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
-
-#: Days of closes that the covariance behind the volatility warning is taken from.
-COVARIANCE_DAYS = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Mandate:
     trade_min               smallest trade worth its cost, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
     trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
+    person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
     """
 
     account: str
@@ -84,6 +85,16 @@ class Mandate:
     trade_min: Decimal = Decimal("0.005")
     unsettled: bool = False
     trades_without_quorum: bool = True
+    person_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A basket that waits for what the broker says that ``orders`` of it would do."""
+
+    basket: tuple[Order, ...]
+    orders: tuple[Order, ...]
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +102,13 @@ class Step:
     """What a task led to: events to commit together, then cancels and orders to send.
 
     cancels  orders that the broker is asked to cancel, before anything else is sent
+    ask      what the broker must be asked before more is said: see ``Engine.answer``
     """
 
     events: tuple[Event, ...] = ()
     orders: tuple[ApprovedOrder, ...] = ()
     cancels: tuple[str, ...] = ()
+    ask: Ask | None = None
 
 
 class Engine:
@@ -105,10 +118,12 @@ class Engine:
         self.mandate = mandate
         self.market = market
         self.orders = Orders()
+        self.standing = Standing()
         self.ids = Ids()
         self._strategy = strategy
         self._sessions = {session.day: session for session in sessions}
         self._day_before = {after.day: before.day for before, after in pairwise(sessions)}
+        self._days = sorted(self._sessions)
         self._books = Bookkeeper()
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
@@ -119,7 +134,8 @@ class Engine:
         self._exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
         self._breaks: dict[str, str] = {}
-        self._covariance: tuple[tuple[str, ...], np.ndarray] | None = None
+        self._past: Past | None = None
+        self._closes: dict[str, Decimal] = {}
 
     # ------------------------------------------------------------ what changes the state
 
@@ -132,10 +148,7 @@ class Engine:
     def refresh(self, closes: Panel) -> None:
         """Take in the history of finished sessions, as it is known this morning."""
         self.market = replace(self.market, closes=closes)
-        recent = closes.values[-COVARIANCE_DAYS - 1 :]
-        returns = recent[1:] / recent[:-1] - 1
-        enough = len(returns) == COVARIANCE_DAYS and bool(np.isfinite(returns).all())
-        self._covariance = (closes.symbols, np.atleast_2d(np.cov(returns, rowvar=False))) if enough else None
+        self._past, self._closes = past_of(closes), last_closes(closes)
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
@@ -144,6 +157,7 @@ class Engine:
         self._books.apply(event)
         self.orders.apply(event)
         self._portfolio = None
+        self.standing.apply(event, self.portfolio if isinstance(event, SessionClosed) else None)
         match event:
             case TaskFinished(task=task, day=day):
                 self._done.setdefault(day, set()).add(Task(task))
@@ -190,12 +204,20 @@ class Engine:
             portfolio=self.portfolio,
             orders=self.orders,
             market=self.market,
-            session=self.session,
+            standing=self.standing,
             base_currency=self.mandate.base_currency,
+            session=self.session,
+            next_session=self._next_session(),
             cost_rate=self.mandate.cost_rate,
-            covariance=self._covariance,
+            stop_loss=self.mandate.stop_loss,
+            past=self._past,
+            closes=self._closes,
             unsettled=self.mandate.unsettled,
         )
+
+    def limits(self) -> RiskLimits:
+        """The mandate's limits as the present market leaves them: never larger."""
+        return self.mandate.limits.adapted(self._past.market_volatility if self._past else None)
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
@@ -213,6 +235,11 @@ class Engine:
             since - timedelta(hours=1),
             without_quorum=self.mandate.trades_without_quorum,
         )
+
+    def _next_session(self) -> Session | None:
+        """The session after today's, or None where the calendar ends."""
+        place = bisect_right(self._days, self.market.session.local(self.market.at).date())
+        return self._sessions[self._days[place]] if place < len(self._days) else None
 
     def due(self) -> tuple[Task, ...]:
         """Tasks to perform now, in order."""
@@ -245,6 +272,18 @@ class Engine:
             case Task.ANALYZE:
                 raise DataError("analysis is a job: run the analysts and call finish_analysis")
 
+    def guard(self) -> Step:
+        """Look at the losses, and stop the account where a limit is breached."""
+        return Step(
+            events=guard(
+                self.sight(),
+                self.limits(),
+                account=self.mandate.account,
+                new_id=self.ids.new,
+                person_simulated=self.mandate.person_simulated,
+            )
+        )
+
     def finish_analysis(self, formed: Sequence[Event]) -> Step:
         """The analysts' views and abstentions, as one step."""
         session = self.session
@@ -264,20 +303,24 @@ class Engine:
         unsent = tuple(state.order for state in self.orders.working() if not state.acknowledged)
         if not unsent:
             return Step()
-        verdict = self._judge(unsent, causes=tuple(order.order_id for order in unsent))
-        if verdict.approved:
-            return Step(events=verdict.events, orders=verdict.approved)
+        try:
+            verdict = self._judge(unsent, causes=tuple(order.order_id for order in unsent))
+        except DataError:
+            verdict = Verdict(approved=(), events=())
+        passed = {approved.order.order_id for approved in verdict.approved}
+        why = {event.order.order_id: event.event_id for event in verdict.events if isinstance(event, Rejected)}
         canceled = tuple(
             OrderCanceled(
                 event_id=f"{order.order_id}/canceled",
                 at=self.market.at,
-                causes=(event.event_id,),
+                causes=(why.get(order.order_id, order.order_id),),
                 order_id=order.order_id,
                 reason="never sent: the gate refused it when Bursar started again",
             )
-            for order, event in zip(unsent, verdict.events, strict=True)
+            for order in unsent
+            if order.order_id not in passed
         )
-        return Step(events=(*verdict.events, *canceled))
+        return Step(events=(*verdict.events, *canceled), orders=verdict.approved)
 
     def _finish(self, task: Task, session: Session, step: Step) -> Step:
         done = TaskFinished(
@@ -328,29 +371,33 @@ class Engine:
 
     def _trade(self) -> Step:
         """Turn today's decision into orders and put them to the gate, whole."""
-        decided = self._decided
-        if decided is None or decided.at.date() != self.market.at.date():
+        decided, state = self._decided, self.standing.state
+        if decided is None or decided.at.date() != self.market.at.date() or state is TradingState.HALTED:
             return Step()
         try:
             drafts = self._drafts(decided)
+            if state is TradingState.REDUCING:
+                drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
+            return self._submit(drafts, causes=(decided.event_id,))
         except DataError as error:
             return self._skip(str(error))
-        return self._submit(drafts, causes=(decided.event_id,))
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
         waiting |= set(self._breaks.values())
         wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
-        seen = exposure(self.sight())
+        seen, limits = exposure(self.sight()), self.limits()
         hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
         hands_off |= set(self._breaks.values())
         sleeve = Sleeve(
             equity=seen.equity,
             quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
             cash_settled=seen.cash_settled,
-            cash_reserve=self.mandate.limits.cash_reserve,
+            cash_reserve=limits.cash_reserve,
             cost_rate=self.mandate.cost_rate,
             trade_min=self.mandate.trade_min,
+            position_value_max=limits.position_value_max,
+            order_value_max=limits.order_value_max,
         )
         targets = Targets(strategy=decided.strategy, targets=wanted)
         return rebalance(targets, sleeve, self.market.quotes, self.market.instruments)
@@ -359,8 +406,25 @@ class Engine:
         """Number the drafts, let the gate judge them, and place what it approves."""
         if not drafts:
             return Step(events=before)
-        basket = tuple(self._order(draft) for draft in drafts)
-        verdict = self._judge(basket, causes)
+        return self._put(tuple(self._order(draft) for draft in drafts), causes, before)
+
+    def answer(self, ask: Ask, previews: Mapping[str, Preview], refused: str = "") -> Step:
+        """Go on with a basket, now that the broker has said what it would do, or why it would refuse it."""
+        if refused:
+            return self._skip(refused)
+        try:
+            return self._put(ask.basket, ask.causes, previews=previews)
+        except DataError as error:
+            return self._skip(str(error))
+
+    def _put(
+        self,
+        basket: tuple[Order, ...],
+        causes: tuple[str, ...],
+        before: tuple[Event, ...] = (),
+        previews: Mapping[str, Preview] | None = None,
+    ) -> Step:
+        verdict = self._judge(basket, causes, previews)
         placed = tuple(
             OrderPlaced(
                 event_id=approved.order.order_id,
@@ -370,17 +434,16 @@ class Engine:
             )
             for approved in verdict.approved
         )
-        return Step(events=(*before, *verdict.events, *placed), orders=verdict.approved)
+        ask = Ask(basket=basket, orders=verdict.previews, causes=causes) if verdict.previews else None
+        return Step(events=(*before, *verdict.events, *placed), orders=verdict.approved, ask=ask)
 
-    def _judge(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
-        return judge(
-            basket,
-            exposure(self.sight(), without={order.order_id for order in basket}),
-            self.mandate.limits,
-            at=self.market.at,
-            causes=causes,
-            new_id=self.ids.new,
-        )
+    def _judge(
+        self, basket: tuple[Order, ...], causes: tuple[str, ...], previews: Mapping[str, Preview] | None = None
+    ) -> Verdict:
+        without, sight = {order.order_id for order in basket}, self.sight()
+        closing = all(is_exempt(order) for order in basket)
+        seen = to_close(sight, without) if closing else exposure(sight, without, previews)
+        return judge(basket, seen, self.limits(), causes=causes, new_id=self.ids.new)
 
     def _order(self, draft: Draft) -> Order:
         return Order(

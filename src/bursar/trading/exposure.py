@@ -6,39 +6,90 @@ one, so whoever wants to know what the gate would see asks the same function as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
+
+from bursar.domain.accounts import Preview
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Side
+from bursar.domain.orders import Order, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.ledger.book import PortfolioBook
 from bursar.ledger.valuation import Valuation, value
+from bursar.ports import Panel
 from bursar.quant.arrays import FloatArray
-from bursar.risk.rules import Exposure
-from bursar.trading.oms import Orders
+from bursar.risk.rules import Exposure, Sent
+from bursar.trading.oms import Orders, OrderState
+from bursar.trading.standing import Standing
 from bursar.trading.view import MarketView
+
+#: Days of closes that returns and covariance before the gate are taken from.
+PAST_DAYS = 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Daily returns of the last sessions, (n_days, n_symbols), and their covariance."""
+
+    symbols: tuple[str, ...]
+    returns: FloatArray
+    covariance: FloatArray
+
+    @property
+    def market_volatility(self) -> float:
+        """A year's deviation of the mean of all symbols."""
+        return float(np.std(self.returns.mean(axis=1), ddof=1) * np.sqrt(252))
+
+
+def past_of(closes: Panel) -> Past | None:
+    """The past that the gate is shown, or None where history is too short or has holes."""
+    recent = closes.values[-PAST_DAYS - 1 :]
+    returns = recent[1:] / recent[:-1] - 1
+    if len(returns) < PAST_DAYS or not bool(np.isfinite(returns).all()):
+        return None
+    covariance = np.atleast_2d(np.cov(returns, rowvar=False))
+    return Past(symbols=closes.symbols, returns=returns, covariance=covariance)
+
+
+def last_closes(closes: Panel) -> dict[str, Decimal]:
+    """The last known close of each symbol."""
+    last = closes.values[-1] if len(closes.values) else ()
+    return {
+        symbol: Decimal(repr(float(price)))
+        for symbol, price in zip(closes.symbols, last, strict=False)
+        if np.isfinite(price) and price > 0
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What is known when the gate is asked.
 
-    session     of the exchange's present day, open or not; None on a holiday
-    cost_rate   what trading costs, as a fraction of notional
-    covariance  symbols and the covariance of their daily returns, or None where it is not known
-    unsettled   True where proceeds may be spent before they settle, as a margin account lets one
+    session, next_session  of the exchange's present day, open or not, None on a holiday; and the one after it
+    cost_rate  what trading costs, as a fraction of notional
+    stop_loss  distance from the entry price to the stop, as a fraction
+    past       returns of the last sessions, or None where they are not known
+    closes     the last closes of history, which the account may have slept through
+    unsettled  True where proceeds may be spent before they settle, as a margin account lets one
     """
 
     portfolio: PortfolioBook
     orders: Orders
     market: MarketView
-    session: Session | None
+    standing: Standing
     base_currency: str
+    session: Session | None = None
+    next_session: Session | None = None
     cost_rate: Decimal = ZERO
-    covariance: tuple[tuple[str, ...], FloatArray] | None = None
+    stop_loss: Decimal = Decimal("0.05")
+    past: Past | None = None
+    closes: Mapping[str, Decimal] = field(default_factory=dict)
+    earnings: Mapping[str, date] = field(default_factory=dict)
+    earnings_meant: frozenset[str] = frozenset()
     unsettled: bool = False
 
     def valuation(self) -> Valuation:
@@ -49,35 +100,85 @@ class Sight:
         """The middle of each two-sided quote."""
         return {symbol: quote.mid for symbol, quote in self.market.quotes.items() if quote.two_sided}
 
+    def loss_today(self, equity: Decimal) -> Decimal:
+        """Lost since the previous official close, as a fraction; negative for a gain."""
+        return self.standing.loss(equity, self.portfolio, self.prices(), self.base_currency)
 
-def exposure(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
-    """The account as it is, with what works at the broker counted as if filled, but for the orders ``without``."""
-    market, session = sight.market, sight.session
-    quantities = {symbol: position.quantity for symbol, position in sight.portfolio.positions.items()}
-    reserved, opened = ZERO, 0
+
+def exposure(
+    sight: Sight, without: AbstractSet[str] = frozenset(), previews: Mapping[str, Preview] | None = None
+) -> Exposure:
+    """The account as it is, with what works at the broker counted as if filled, but for the orders ``without``.
+
+    Protective orders rest and are not counted as filled: what they protect is still held.
+    """
+    market, session, standing = sight.market, sight.session, sight.standing
+    equity = sight.valuation().net_asset_value
+    lost, sent = sight.loss_today(equity), [order for order in standing.sent() if order.order_id not in without]
+    day = session.day if session else market.at.date()
+    past = sight.past
+    return replace(
+        to_close(sight, without),
+        equity=equity,
+        cash_settled=_spendable(sight, day) - _reserved(sight, without),
+        currencies={
+            currency: sight.portfolio.settled_cash(currency, day)
+            for currency in sight.portfolio.cash
+            if currency != sight.base_currency
+        },
+        opening_orders_today=_opened(sight, without),
+        notional_today=sum((_notional(sight, order) for order in sent), ZERO),
+        sent=tuple(Sent(order.symbol, order.side, order.quantity, standing.sent_at(order)) for order in sent),
+        loss_today=lost,
+        drawdown=standing.drawdown(lost),
+        returns=past.returns if past else None,
+        covariance=past.covariance if past else None,
+        returns_of=past.symbols if past else (),
+        earnings=sight.earnings,
+        earnings_meant=sight.earnings_meant,
+        previews=previews or {},
+    )
+
+
+def to_close(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
+    """As much as orders that take risk away are judged by. It needs no price: none that is missing stops them."""
+    market = sight.market
+    held = {symbol: position.quantity for symbol, position in sight.portfolio.positions.items()}
+    quantities, resting = dict(held), dict[str, Decimal]()
+    groups: dict[tuple[str, str], Decimal] = {}
     for state in sight.orders.working():
         order = state.order
         if order.order_id in without:
-            opened += order.opens and order.parent_id is None
             continue
-        signed = state.remaining if order.side is Side.BUY else -state.remaining
-        quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
-        if order.side is Side.BUY:
-            reserved += state.remaining * market.price(order.symbol) * (1 + sight.cost_rate)
-    day = session.day if session else market.at.date()
-    symbols, covariance = sight.covariance or ((), None)
+        signed = _remaining(state)
+        if order.purpose is not Purpose.PROTECTION:
+            quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
+        if order.opens:
+            continue
+        if order.oca_group is None:
+            resting[order.symbol] = resting.get(order.symbol, ZERO) + signed
+        else:
+            key = order.symbol, order.oca_group
+            groups[key] = max(groups.get(key, ZERO), signed, key=abs)
+    for (symbol, _), signed in groups.items():
+        resting[symbol] = resting.get(symbol, ZERO) + signed
     return Exposure(
-        equity=sight.valuation().net_asset_value,
+        at=market.at,
+        equity=ZERO,
         quantities=quantities,
-        prices=sight.prices(),
-        multipliers={symbol: item.multiplier for symbol, item in market.instruments.items()},
-        sectors={symbol: item.sector for symbol, item in market.instruments.items()},
-        cash_settled=_spendable(sight, day) - reserved,
+        held=held,
+        resting=resting,
+        quotes=market.quotes,
+        instruments=market.instruments,
+        closes={**sight.standing.closes, **sight.closes},
+        cash_settled=ZERO,
+        base_currency=sight.base_currency,
+        session=sight.session,
+        next_session=sight.next_session,
         cost_rate=sight.cost_rate,
-        opening_orders_today=sight.orders.opened_between(session.open, session.close) - opened if session else 0,
-        market_open=session is not None and session.contains(market.at),
-        covariance=covariance,
-        covariance_symbols=symbols,
+        stop_loss=sight.stop_loss,
+        messages=sight.standing.messages_since(market.at),
+        state=sight.standing.state,
     )
 
 
@@ -85,3 +186,42 @@ def _spendable(sight: Sight, day: date) -> Decimal:
     if sight.unsettled:
         return sight.portfolio.cash.get(sight.base_currency, ZERO)
     return sight.portfolio.settled_cash(sight.base_currency, day)
+
+
+def _remaining(state: OrderState) -> Decimal:
+    return state.remaining if state.order.side is Side.BUY else -state.remaining
+
+
+def _opened(sight: Sight, without: AbstractSet[str]) -> int:
+    """Accepted opening parent orders of the session, but for those ``without``."""
+    if sight.session is None:
+        return 0
+    again = sum(
+        state.order.opens and state.order.parent_id is None
+        for state in sight.orders.working()
+        if state.order.order_id in without
+    )
+    return sight.orders.opened_between(sight.session.open, sight.session.close) - again
+
+
+def _reserved(sight: Sight, without: AbstractSet[str]) -> Decimal:
+    """Cash that working purchases may still use."""
+    return sum(
+        (
+            state.remaining * _price(sight, state.order) * (1 + sight.cost_rate)
+            for state in sight.orders.working()
+            if state.order.side is Side.BUY and state.order.order_id not in without
+        ),
+        ZERO,
+    )
+
+
+def _notional(sight: Sight, order: Order) -> Decimal:
+    return order.quantity * _price(sight, order)
+
+
+def _price(sight: Sight, order: Order) -> Decimal:
+    """What a unit of an order may cost: its limit, or else the market. Raises DataError where neither is known."""
+    price = order.limit_price if order.limit_price is not None else sight.market.price(order.symbol)
+    instrument = sight.market.instruments.get(order.symbol)
+    return price * instrument.multiplier if instrument else price

@@ -43,6 +43,7 @@ class Sleeve:
     cash_reserve  part of equity that stays
     cost_rate     of trading, as a fraction of notional
     trade_min     smallest trade worth its cost, as a fraction of equity; a full exit is always worth it
+    position_value_max, order_value_max  money that a position may reach by a purchase and that a purchase may move
     """
 
     equity: Decimal
@@ -51,6 +52,16 @@ class Sleeve:
     cash_reserve: Decimal = ZERO
     cost_rate: Decimal = ZERO
     trade_min: Decimal = ZERO
+    position_value_max: Decimal | None = None
+    order_value_max: Decimal | None = None
+
+    def allowed(self, held: Decimal, goal: Decimal, price: Decimal) -> Decimal:
+        """``goal`` in shares, as far as a purchase at ``price`` may go; a sale may go all the way."""
+        if goal <= held:
+            return goal
+        if self.position_value_max is not None:
+            goal = max(min(goal, self.position_value_max / price), held)
+        return goal if self.order_value_max is None else min(goal, held + self.order_value_max / price)
 
 
 def rebalance(
@@ -74,9 +85,10 @@ def rebalance(
             raise InputError(f"{targets.strategy} wants {weight:.2%} of {symbol}; shorts are not permitted here")
         quote, instrument = _market(symbol, quotes, instruments)
         held = sleeve.quantities.get(symbol, ZERO)
-        goal = instrument.whole_lots(Decimal(repr(weight)) * sleeve.equity / (quote.mid * instrument.multiplier))
+        price = quote.mid * instrument.multiplier
+        goal = instrument.whole_lots(sleeve.allowed(held, Decimal(repr(weight)) * sleeve.equity / price, price))
         change = goal - held
-        notional = abs(change) * quote.mid * instrument.multiplier
+        notional = abs(change) * price
         if not change or (goal and notional < sleeve.trade_min * sleeve.equity):
             continue
         reason = target.reason if target else "no target wants it any more"
@@ -84,8 +96,8 @@ def rebalance(
         if change < 0:
             sales.append(_draft(symbol, Side.SELL, -change, strategy, reason))
         else:
-            price = (quote.ask or quote.mid) * instrument.multiplier * (1 + sleeve.cost_rate)
-            wishes.append((_draft(symbol, Side.BUY, change, strategy, reason), price))
+            paid = (quote.ask or quote.mid) * instrument.multiplier * (1 + sleeve.cost_rate)
+            wishes.append((_draft(symbol, Side.BUY, change, strategy, reason), paid))
     return (*sales, *_affordable(wishes, sleeve, instruments))
 
 

@@ -24,6 +24,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     cash            accounts, cash and income
     positions       what comes, goes and changes without a trade
     contradictions  where our books and the broker disagree
+    safety          what stops an account, and what lets it go on
 """
 
 from bursar.domain.events.base import (
@@ -106,6 +107,12 @@ from bursar.domain.events.run import (
     TradingState,
     TradingStateChanged,
 )
+from bursar.domain.events.safety import (
+    KillFinished,
+    KillForm,
+    KillOrdered,
+    RearmRefused,
+)
 
 __all__ = [
     "CATALOGUE",
@@ -138,6 +145,9 @@ __all__ = [
     "Income",
     "InstrumentListed",
     "InterestPaid",
+    "KillFinished",
+    "KillForm",
+    "KillOrdered",
     "LineChanged",
     "LotMethod",
     "LotsChosen",
@@ -159,6 +169,7 @@ __all__ = [
     "PositionAdopted",
     "PositionMoved",
     "PositionReleased",
+    "RearmRefused",
     "Rejected",
     "RiskBudgetSet",
     "RunStarted",

@@ -1,0 +1,216 @@
+"""Rules of conduct: what the account may do at all, and how often."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from bursar.domain.events import TradingState
+from bursar.domain.money import ZERO
+from bursar.domain.orders import Order, Purpose, Side
+from bursar.risk.rules.case import EXEMPT, ONE, Case, Finding
+
+
+def trading_state(case: Case) -> Iterator[Finding]:
+    """Nothing opens unless the account is active, and in a halted one nothing is even rebalanced."""
+    state = case.exposure.state
+    for order in case.basket:
+        passed = state is TradingState.ACTIVE or (
+            not order.opens and (state is TradingState.REDUCING or order.purpose in EXEMPT)
+        )
+        if order.opens or not passed:
+            yield Finding(
+                order.order_id,
+                "trading_state",
+                Decimal(state is TradingState.ACTIVE),
+                ONE,
+                passed,
+                True,
+                "" if passed else f"{order.symbol}: the account is {state}; nothing opens until a person re-arms it",
+            )
+
+
+def permission(case: Case) -> Iterator[Finding]:
+    """Shorting and covering are permissions of their own, and what is called opening must not close."""
+    limits, quantities = case.limits, case.exposure.quantities
+    for order in case.basket:
+        short = order.opens and order.side is Side.SELL
+        cover = not order.opens and order.side is Side.BUY and order.purpose not in EXEMPT
+        against = order.opens and quantities.get(order.symbol, ZERO) * order.signed_quantity < 0
+        if not (short or cover or against):
+            continue
+        passed = not against and (limits.shorts_allowed or not short) and (limits.covers_allowed or not cover)
+        yield Finding(order.order_id, "permission", Decimal(passed), ONE, passed, True, _forbidden(order, against))
+
+
+def _forbidden(order: Order, against: bool) -> str:
+    if against:
+        return f"{order.symbol}: it would close what is held while it says that it opens; send it as a close"
+    if order.opens:
+        return f"{order.symbol}: the account may not sell short (risk.shorts_allowed)"
+    return f"{order.symbol}: the account may not cover shorts (risk.covers_allowed)"
+
+
+def closes_only_what_is_held(case: Case) -> Iterator[Finding]:
+    """Orders that close never exceed the position, together with those that work already.
+
+    Orders of one group that cancel each other count once; a protective order whose parent opens in this basket, or
+    works, counts against what the parent will bring.
+    """
+    closing, exposure = case.basket, case.exposure
+    if all(order.opens for order in closing):
+        return
+    coming: dict[str, Decimal] = defaultdict(Decimal)
+    parents = {order.parent_id for order in closing if not order.opens and order.parent_id}
+    for order in case.opening:
+        if order.order_id in parents:
+            coming[order.symbol] += order.signed_quantity
+    totals = _closing(case)
+    for order in closing:
+        if order.opens:
+            continue
+        # What works already counts as done; a child may count on what its parent will bring.
+        source = exposure.quantities if order.parent_id or exposure.held is None else exposure.held
+        held = source.get(order.symbol, ZERO) + coming[order.symbol]
+        total = totals[order.symbol] + exposure.resting.get(order.symbol, ZERO)
+        passed = held * total < 0 and abs(total) <= abs(held)
+        yield Finding(
+            order.order_id,
+            "closes_only_what_is_held",
+            abs(total),
+            abs(held),
+            passed,
+            True,
+            "" if passed else f"{order.symbol}: orders would close {abs(total)} of a position of {held}",
+        )
+
+
+def _closing(case: Case) -> dict[str, Decimal]:
+    """Signed shares that the basket closes by symbol; of a group that cancels itself, the largest."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    groups: dict[tuple[str, str], Decimal] = {}
+    for order in case.basket:
+        if order.opens:
+            continue
+        if order.oca_group is None:
+            totals[order.symbol] += order.signed_quantity
+        else:
+            key = order.symbol, order.oca_group
+            groups[key] = max(groups.get(key, ZERO), order.signed_quantity, key=abs)
+    for (symbol, _), quantity in groups.items():
+        totals[symbol] += quantity
+    return totals
+
+
+def allowed_symbol(case: Case) -> Iterator[Finding]:
+    """Only what is on the account's list is opened."""
+    allowed = case.limits.allowed_symbols
+    if not allowed:
+        return
+    for order in case.opening:
+        passed = order.symbol in allowed
+        yield Finding(
+            order.order_id,
+            "allowed_symbol",
+            Decimal(passed),
+            ONE,
+            passed,
+            True,
+            "" if passed else f"{order.symbol} is not on the account's list; it has {', '.join(allowed)}",
+        )
+
+
+def allowed_sector(case: Case) -> Iterator[Finding]:
+    """Nothing is opened in a sector that the account shuns."""
+    forbidden = case.limits.forbidden_sectors
+    if not forbidden:
+        return
+    for order in case.opening:
+        sector = case.exposure.sector(order.symbol)
+        passed = sector not in forbidden
+        yield Finding(
+            order.order_id,
+            "allowed_sector",
+            Decimal(passed),
+            ONE,
+            passed,
+            True,
+            "" if passed else f"{order.symbol} is of the sector {sector}, which this account does not buy",
+        )
+
+
+def duplicate(case: Case) -> Iterator[Finding]:
+    """The same opening order twice within a moment is one order and a mistake."""
+    since = case.exposure.at - timedelta(seconds=case.limits.duplicate_seconds)
+    recent = Counter((sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since)
+    recent.update((order.symbol, order.side, order.quantity) for order in case.opening)
+    for order in case.opening:
+        measured = recent[order.symbol, order.side, order.quantity]
+        yield Finding(
+            order.order_id,
+            "duplicate",
+            Decimal(measured),
+            ONE,
+            measured == 1 or not case.limits.duplicate_seconds,
+            True,
+            ""
+            if measured == 1
+            else f"{order.symbol}: {measured} equal orders to {order.side} {order.quantity} within "
+            f"{case.limits.duplicate_seconds} seconds; one of them is enough",
+        )
+
+
+def repeated(case: Case) -> Iterator[Finding]:
+    """A program that keeps opening the same thing is stopped before it has bought the whole day long."""
+    counted = Counter((sent.symbol, sent.side) for sent in case.exposure.sent)
+    counted.update((order.symbol, order.side) for order in case.opening)
+    most = case.limits.repeats_per_day_max
+    for order in case.opening:
+        measured = counted[order.symbol, order.side]
+        yield Finding(
+            order.order_id,
+            "repeated",
+            Decimal(measured),
+            Decimal(most),
+            measured <= most,
+            True,
+            ""
+            if measured <= most
+            else f"{order.symbol}: it would be the order {measured} to {order.side} it this session; at most {most}",
+        )
+
+
+def opening_orders(case: Case) -> Iterator[Finding]:
+    """So many opening parent orders a session; the basket counts whole."""
+    opening = [order for order in case.opening if order.parent_id is None]
+    measured, most = case.exposure.opening_orders_today + len(opening), case.limits.opening_orders_per_day_max
+    for order in opening:
+        yield Finding(
+            order.order_id,
+            "opening_orders",
+            Decimal(measured),
+            Decimal(most),
+            measured <= most,
+            True,
+            ""
+            if measured <= most
+            else f"{order.symbol}: the session would have {measured} opening orders; at most {most}",
+        )
+
+
+def message_rate(case: Case) -> Iterator[Finding]:
+    """A burst of messages is a loop that went wrong; exits are counted in it and never held back."""
+    measured, most = case.exposure.messages + len(case.basket), case.limits.messages_per_minute_max
+    for order in case.basket:
+        passed = measured <= most
+        yield Finding(
+            order.order_id,
+            "message_rate",
+            Decimal(measured),
+            Decimal(most),
+            passed or not order.opens or order.purpose is not Purpose.ENTRY,
+            True,
+            "" if passed else f"{order.symbol}: {measured} messages would be sent in a minute; at most {most}",
+        )

@@ -1,0 +1,142 @@
+"""Rules of the whole: what was lost already, and what the portfolio could lose once the basket is filled.
+
+Covariance, value at risk and correlation are those of the last sessions (``Exposure.returns``); where history does
+not cover every position the rules have nothing to measure, and say nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+import numpy as np
+
+from bursar.quant.performance import value_at_risk as historical_value_at_risk
+from bursar.risk.rules.case import Case, Finding
+
+TRADING_DAYS = 252
+
+#: Median part of a day's variance that happens overnight, measured on large US shares 2010 to 2024.
+OVERNIGHT_SHARE = 0.41
+#: A bad night is so many deviations of it.
+DEVIATIONS = 3.0
+#: Days that a value at risk of one in twenty needs.
+DAYS_LEAST = 20
+
+
+def _each(
+    case: Case, rule: str, measured: Decimal, limit: Decimal, words: str, *, hard: bool = True
+) -> Iterator[Finding]:
+    """One finding for each opening order on a figure of the whole."""
+    passed = measured <= limit
+    for order in case.opening:
+        yield Finding(order.order_id, rule, measured, limit, passed, hard, "" if passed else f"{order.symbol}: {words}")
+
+
+def daily_loss(case: Case) -> Iterator[Finding]:
+    """Nothing opens after a day that lost too much since the previous official close."""
+    lost, limit = case.exposure.loss_today, case.limits.daily_loss_max
+    if limit is not None:
+        yield from _each(case, "daily_loss", lost, limit, f"the day lost {lost:.2%}; at most {limit:.2%}")
+
+
+def drawdown(case: Case) -> Iterator[Finding]:
+    """Nothing opens too far below the highest close since the last re-arming."""
+    fallen, limit = case.exposure.drawdown, case.limits.drawdown_max
+    if limit is not None:
+        yield from _each(case, "drawdown", fallen, limit, f"equity fell {fallen:.2%} from its top; at most {limit:.2%}")
+
+
+def portfolio_risk(case: Case) -> Iterator[Finding]:
+    """What is lost if every position falls to its stop stays within its part of equity."""
+    limit = case.limits.portfolio_risk_max
+    if limit is None or not case.opening:
+        return
+    measured = case.after.gross * case.exposure.stop_loss / case.exposure.equity
+    yield from _each(
+        case, "portfolio_risk", measured, limit, f"all stops together would lose {measured:.2%}; at most {limit:.2%}"
+    )
+
+
+def _exact(measured: float) -> Decimal:
+    return Decimal(f"{measured:.6f}")
+
+
+def volatility(case: Case) -> Iterator[Finding]:
+    """A warning when the portfolio would swing more than was wished."""
+    if case.opening and (deviation := case.deviation()) is not None:
+        measured, limit = _exact(deviation * math.sqrt(TRADING_DAYS)), case.limits.volatility_warning
+        words = f"volatility would be {measured:.1%} a year; wished at most {limit:.1%}"
+        yield from _each(case, "portfolio_volatility", measured, limit, words, hard=False)
+
+
+def volatility_block(case: Case) -> Iterator[Finding]:
+    """The volatility beyond which it is no warning any more."""
+    limit = case.limits.volatility_max
+    if limit is not None and case.opening and (deviation := case.deviation()) is not None:
+        measured = _exact(deviation * math.sqrt(TRADING_DAYS))
+        words = f"volatility would be {measured:.1%} a year; at most {limit:.1%}"
+        yield from _each(case, "volatility_max", measured, limit, words)
+
+
+def value_at_risk(case: Case) -> Iterator[Finding]:
+    """The loss that nineteen of the last days in twenty would not have exceeded."""
+    limit, returns = case.limits.var_95_max, case.exposure.returns
+    if limit is None or returns is None or len(returns) < DAYS_LEAST or not case.opening:
+        return
+    weights = case.after.weights
+    if weights is None:
+        return
+    measured = _exact(historical_value_at_risk(returns @ weights, 0.95))
+    yield from _each(
+        case, "var_95", measured, limit, f"one day in twenty would lose {measured:.2%} or more; at most {limit:.2%}"
+    )
+
+
+def correlation(case: Case) -> Iterator[Finding]:
+    """The mean correlation that the positions' variance implies: nothing opens that makes them one position."""
+    limit, covariance = case.limits.correlation_max, case.exposure.covariance
+    if limit is None or covariance is None or not case.opening:
+        return
+    weights, deviation = case.after.weights, case.deviation()
+    if weights is None or deviation is None:
+        return
+    alone = np.abs(weights) * np.sqrt(np.maximum(covariance.diagonal(), 0.0))
+    none, one = float(alone @ alone), float(alone.sum()) ** 2
+    if one - none <= 1e-18:  # a single position correlates with nothing
+        return
+    measured = _exact((deviation**2 - none) / (one - none))
+    yield from _each(
+        case, "correlation", measured, limit, f"positions would move together at {measured:.2f}; at most {limit:.2f}"
+    )
+
+
+def _night(case: Case) -> Decimal | None:
+    """The part of equity that a bad night would cost."""
+    deviation = case.deviation() if case.opening else None
+    return None if deviation is None else _exact(DEVIATIONS * math.sqrt(OVERNIGHT_SHARE) * deviation)
+
+
+def overnight_gap(case: Case) -> Iterator[Finding]:
+    """A warning when a bad night would cost more than its budget."""
+    if (measured := _night(case)) is not None:
+        limit = case.limits.overnight_gap_max
+        words = f"a bad night would cost {measured:.1%}; wished at most {limit:.1%}"
+        yield from _each(case, "overnight_gap", measured, limit, words, hard=False)
+
+
+def holiday(case: Case) -> Iterator[Finding]:
+    """Before a holiday nothing opens unless the gap over it fits the budget; what is unknown does not fit."""
+    today, following = case.exposure.session, case.exposure.next_session
+    if today is None or following is None:
+        return
+    nights = (following.day - today.day).days
+    usual = 3 if today.day.weekday() == 4 else 1
+    if nights <= usual:
+        return
+    limit, night = case.limits.overnight_gap_max, _night(case)
+    # News of each day that is shut comes at once: variances of the nights add.
+    measured = Decimal(1) if night is None else _exact(float(night) * math.sqrt(nights))
+    words = f"the exchange is shut until {following.day}, and the gap could cost {measured:.1%}; at most {limit:.1%}"
+    yield from _each(case, "holiday", measured, limit, words)

@@ -1,0 +1,88 @@
+"""The guard: looks at the account's losses while the market is open, and stops it when a limit is breached.
+
+The gate refuses what would open; the guard sees to it that the account stays stopped when the loss is made up again,
+until the written rule (``standing``) lets a person re-arm it. In a simulation, where there is no person, one who looks
+as soon as the rule allows is simulated, and the events say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bursar.domain.events import Event, KillForm, KillOrdered, TradingState, TradingStateChanged
+from bursar.domain.money import ZERO
+from bursar.errors import DataError
+from bursar.risk.limits import RiskLimits
+from bursar.risk.rules.case import MAINTENANCE_LONG, Case
+from bursar.risk.rules.funds import cushion
+from bursar.trading.exposure import Sight, exposure
+from bursar.trading.standing import DAILY_LOSS, DRAWDOWN, KILL_LOSS, MARGIN
+
+#: Who re-arms where there is nobody.
+SIMULATED_PERSON = "a simulated person"
+
+
+def guard(
+    sight: Sight,
+    limits: RiskLimits,
+    *,
+    account: str,
+    new_id: Callable[[str], str],
+    person_simulated: bool = False,
+) -> tuple[Event, ...]:
+    """What the account's losses lead to at this instant; nothing while the market is shut or prices are missing."""
+    session, standing = sight.session, sight.standing
+    if session is None or not session.contains(sight.market.at):
+        return ()
+
+    def changed(state: TradingState, reason: str, by: str, *causes: str) -> TradingStateChanged:
+        return TradingStateChanged(
+            event_id=new_id("g"), at=sight.market.at, causes=causes, account=account, state=state, reason=reason, by=by
+        )
+
+    if standing.state is not TradingState.ACTIVE:
+        may = person_simulated and standing.kill is None
+        if may and not standing.refusal(session.day, limits.drawdown_wait_sessions):
+            return (changed(TradingState.ACTIVE, "looked at when the rule allowed it", SIMULATED_PERSON),)
+        return ()
+    breached = _breach(sight, limits)
+    if breached is None:
+        return ()
+    by, reason = breached
+    if by != KILL_LOSS:
+        return (changed(TradingState.REDUCING, reason, by),)
+    ordered = KillOrdered(
+        event_id=new_id("g"), at=sight.market.at, account=account, form=KillForm.FLATTEN, reason=reason, by=by
+    )
+    return ordered, changed(TradingState.HALTED, reason, by, ordered.event_id)
+
+
+def _breach(sight: Sight, limits: RiskLimits) -> tuple[str, str] | None:
+    """The gravest limit that the account has breached, and in words how."""
+    if not _measurable(sight, limits):
+        return None
+    try:
+        seen = exposure(sight)
+        margin = cushion(Case((), seen, limits)) if seen.equity > 0 else ZERO
+    except DataError:
+        return None  # the gate opens nothing on it either
+    for by, lost, limit, what in (
+        (KILL_LOSS, seen.loss_today, limits.daily_loss_kill, "the day lost"),
+        (DAILY_LOSS, seen.loss_today, limits.daily_loss_max, "the day lost"),
+        (DRAWDOWN, seen.drawdown, limits.drawdown_max, "equity fell from its highest close by"),
+    ):
+        if limit is not None and lost > limit:
+            return by, f"{what} {lost:.2%}; at most {limit:.2%}"
+    if margin < limits.margin_cushion_min:
+        return MARGIN, f"{margin:.1%} of equity is above maintenance margin; {limits.margin_cushion_min:.1%} stays"
+    return None
+
+
+def _measurable(sight: Sight, limits: RiskLimits) -> bool:
+    """False where no limit could be breached, which spares a backtest the weighing of its account at every instant.
+
+    Without debt and shorts three quarters of equity are above maintenance margin, whatever is held.
+    """
+    losses = (limits.daily_loss_kill, limits.daily_loss_max, limits.drawdown_max)
+    lent = limits.leverage_max > 1 or any(position.quantity < 0 for position in sight.portfolio.positions.values())
+    return lent or limits.margin_cushion_min > 1 - MAINTENANCE_LONG or any(limit is not None for limit in losses)
