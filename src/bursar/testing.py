@@ -34,6 +34,7 @@ from bursar.gateway.exchange import Exchange
 from bursar.gateway.faults import Fault, Faults, Plan
 from bursar.gateway.hub import Hub, Limits
 from bursar.gateway.path import Shape
+from bursar.gateway.permissions import Permissions
 from bursar.gateway.server import Server
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -118,15 +119,18 @@ def running_gateway(
     port: int = 0,
     speed: float | None = None,
     limits: Limits | None = None,
+    permissions: Permissions | None = None,
     faults: Plan | None = None,
 ) -> Iterator[RunningGateway]:
     """A gateway for as long as the block lasts.
 
-    world   what is traded, when and at what prices; ``sample_world()`` without it
-    terms   accounts, cash and fees
-    port    0 takes a free one
-    speed   lets time flow; without it only ``step`` moves it
-    faults  what is to go wrong, of ``bursar.gateway.faults``; more can be added with ``strike``
+    world        what is traded, when and at what prices; ``sample_world()`` without it
+    terms        accounts, cash and fees
+    port         0 takes a free one
+    speed        lets time flow; without it only ``step`` moves it
+    limits       how much clients may ask for, and how fast
+    permissions  whose market data they see; all of it without a word
+    faults       what is to go wrong, of ``bursar.gateway.faults``; more can be added with ``strike``
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway", daemon=True)
@@ -135,7 +139,7 @@ def running_gateway(
     def wait_for(work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    hub = Hub(Exchange(world or sample_world(), terms), limits=limits, faults=Faults(faults))
+    hub = Hub(Exchange(world or sample_world(), terms), limits=limits, permissions=permissions, faults=Faults(faults))
     server = Server(hub, speed=speed, barrier=False)
     try:
         wait_for(server.start(port=port))

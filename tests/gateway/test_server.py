@@ -40,9 +40,9 @@ class Caller:
         self._read: list[Any] = []
 
     @classmethod
-    async def connect(cls, server: Server | Child, client_id: int = 1, version: int = 178) -> Caller:
+    async def connect(cls, server: Server | Child, client_id: int = 1, options: str = "") -> Caller:
         caller = cls(*await asyncio.open_connection("127.0.0.1", server.port))
-        caller.writer.write(codec.encode_versions(VersionRange(lowest=100, highest=version)))
+        caller.writer.write(codec.encode_versions(VersionRange(lowest=100, highest=178, options=options)))
         head = await caller._reader.readexactly(4)
         await caller._reader.readexactly(int.from_bytes(head, "big"))
         caller.send(q.StartApi(client_id=client_id))

@@ -10,7 +10,7 @@ Source: the layout as read in ib_async 2.1.0 (client.py) and ibapi 9.81.1 (comm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from bursar.errors import ProtocolError
@@ -36,7 +36,7 @@ class FrameReader:
         self._bytes_max = bytes_max
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> Generator[bytes, None, None]:
         """Add ``data``; yield each payload that is now complete, in order."""
         self._buffer += data
         start = 0
@@ -51,6 +51,10 @@ class FrameReader:
         finally:
             # Once a call, not once a frame: deleting from the front moves all that is behind.
             del self._buffer[:start]
+
+    def put_back(self, payload: bytes) -> None:
+        """Let ``payload``, the last one that was fed, be the next one again; close that generator first."""
+        self._buffer[:0] = frame(payload)
 
     @property
     def waiting(self) -> int:

@@ -73,14 +73,17 @@ BEHAVIOR: Final = (
     Trait(
         "Market data",
         APPROXIMATE,
-        "bid, ask, last and their sizes, the day's open, high, low, close and volume. Everybody has live data, so "
-        "whoever asks for delayed data gets live ones. The size of the last trade is 0. Generic ticks are not sent.",
+        "bid, ask, last and their sizes, the day's open, high, low, close and volume. Everybody has live data unless "
+        "`Permissions` say otherwise (354, 10167, 10168, 10197); delayed prices are those of a quarter of an hour ago. "
+        "The size of the last trade is 0. Generic ticks are not sent.",
     ),
     Trait("History", APPROXIMATE, "bars of trades, from the tape alone."),
     Trait(
         "Limits on rates",
-        MISSING,
-        "neither 50 messages a second (100) nor the pacing of history (162, 420) is enforced.",
+        APPROXIMATE,
+        "where `Limits` switch them on: 50 messages a second (100, and the third second of them ends the connection; "
+        "a client that says +PACEAPI waits instead), the pacing of history (162), for bars of all sizes. What becomes "
+        "of a message too many is a guess: it is not acted on. 100 lines of market data (101) are always counted.",
     ),
     Trait(
         "Lost and restored connectivity, farms that break, restarts, logins",
@@ -98,6 +101,7 @@ BEHAVIOR: Final = (
 #: Errors that are sent, and when. Texts are IBKR's where IBKR documents one.
 CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
+        100: "more messages a second than allowed, where they are counted",
         101: "more market data lines than allowed",
         103: "an order id that was used, or is below one that was",
         104: "a change of a filled order",
@@ -110,7 +114,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         158: "a trailing order without a distance",
         159: "a trailing percent that is not between 0 and 100",
         161: "a cancellation of an order whose auction takes no more changes",
-        162: "no bars, or bars that cannot be made",
+        162: "no bars, bars that cannot be made, bars without permission, or too many requests where they are paced",
         200: "a contract that is unknown or contradicts itself",
         201: "an order for which there is no money, a sale of what is not held, a child of a parent that ended, or an "
         "order for an auction that takes no more",
@@ -123,6 +127,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         327: "orders made by hand that another client than 0 wants",
         334: "a GTD that is over",
         337: "a time of an order that is none",
+        354: "market data that is not subscribed",
         366: "a history request that is not open",
         387: "an order type that is not traded",
         399: "an order that waits for the next session",
@@ -144,7 +149,9 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         2158: "the contract farm is there",
         10147: "a cancellation of an order that never was",
         10148: "a cancellation of an order that ended",
-        10197: "another session took the market data (on command)",
+        10167: "market data that is not subscribed, and delayed data instead",
+        10168: "market data that is not subscribed, and no delayed data either",
+        10197: "another session took the market data",
         10243: "a fraction of a share where only whole ones trade",
         10314: "a date or time that is none",
         10326: "a change of an order's group",

@@ -19,6 +19,8 @@ from bursar.gateway.exchange import Exchange
 from bursar.gateway.faults import CorrectExecution, Fault, Faults, FillAfterCancel, FillWhileAway, Reject
 from bursar.gateway.history import History
 from bursar.gateway.notices import Order
+from bursar.gateway.pacing import HistoryPacing
+from bursar.gateway.permissions import Permissions
 
 #: IBKR's allowance of a new account.
 MARKET_DATA_LINES = 100
@@ -28,14 +30,18 @@ MARKET_DATA_LINES = 100
 class Limits:
     """How much one gateway bears. What goes beyond is refused, in IBKR's words where it has some.
 
-    market_data_lines  subscriptions of one client
-    clients            at once
-    answer_bytes       after so many bytes of answers a client must read before its next request is looked at
+    market_data_lines    subscriptions of one client
+    clients              at once
+    answer_bytes         after so many bytes of answers a client must read before its next request is looked at
+    messages_per_second  of one client, by the clock of whoever owns its socket; None counts nothing
+    history_pacing       whether requests for bars are held to IBKR's rules: see ``pacing``
     """
 
     market_data_lines: int = MARKET_DATA_LINES
     clients: int = 32
     answer_bytes: int = 1 << 20
+    messages_per_second: int | None = None
+    history_pacing: bool = False
 
 
 class Listener(Protocol):
@@ -44,31 +50,35 @@ class Listener(Protocol):
     def market_moved(self, quotes: tuple[Quote, ...]) -> None: ...
 
 
-def _forget(_line: str) -> None:
+def forget(_line: str) -> None:
     """Keep no log: for gateways that are not meant to survive."""
 
 
 class Hub:
     """See the module.
 
-    record   writes one line of the command log, and returns when it cannot be lost by a kill
-    stepped  True lets a client's reqCurrentTime step the exchange (see ``Session``)
-    faults   what is to go wrong; nothing without it
+    record       writes one line of the command log, and returns when it cannot be lost by a kill
+    stepped      True lets a client's reqCurrentTime step the exchange (see ``Session``)
+    permissions  whose market data clients see; all of it without a word
+    faults       what is to go wrong; nothing without it
     """
 
     def __init__(
         self,
         exchange: Exchange,
         *,
-        record: Callable[[str], None] = _forget,
+        record: Callable[[str], None] = forget,
         stepped: bool = False,
         limits: Limits | None = None,
+        permissions: Permissions | None = None,
         faults: Faults | None = None,
     ) -> None:
         self.exchange = exchange
         self.contracts = Contracts(exchange.world)
         self.history = History(exchange.world)
         self.limits = limits or Limits()
+        self.permissions = permissions or Permissions()
+        self.history_pacing = HistoryPacing() if self.limits.history_pacing else None
         self.stepped = stepped
         self.faults = faults
         self.clients: dict[int, Listener] = {}

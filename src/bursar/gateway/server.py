@@ -29,7 +29,8 @@ from bursar.errors import InputError, ProtocolError
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.faults import Faults
 from bursar.gateway.faults.weather import Outage
-from bursar.gateway.hub import Hub, Limits
+from bursar.gateway.hub import Hub, Limits, forget
+from bursar.gateway.permissions import Permissions
 from bursar.gateway.session import Session
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -223,7 +224,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._session = Session(server.hub)
+        self._session = Session(server.hub, asyncio.get_running_loop().time)
         self._transport: asyncio.Transport | None = None
         self._slow = False
         self._stalled = False
@@ -356,25 +357,26 @@ async def serve(
     speed: float | None = None,
     log: Path | None = None,
     limits: Limits | None = None,
+    permissions: Permissions | None = None,
     faults: Faults | None = None,
     ready: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve ``world`` until canceled.
 
-    speed   how fast time flows; None for stepped time
-    log     the command log; None for a gateway that forgets all when it stops
-    faults  what is to go wrong
-    ready   called once clients can connect
+    speed        how fast time flows; None for stepped time
+    log          the command log; None for a gateway that forgets all when it stops
+    permissions  whose market data clients see
+    faults       what is to go wrong
+    ready        called once clients can connect
 
     Raises InputError for an address that cannot or must not be used, or a log that does not fit.
     """
     terms = terms or Terms()
     kept = CommandLog(log, world, terms) if log else None
     try:
-        if kept:
-            hub = Hub(kept.exchange, record=kept.record, limits=limits, faults=faults)
-        else:
-            hub = Hub(Exchange(world, terms), limits=limits, faults=faults)
+        exchange = kept.exchange if kept else Exchange(world, terms)
+        record = kept.record if kept else forget
+        hub = Hub(exchange, record=record, limits=limits, permissions=permissions, faults=faults)
         server = Server(hub, speed=speed)
         await server.start(host, port)
         async with server:

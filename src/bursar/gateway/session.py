@@ -36,6 +36,7 @@ from bursar.gateway.messages import ABSENT, REQUESTS, VERSIONS, number_of, read_
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 from bursar.gateway.notices import Notice, StatusReported
+from bursar.gateway.pacing import BREACHES_MAX, MessageRate
 
 ALREADY_IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
 FARMS_ARE_OK = (
@@ -43,6 +44,8 @@ FARMS_ARE_OK = (
     (2106, "HMDS data farm connection is OK:ushmds"),
     (2158, "Sec-def data farm connection is OK:secdefil"),
 )
+#: The option with which a client asks that messages too many wait instead of being refused.
+PACED = "+PACEAPI"
 #: The number of startApi, before which nothing else is answered.
 START_API = 71
 
@@ -58,10 +61,17 @@ class State(Enum):
 
 
 class Session:
-    """See the module. ``closed`` says that the connection is to be closed once all was sent."""
+    """See the module. ``closed`` says that the connection is to be closed once all was sent.
 
-    def __init__(self, hub: Hub) -> None:
+    clock  seconds, by which messages are counted where ``Limits`` say so; without it they are not
+    """
+
+    def __init__(self, hub: Hub, clock: Callable[[], float] | None = None) -> None:
         self._hub = hub
+        self._clock = clock
+        self._rate: MessageRate | None = None
+        self._paced = False
+        self._pause = 0.0
         self.unfinished = False
         self._reader = codec.FrameReader()
         self._greeting = b""
@@ -84,8 +94,9 @@ class Session:
         return self._state is State.CLOSED
 
     def take_stall(self) -> float:
-        """For how many seconds the client is to be taken for one that does not read, once."""
-        return self._line.take_stall() if self._line else 0.0
+        """For how many seconds nothing is to be taken from the client, nor told to it, once."""
+        pause, self._pause = self._pause, 0.0
+        return max(pause, self._line.take_stall() if self._line else 0.0)
 
     def receive(self, data: bytes) -> bytes:
         """Take in ``data``; return the answers.
@@ -98,14 +109,35 @@ class Session:
         """
         self.unfinished = False
         try:
-            for payload in self._reader.feed(self._after_greeting(data)):
-                self._take_in(payload)
+            payloads = self._reader.feed(self._after_greeting(data))
+            for payload in payloads:
+                if not (self._rate and self._clock and self._too_many(self._rate, self._clock)):
+                    self._take_in(payload)
+                elif self._pause:
+                    payloads.close()
+                    self._reader.put_back(payload)
+                    break
                 self.unfinished = len(self._out) > self._hub.limits.answer_bytes
                 if self.closed or self.unfinished:
                     break
         except ProtocolError as error:
             self._break_off(error)
         return self._written()
+
+    def _too_many(self, rate: MessageRate, clock: Callable[[], float]) -> bool:
+        """Whether one more message comes too soon. It is then refused with 100, or waits where the client asked so."""
+        now = clock()
+        wait = rate.wait(now)
+        if not wait:
+            rate.count(now)
+            return False
+        if self._paced:
+            self._pause = wait
+        else:
+            self._say([r.ErrMsg(req_id=r.NO_REQUEST, code=100, text=rate.breach(now))])
+            if rate.breaches >= BREACHES_MAX:
+                self._state = State.CLOSED
+        return True
 
     def take(self) -> bytes:
         """All that is to be sent by now."""
@@ -165,6 +197,7 @@ class Session:
                 f"a client speaks versions {versions.lowest} to {versions.highest}; here {VERSIONS} are spoken"
             )
         self._version = common[-1]
+        self._paced = PACED in versions.options.split()
         self._state = State.STARTING
         self._out += codec.encode((str(self._version), report.moment_text(self._hub.now)))
 
@@ -187,6 +220,8 @@ class Session:
         hub = self._hub
         self._client_id, self._state = client_id, State.READY
         hub.clients[client_id] = self
+        if hub.limits.messages_per_second:
+            self._rate = MessageRate(hub.limits.messages_per_second)
         if hub.faults:
             self._line = hub.faults.line(client_id, self._market.lines, tuple(hub.exchange.accounts))
         self._orders_told = self._accounts_told = len(hub.exchange.notices)

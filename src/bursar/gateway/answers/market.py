@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from bursar.domain.market import Quote
 from bursar.gateway import reporting as report
 from bursar.gateway.answers import Answers, Messages
+from bursar.gateway.answers.delayed import DelayedQuotes, late
 from bursar.gateway.history import NoBars
 from bursar.gateway.hub import Hub
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 
 NO_CONTRACT = "No security definition has been found for the request"
-LIVE, FROZEN = 1, 2
+LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
+#: What is said of data that a log-in does not have: as it is now, as it was, at all, and where another one has it.
+NOT_SUBSCRIBED = "Requested market data is not subscribed."
+COMPETING = "No market data during competing live session"
+PACING = "Historical Market Data Service error message:Historical data request pacing violation"
 #: How many sessions' hours contract details tell.
 SESSIONS_TOLD = 6
 
@@ -28,7 +33,11 @@ class MarketAnswers:
         self._exchange = hub.exchange
         self._contracts = hub.contracts
         self._past = hub.history
+        self._pacing = hub.history_pacing
         self._lines_max = hub.limits.market_data_lines
+        self._permissions = hub.permissions
+        self._delayed = DelayedQuotes(hub.exchange)
+        self._late_told: dict[int, Quote | None] = {}
         self._type = LIVE
         #: Symbols of the lines that are open, by their number.
         self.lines: dict[int, str] = {}
@@ -59,6 +68,11 @@ class MarketAnswers:
         stale, self._stale = self._stale, {}
         for req_id, quote in stale.items():
             yield from report.quote_ticks(req_id, quote)
+        for req_id, told in self._late_told.items():
+            was = self._delayed.quote(self.lines[req_id])
+            if was is not None and was is not told:
+                self._late_told[req_id] = was
+                yield from late(report.quote_ticks(req_id, was))
 
     def lose(self, symbol: str) -> None:
         """Tell nothing more of ``symbol``, or of any without one, until it is asked for again."""
@@ -71,7 +85,10 @@ class MarketAnswers:
         if symbol is None:
             return False
         self._stale.pop(req_id, None)
-        self._by_symbol[symbol].remove(req_id)
+        if req_id in self._late_told:
+            del self._late_told[req_id]
+        else:
+            self._by_symbol[symbol].remove(req_id)
         return True
 
     # ------------------------------------------------------------ prices
@@ -88,23 +105,51 @@ class MarketAnswers:
         if len(self.lines) >= self._lines_max:
             yield r.ErrMsg(req_id=req_id, code=101, text="Max number of tickers has been reached")
             return
+        live, symbol = self._permissions.sees_live(instrument.symbol), instrument.symbol
+        lack = self._lack(symbol)
+        if lack:
+            yield r.ErrMsg(req_id=req_id, code=lack[0], text=lack[1])
+        if lack and lack[0] != 10167:
+            return
         yield r.TickReqParams(
             req_id=req_id, min_tick=instrument.tick, bbo_exchange=report.BBO_EXCHANGE, snapshot_permissions=3
         )
-        yield r.MarketDataType(req_id=req_id, market_data_type=self._type_now())
-        exchange = self._exchange
-        day = self._past.day(instrument.symbol, exchange.session, exchange.now)
-        if day is not None:
-            yield from report.day_ticks(req_id, day)
-        quote = exchange.quote(instrument.symbol)
-        if quote is not None:
-            yield from report.quote_ticks(req_id, quote)
+        yield r.MarketDataType(req_id=req_id, market_data_type=self._type_now(live=live))
+        yield from self._as_it_stands(req_id, symbol, live=live)
         if request.snapshot or request.regulatory_snapshot:
             yield r.TickSnapshotEnd(req_id=req_id)
             return
         self._dead.discard(req_id)
-        self.lines[req_id] = instrument.symbol
-        self._by_symbol.setdefault(instrument.symbol, []).append(req_id)
+        self.lines[req_id] = symbol
+        if live:
+            self._by_symbol.setdefault(symbol, []).append(req_id)
+        else:
+            self._late_told[req_id] = self._delayed.quote(symbol)
+
+    def _lack(self, symbol: str) -> tuple[int, str] | None:
+        """What a log-in lacks to see ``symbol``, as it is said; 10167 says it and shows delayed data."""
+        may = self._permissions
+        if may.competing:
+            return 10197, COMPETING
+        if may.sees_live(symbol):
+            return None
+        if self._type in (LIVE, FROZEN):
+            where = f"{symbol} {self._contracts[symbol].primary_exchange}/TOP/ALL"
+            delayed = "Delayed market data is available." if may.delayed else ""
+            return 354, f"{NOT_SUBSCRIBED}{delayed}{where}"
+        if not may.delayed:
+            return 10168, f"{NOT_SUBSCRIBED} Delayed market data is not enabled."
+        return 10167, f"{NOT_SUBSCRIBED} Displaying delayed market data."
+
+    def _as_it_stands(self, req_id: int, symbol: str, *, live: bool) -> Messages:
+        """The day so far and the latest quote, as they may be seen."""
+        exchange = self._exchange
+        now = exchange.now if live else self._delayed.now
+        day = self._past.day(symbol, exchange.session, now)
+        quote = exchange.quote(symbol) if live else self._delayed.quote(symbol)
+        ticks = () if day is None else report.day_ticks(req_id, day)
+        ticks += () if quote is None else report.quote_ticks(req_id, quote)
+        return ticks if live else late(ticks)
 
     def _cancel(self, request: q.CancelMktData) -> Messages:
         if not self._close(request.req_id) and request.req_id not in self._dead:
@@ -112,16 +157,19 @@ class MarketAnswers:
         self._dead.discard(request.req_id)
 
     def _set_type(self, request: q.ReqMarketDataType) -> Messages:
-        """Every client has live data here, so that whoever asks for delayed prices gets live ones, as at IBKR."""
+        """Whoever may see live prices gets them even where he asks for delayed ones, as at IBKR."""
         if request.market_data_type not in (1, 2, 3, 4):
             text = f"Error validating request.-'bZ' : cause - Invalid market data type {request.market_data_type}"
             yield r.ErrMsg(req_id=r.NO_REQUEST, code=321, text=text)
             return
         self._type = request.market_data_type
 
-    def _type_now(self) -> int:
+    def _type_now(self, *, live: bool) -> int:
         """Frozen prices are told while the exchange is shut, to those who want them."""
-        return FROZEN if self._type in (2, 4) and not self._exchange.open else LIVE
+        frozen = self._type in (FROZEN, DELAYED_FROZEN) and not self._exchange.open
+        if live:
+            return FROZEN if frozen else LIVE
+        return DELAYED_FROZEN if frozen else DELAYED
 
     # ------------------------------------------------------------ contracts
 
@@ -145,6 +193,13 @@ class MarketAnswers:
             cause = "Bars that are kept up to date are not supported by this gateway"
             cause = cause if request.keep_up_to_date else f"Invalid date format {request.format_date}"
             yield r.ErrMsg(req_id=req_id, code=321, text=f"Error validating request.-'bT' : cause - {cause}")
+            return
+        if not self._permissions.sees_live(instrument.symbol):
+            where = f"No market data permissions for {self._contracts[instrument.symbol].primary_exchange} STK"
+            yield r.ErrMsg(req_id=req_id, code=162, text=f"Historical Market Data Service error message:{where}")
+            return
+        if self._pacing and self._pacing.violates(request, self._exchange.now):
+            yield r.ErrMsg(req_id=req_id, code=162, text=PACING)
             return
         found = self._past.bars(
             instrument.symbol,
