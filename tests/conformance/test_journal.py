@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bursar.adapters.memory import MemoryJournal, QuietJournal
 from bursar.adapters.store.sealing import sealed
 from bursar.domain.events import Alerted, Event
-from bursar.domain.record import GENESIS, encode, link
+from bursar.domain.record import GENESIS, UPCASTS, encode, link
 from bursar.errors import InputError, LedgerError
 from bursar.ports import Recorded
 from tests.conformance.journals import JOURNALS, WRITING, Opened
@@ -119,3 +121,44 @@ def test_commits_that_are_asked_for_together_are_made_one_after_the_other(journa
     commits = asyncio.run(together())
     assert [record.sequence for commit in commits for record in commit] == list(range(1, 41))
     assert all(second.sequence == first.sequence + 1 for first, second in commits)
+
+
+# ---------------------------------------------------------------- other versions of the program
+
+
+def lives_in_memory(journal: Opened) -> bool:
+    return isinstance(journal, MemoryJournal | QuietJournal)
+
+
+def renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields | {"message": fields["message"].upper()}
+
+
+def test_an_old_journal_is_read_and_gone_on_with_by_a_new_program(
+    journal: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(journal, note(1), note(2))
+    monkeypatch.setattr(Alerted, "version", 2)
+    monkeypatch.setitem(UPCASTS, ("alerted", 1), renamed)
+    if lives_in_memory(journal):
+        return  # it lives and dies with one program
+    assert [each.event for each in journal.read()] == [note(1, "HELLO"), note(2, "HELLO")]
+    # the broker repeats itself after the change: the same fact in new words is no contradiction
+    assert [each.sequence for each in append(journal, note(2, "HELLO"), note(3, "new"))] == [3]
+    assert [each.event for each in journal.read(2)] == [note(2, "HELLO"), note(3, "new")]
+    with pytest.raises(LedgerError, match="event 2: n-2 is held already"):
+        append(journal, note(2, "other"))
+
+
+def test_an_event_of_a_newer_program_is_named_by_its_number(journal: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(journal, note(1))
+    with monkeypatch.context() as newer:
+        newer.setattr(Alerted, "version", 9)
+        append(journal, note(2))
+    if lives_in_memory(journal):
+        return  # it keeps events, not bytes
+    reader = journal.read()
+    assert next(reader).sequence == 1
+    with pytest.raises(LedgerError, match="event 2: 'alerted' version 9 was written by a newer Bursar") as caught:
+        next(reader)
+    assert caught.value.sequence == 2

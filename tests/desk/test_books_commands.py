@@ -21,7 +21,7 @@ from bursar.adapters.store.projections import contents
 from bursar.adapters.store.snapshots import Retention, Snapshot, Snapshots
 from bursar.adapters.store.tables import PROJECTIONS, PortfolioPositionRow
 from bursar.desk import cli
-from bursar.domain.events import Event
+from bursar.domain.events import Alerted, Event
 from tests import databases
 from tests.ledger.tale import Tale
 
@@ -177,6 +177,22 @@ def test_a_database_one_migration_ahead_is_refused_and_left_alone(run: Run, demo
     assert code == 6
     assert "has layout 9999" in err
     assert contents(engine, PortfolioPositionRow) == []
+    engine.dispose()
+
+
+def test_a_journal_of_a_newer_program_changes_no_table(
+    run: Run, demo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run("books", "rebuild")[0] == 0
+    with monkeypatch.context() as newer, closing(SQLiteJournal(demo)) as journal:
+        newer.setattr(Alerted, "version", 9)
+        asyncio.run(journal.append([Alerted(event_id="n-1", at=told()[0].at, severity="info", message="news")]))
+    for words in (("books", "rebuild"), ("books", "show"), ("performance",), ("audit",)):
+        code, out, err = run(*words)
+        assert (code, out) == (6, ""), words
+        assert f"event {len(told()) + 1}: 'alerted' version 9 was written by a newer Bursar" in err
+    engine = connect(sqlite_url(demo.with_name("store.sqlite")))
+    assert [row["quantity"] for row in contents(engine, PortfolioPositionRow)] == [30]
     engine.dispose()
 
 

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.adapters.store.sealing import Cipher, new_key
 from bursar.adapters.store.snapshots import SCHEMA, Retention, Snapshot, Snapshots, hundredths, moment
 from bursar.adapters.store.tables import SnapshotRow
 from bursar.errors import InputError, LedgerError
+from tests.conftest import Evidence
 
 FIRST = date(2022, 1, 3)
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -192,3 +194,47 @@ def test_hundredths_round_half_away_from_zero() -> None:
 
 def test_a_moment_is_in_utc() -> None:
     assert moment(0) == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# ---------------------------------------------------------------- thirty days
+
+
+@pytest.mark.prove
+def test_thirty_days_of_seconds_of_five_portfolios_are_one_series(tmp_path: Path, evidence: Evidence) -> None:
+    """Every second of day and night is written, packed by the policy, and read back in any window."""
+    engine = connect(sqlite_url(tmp_path / "store.db"))
+    migrate(engine)
+    kept, names, days = Snapshots(engine, tmp_path / "days", Retention()), [f"p{n}" for n in range(5)], 30
+    start = int(datetime(2022, 1, 1, tzinfo=UTC).timestamp())
+    for day in range(days):
+        for hour in range(24):
+            first = start + day * 86_400 + hour * 3_600
+            rows = [
+                made_row(name, first + second, number) for second in range(3_600) for number, name in enumerate(names)
+            ]
+            kept.insert(rows)
+        kept.archive(date(2022, 1, 1) + timedelta(days=day))
+    gaps = wrong = read = 0
+    for number, name in enumerate(names):
+        series = kept.read(name, *ALWAYS)
+        read += len(series)
+        gaps += int((series["at"].diff().drop_nulls() != 1).sum())
+        expected = [made_row(name, int(second), number)["equity"] for second in series["at"].to_list()]
+        wrong += int((series["equity"] != pl.Series(expected)).sum())
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) / 1e6
+    engine.dispose()
+    evidence(portfolios=5, days=days, rows=read, gaps=gaps, wrong=wrong, megabytes=round(size, 1))
+    assert (read, gaps, wrong) == (5 * days * 86_400, 0, 0)
+
+
+def made_row(name: str, second: int, number: int) -> dict[str, object]:
+    """A snapshot whose figures follow from its second, without being smooth."""
+    equity = 10_000_000 + second * 7_919 % 100_003 + number
+    return {
+        "portfolio": name,
+        "at": second,
+        "equity": equity,
+        "cash": 5,
+        "exposure": equity - 5,
+        "day_profit": -second % 997,
+    }

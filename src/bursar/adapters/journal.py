@@ -138,8 +138,17 @@ def read(path: Path, first: int = 1, cipher: Cipher | None = None) -> Iterator[R
 
     Raises InputError when there is no journal or it needs a key, LedgerError for an event that does not read.
     """
-    for sequence, event_id, data, digest in stored(path, first):
-        yield Recorded(sequence, decode(opened(cipher, data, event_id)), digest)
+    for row in stored(path, first):
+        yield read_row(row, cipher)
+
+
+def read_row(row: tuple[int, str, bytes, bytes], cipher: Cipher | None = None) -> Recorded:
+    """A stored row (sequence, event id, bytes, digest) read. A LedgerError names its place."""
+    sequence, event_id, data, digest = row
+    try:
+        return Recorded(sequence, decode(opened(cipher, data, event_id)), digest)
+    except LedgerError as error:
+        raise LedgerError(str(error), sequence=sequence) from error
 
 
 def stored(path: Path, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
@@ -175,7 +184,7 @@ def verify_rows(rows: Iterator[tuple[int, str, bytes, bytes]], anchor: Head | No
             raise LedgerError(
                 f"{event_id} in {name} was edited or inserted, or one was removed before it", sequence=sequence
             )
-        if not data.startswith(MARK) and decode(data).event_id != event_id:
+        if not data.startswith(MARK) and read_row((sequence, event_id, data, digest)).event.event_id != event_id:
             raise LedgerError(f"{event_id} in {name} was filed under another id than its own", sequence=sequence)
         head = Head(sequence, digest)
         if anchor is not None and anchor.sequence == sequence and anchor.digest != digest:
@@ -257,8 +266,8 @@ def _insert(
 
 
 def refuse_other(event: Event, sequence: int, held: bytes) -> None:
-    """Raise LedgerError unless ``event`` repeats what is held under the same id, byte for byte."""
-    if held != encode(event):
+    """Raise LedgerError unless ``event`` repeats what is held under the same id: byte for byte, or once brought up."""
+    if held != encode(event) and decode(held) != event:
         raise LedgerError(
             f"{event.event_id} is held already and says something else ({held.decode()[:200]}); "
             "an event never changes, correct it by another",

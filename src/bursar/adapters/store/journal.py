@@ -17,12 +17,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, text
 
-from bursar.adapters.journal import Anchor, Head, refuse_other, verify_rows
+from bursar.adapters.journal import Anchor, Head, read_row, refuse_other, verify_rows
 from bursar.adapters.store.database import connect, explained, for_writing, migrate, shown
 from bursar.adapters.store.sealing import Cipher, opened, sealed
 from bursar.adapters.store.tables import JournalRow
 from bursar.domain.events import Event
-from bursar.domain.record import decode, encode, link
+from bursar.domain.record import encode, link
 from bursar.errors import LedgerError
 from bursar.ports import Recorded
 
@@ -63,8 +63,8 @@ class StoreJournal:
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
         with explained(self.engine), self.engine.connect() as connection, closing(rows(connection, first)) as found:
-            for sequence, event_id, data, digest in found:
-                yield Recorded(sequence, decode(opened(self._cipher, data, event_id)), digest)
+            for row in found:
+                yield read_row(row, self._cipher)
 
     def verify(self) -> Head:
         """Read everything and return the end, or raise LedgerError that names the first event that was touched."""
