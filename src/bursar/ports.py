@@ -46,8 +46,12 @@ Result = TypeVar("Result")
 class Broker(Protocol):
     """Turns approved orders into fills, and says what it did as events."""
 
-    async def place(self, approved: ApprovedOrder) -> None:
-        """Send an order that the journal already holds. Raises BrokerError when it surely did not leave."""
+    async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
+        """Send an order that the journal already holds. Raises BrokerError when it surely did not leave.
+
+        held  keep it back at the broker until one of its family (parent, children) comes that is not held, so that
+              no parent is filled before its children are there
+        """
         ...
 
     async def amend(self, approved: ApprovedOrder) -> None:

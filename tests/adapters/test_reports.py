@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,6 +18,7 @@ from bursar.domain.events import (
     CancelRejected,
     CancelRequested,
     Event,
+    FillCorrected,
     Filled,
     OrderAccepted,
     OrderAmended,
@@ -132,6 +134,56 @@ def test_a_repeated_execution_is_reported_once() -> None:
     executed(made)
     assert made.charged("e1", amount=D(1), currency="USD") == ()
     assert made.charged("e2", amount=D(1), currency="USD") == ()
+
+
+def test_a_later_revision_of_an_execution_corrects_it_and_an_earlier_one_says_nothing() -> None:
+    # IBKR restates 0000e0d5.61d2a1b3.01.01 as ...01.02; what corrects names what was corrected.
+    made = reporter()
+    assert not made.filled(ID)
+    for revision in ("01", "02", "03"):
+        executed(made, f"0000e0d5.61d2a1b3.01.{revision}")
+    first, third, second = (
+        made.charged(f"0000e0d5.61d2a1b3.01.{revision}", amount=D(1), currency="USD") for revision in ("01", "03", "02")
+    )
+    assert kinds(first) == [Filled]
+    assert third == (
+        FillCorrected(
+            event_id="f-0000e0d5.61d2a1b3.01.03",
+            at=AT,
+            causes=("f-0000e0d5.61d2a1b3.01.01",),
+            execution_id="0000e0d5.61d2a1b3.01.03",
+            corrects="0000e0d5.61d2a1b3.01.01",
+            quantity=D(10),
+            price=D("101.10"),
+            commission=Money(D("1.00")),
+        ),
+    )
+    assert second == ()
+    assert made.filled(ID)  # once, and not twice
+    # After a restart the journal says as much.
+    again = reporter()
+    again.recover([*first, *third])
+    executed(again, "0000e0d5.61d2a1b3.01.03")
+    assert again.charged("0000e0d5.61d2a1b3.01.03", amount=D(1), currency="USD") == ()
+    assert again.filled(ID)
+
+
+@pytest.mark.parametrize(
+    ("tif", "good_till", "at", "end"),
+    [
+        (TimeInForce.AT_THE_OPENING, None, AT, OrderExpired),
+        (TimeInForce.AT_THE_OPENING, None, AT - timedelta(hours=1), OrderCanceled),
+        (TimeInForce.GOOD_TILL_DATE, AT, AT, OrderExpired),
+        (TimeInForce.GOOD_TILL_DATE, AT + timedelta(seconds=1), AT, OrderCanceled),
+        (TimeInForce.IMMEDIATE_OR_CANCEL, None, AT, OrderCanceled),
+    ],
+)
+def test_what_ends_when_its_time_was_over_has_expired(
+    tif: TimeInForce, good_till: datetime | None, at: datetime, end: type[Event]
+) -> None:
+    made = reporter(replace(an_order(), time_in_force=tif, good_till=good_till))
+    stands(made, "Submitted")
+    assert kinds(stands(made, "Cancelled", at=at)) == [end]
 
 
 def test_a_trade_that_was_not_ours_has_no_order_and_goes_to_the_portfolio_that_takes_such() -> None:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -346,20 +346,231 @@ def test_an_amendment_that_cannot_be_paid_for_is_refused_and_the_order_stands(op
     play(opens, script)
 
 
+def after(seconds: int) -> datetime:
+    """So long after the opening bell."""
+    return OPENING + timedelta(seconds=seconds)
+
+
+NOON, LATE, BELL = 9_000, 19_800, 23_400
+GTD, IOC, FOK, OPG = (
+    TimeInForce.GOOD_TILL_DATE,
+    TimeInForce.IMMEDIATE_OR_CANCEL,
+    TimeInForce.FILL_OR_KILL,
+    TimeInForce.AT_THE_OPENING,
+)
+
+
+def of(kind: OrderType, side: Side = Side.BUY, **terms: Any) -> Order:
+    """An order of any type, number 2: number 1 bought ten at the bell."""
+    prices = {name: D(value) for name, value in terms.items() if name.endswith("price") or name == "trail"}
+    return replace(market(2, side), type=kind, **{**terms, **prices})
+
+
+#: Every type and time in force, entered at the bell, with where and when it is filled; None where it is not, and the
+#: kind of event with which it then ends. The prints are 100, 94.50, 105.50 and 100.
+EVERY_KIND: list[tuple[str, Order, tuple[int, str] | None, str]] = [
+    ("market", of(OrderType.MARKET), (0, "101"), "filled"),
+    ("limit", of(OrderType.LIMIT, limit_price="96"), (NOON, "95"), "filled"),
+    ("stop to sell", of(OrderType.STOP, Side.SELL, stop_price="97"), (NOON, "94"), "filled"),
+    ("stop to buy", of(OrderType.STOP, stop_price="104"), (LATE, "106"), "filled"),
+    ("stop limit", of(OrderType.STOP_LIMIT, Side.SELL, stop_price="97", limit_price="94"), (NOON, "94"), "filled"),
+    (
+        "stop limit jumped over",
+        of(OrderType.STOP_LIMIT, Side.SELL, stop_price="97", limit_price="96"),
+        (LATE, "105"),
+        "filled",
+    ),
+    ("trailing stop", of(OrderType.TRAIL, Side.SELL, trail="5"), (NOON, "94"), "filled"),
+    ("trailing stop too far", of(OrderType.TRAIL, Side.SELL, trail="6"), None, "order_expired"),
+    ("trailing stop from", of(OrderType.TRAIL, Side.SELL, trail="6", stop_price="95"), (NOON, "94"), "filled"),
+    ("trailing limit", of(OrderType.TRAIL_LIMIT, Side.SELL, trail="5", limit_price="94"), (NOON, "94"), "filled"),
+    ("market on close", of(OrderType.MARKET_ON_CLOSE), (BELL, "100"), "filled"),
+    ("limit on close", of(OrderType.LIMIT_ON_CLOSE, limit_price="100"), (BELL, "100"), "filled"),
+    ("limit on close too low", of(OrderType.LIMIT_ON_CLOSE, limit_price="99"), None, "order_expired"),
+    (
+        "till noon",
+        of(OrderType.LIMIT, limit_price="96", time_in_force=GTD, good_till=after(NOON)),
+        None,
+        "order_expired",
+    ),
+    (
+        "till late",
+        of(OrderType.LIMIT, limit_price="96", time_in_force=GTD, good_till=after(LATE)),
+        (NOON, "95"),
+        "filled",
+    ),
+    ("immediate", of(OrderType.LIMIT, limit_price="101", time_in_force=IOC), (0, "101"), "filled"),
+    ("immediate or cancel", of(OrderType.LIMIT, limit_price="96", time_in_force=IOC), None, "order_canceled"),
+    ("fill or kill", of(OrderType.LIMIT, limit_price="96", time_in_force=FOK), None, "order_canceled"),
+    ("stop for an auction", of(OrderType.STOP, stop_price="104", time_in_force=OPG), None, "order_rejected"),
+    (
+        "close till canceled",
+        of(OrderType.MARKET_ON_CLOSE, time_in_force=TimeInForce.GOOD_TILL_CANCELED),
+        None,
+        "order_rejected",
+    ),
+    ("over already", of(OrderType.MARKET, time_in_force=GTD, good_till=OPENING), None, "order_rejected"),
+]
+
+
 @pytest.mark.parametrize(
-    "order",
+    ("order", "filled", "end"), [row[1:] for row in EVERY_KIND], ids=[row[0] for row in EVERY_KIND]
+)
+def test_every_kind_of_order_travels_and_does_what_it_says(
+    opens: Opens, order: Order, filled: tuple[int, str] | None, end: str
+) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(market())
+        await desk.place(order)
+        await desk.until(21)
+
+    desk = play(opens, script)
+    last = [event for event in desk.events if getattr(event, "order_id", "") == "o-00000002"][-1]
+    assert last.kind == end
+    if filled:
+        assert isinstance(last, Filled)
+        assert (last.at, last.price) == (after(filled[0]), D(filled[1]))
+
+
+def test_the_types_and_times_in_force_above_are_all_there_are() -> None:
+    assert {row[1].type for row in EVERY_KIND} == set(OrderType)
+    elsewhere = {TimeInForce.GOOD_TILL_CANCELED}
+    assert {row[1].time_in_force for row in EVERY_KIND} | elsewhere == set(TimeInForce)
+
+
+def test_an_order_for_the_opening_gets_the_print_of_the_opening(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.until(14)
+        await desk.place(replace(market(), time_in_force=OPG))
+        await desk.place(limit("99", 2, time_in_force=OPG))
+        await desk.until(14, 30)
+
+    desk = play(opens, script)
+    filled = next(event for event in desk.events if isinstance(event, Filled))
+    assert (filled.order_id, filled.at, filled.price) == ("o-00000001", after(86_400), D(100))
+    assert desk.events[-1] == OrderExpired(
+        event_id="o-00000002/expired", at=after(86_400), causes=("o-00000002",), order_id="o-00000002"
+    )
+
+
+def bracket() -> tuple[Order, Order, Order]:
+    """A purchase, its target at 104 and its stop at 92."""
+    return (
+        market(),
+        limit("104", 2, Side.SELL, parent_id="o-00000001"),
+        replace(market(3, Side.SELL), type=OrderType.STOP, stop_price=D(92), parent_id="o-00000001"),
+    )
+
+
+def test_a_bracket_works_once_all_of_it_is_there(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        for order, held in zip(bracket(), (True, True, False), strict=True):
+            await desk.broker.place(approved(order), held=held)
+        await desk.answered()
+        assert kinds(desk) == ["order_accepted"] * 3 + ["filled"]
+        await desk.until(20)
+
+    desk = play(opens, script)
+    assert [(event.kind, getattr(event, "order_id", "")) for event in desk.events[4:]] == [
+        ("filled", "o-00000002"),
+        ("order_canceled", "o-00000003"),
+    ]
+
+
+def test_children_of_an_order_that_rests_wait_for_it_and_end_with_it(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(limit("50"))
+        for order in bracket()[1:]:
+            await desk.place(order)
+        assert kinds(desk) == ["order_accepted"] * 3
+        await desk.broker.cancel("o-00000001")
+        await desk.answered()
+        assert kinds(desk)[3:] == ["order_canceled"] * 3
+
+    play(opens, script)
+
+
+def test_a_child_of_what_is_filled_is_an_order_like_any_other(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(market())
+        await desk.place(bracket()[1])
+        await desk.until(20)
+        assert isinstance(desk.events[-1], Filled)
+        assert desk.events[-1].order_id == "o-00000002"
+
+    play(opens, script)
+
+
+def test_a_child_of_what_was_canceled_is_rejected(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(limit("50"))
+        await desk.broker.cancel("o-00000001")
+        await desk.answered()
+        await desk.place(bracket()[1])
+        rejected = desk.events[-1]
+        assert isinstance(rejected, OrderRejected)
+        assert (rejected.order_id, rejected.code) == ("o-00000002", 201)
+
+    play(opens, script)
+
+
+def test_a_child_of_an_order_that_never_left_does_not_leave(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        with pytest.raises(BrokerError, match="its parent o-00000001 is no order at the broker") as raised:
+            await desk.broker.place(approved(bracket()[1]))
+        assert (raised.value.code, raised.value.retryable) == (135, False)
+
+    play(opens, script)
+
+
+def test_of_a_group_the_first_fill_cancels_the_others(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(limit("95", 1, oca_group="g"))
+        await desk.place(limit("90", 2, oca_group="g"))
+        await desk.until(17)
+
+    desk = play(opens, script)
+    assert [(event.kind, getattr(event, "order_id", "")) for event in desk.events[2:]] == [
+        ("filled", "o-00000001"),
+        ("order_canceled", "o-00000002"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "terms"),
     [
-        replace(market(), type=OrderType.STOP, stop_price=D(90)),
-        replace(market(), time_in_force=TimeInForce.FILL_OR_KILL),
+        (of(OrderType.STOP, Side.SELL, stop_price="80"), {"stop_price": D(96)}),
+        (of(OrderType.STOP_LIMIT, Side.SELL, stop_price="80", limit_price="79"), {"stop_price": D(96)}),
+        (of(OrderType.TRAIL, Side.SELL, trail="20"), {"trail": D(5)}),
+        (of(OrderType.TRAIL_LIMIT, Side.SELL, trail="20", limit_price="79"), {"trail": D(5), "limit_price": D(94)}),
     ],
 )
-def test_a_kind_of_order_that_is_not_traded_never_leaves_and_says_what_is(opens: Opens, order: Order) -> None:
+def test_stops_can_be_amended(opens: Opens, order: Order, terms: dict[str, Any]) -> None:
     async def script(desk: Desk) -> None:
-        with pytest.raises(BrokerError, match="market and limit orders, day or good_till_canceled") as raised:
-            await desk.broker.place(approved(order))
-        assert not raised.value.retryable
-        await desk.until(21)
-        assert desk.events == []
+        await desk.place(market())
+        await desk.place(order)
+        await desk.broker.amend(approved(replace(order, **terms)))
+        await desk.answered()
+        assert isinstance(desk.events[-1], OrderAmended)
+        await desk.until(17)
+        filled = desk.events[-1]
+        assert isinstance(filled, Filled)
+        assert (filled.order_id, filled.price) == ("o-00000002", D(94))
+
+    play(opens, script)
+
+
+def test_a_child_that_waits_can_be_amended(opens: Opens) -> None:
+    async def script(desk: Desk) -> None:
+        await desk.place(limit("96"))
+        await desk.place(bracket()[1])
+        await desk.broker.amend(approved(replace(bracket()[1], limit_price=D(105))))
+        await desk.answered()
+        assert isinstance(desk.events[-1], OrderAmended)
+        await desk.until(20)
+        filled = desk.events[-1]
+        assert isinstance(filled, Filled)
+        assert filled.price == D(105)
 
     play(opens, script)
 

@@ -33,7 +33,7 @@ class SlowDisk(MemoryJournal):
 class SlowLine(SimulatedBroker):
     """A broker behind a line: an order may be lost on its way, and so may the news that it arrived."""
 
-    async def place(self, approved: ApprovedOrder) -> None:
+    async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
         await asyncio.sleep(0.005)
-        await super().place(approved)
+        await super().place(approved, held=held)
         await asyncio.sleep(0.005)

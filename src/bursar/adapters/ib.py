@@ -36,6 +36,9 @@ DELAYED_TYPES = frozenset({3, 4})
 #: The sum over all currencies, which is no currency.
 BASE = "BASE"
 SHARE = Decimal(1)
+#: Types of orders whose limit and whose auxPrice are what was asked for, as IBKR calls them.
+LIMITED = frozenset({"LMT", "STP LMT", "TRAIL LIMIT", "LOC"})
+STOPPED = frozenset({"STP", "STP LMT", "TRAIL", "TRAIL LIMIT"})
 
 
 async def connect(
@@ -89,6 +92,7 @@ class IBBroker:
         self._events: list[Event] = []
         self._numbers: dict[str, int] = {}
         self._references: dict[int, str] = {}
+        self._parents: dict[int, int] = {}
         self._previews: dict[int, asyncio.Future[ib_async.OrderState]] = {}
         self._standing: dict[int, _Standing] = {}
         self._values: dict[tuple[str, str], str] = {}
@@ -106,18 +110,21 @@ class IBBroker:
 
     # ------------------------------------------------------------ what is asked
 
-    async def place(self, approved: ApprovedOrder) -> None:
+    async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
         order = approved.order
         said, contract = self._said(order), self.contracts[order.symbol]
+        said.parentId, said.transmit = self._parent(order), not held
         await self._leave(Priority.ORDER)
         number = self.connection.order_number()
         self._numbers[order.order_id], self._references[number] = number, order.order_id
+        self._parents[number] = said.parentId
         self._reporter.sent(order)
         self.connection.client.placeOrder(number, contract, said)
 
     async def amend(self, approved: ApprovedOrder) -> None:
         order = approved.order
         said, contract, number = self._said(order), self.contracts[order.symbol], self._number(order.order_id)
+        said.parentId = self._parents.get(number, 0)
         await self._leave(Priority.ORDER)
         self._reporter.amend_sent(order)
         self.connection.client.placeOrder(number, contract, said)
@@ -196,12 +203,15 @@ class IBBroker:
         if not ours:
             return
         self._numbers[reference], self._references[number] = number, reference
+        self._parents[number] = order.parentId
         self.connection.order_numbers_from(number + 1)
         instrument = self.contracts.instruments.get(symbol)
-        limit = _decimal(order.lmtPrice) if order.orderType == "LMT" else None
+        limit = _decimal(order.lmtPrice) if order.orderType in LIMITED else None
+        stop = _decimal(order.auxPrice) if order.orderType in STOPPED else None
         quantity = _decimal(order.totalQuantity)
         if instrument:
             limit = exact(limit, instrument.tick) if limit is not None else None
+            stop = exact(stop, instrument.tick) if stop is not None else None
             quantity = exact(quantity, instrument.lot)
         self._heard.append(
             lambda at: self._reporter.stands(
@@ -211,6 +221,7 @@ class IBBroker:
                 permanent_id=order.permId,
                 quantity=quantity,
                 limit_price=limit,
+                aux_price=stop,
             )
         )
 
@@ -297,17 +308,33 @@ class IBBroker:
             preview.set_result(answer)
 
     def _said(self, order: Order) -> ib_async.Order:
-        """``order`` as ib_async sends it. Raises BrokerError for a kind that is not sent yet."""
+        """``order`` as ib_async sends it, without its parent."""
         said = ticket(order)
         return ib_async.Order(
             action=said.action,
             totalQuantity=said.quantity,  # type: ignore[arg-type]  # sent to the last digit, as no float would be
             orderType=said.order_type,
-            lmtPrice=UNSET_DOUBLE if said.limit_price is None else said.limit_price,
+            lmtPrice=_price_said(said.limit_price),
+            auxPrice=_price_said(said.aux_price),
+            trailStopPrice=_price_said(said.trail_stop_price),
             tif=said.time_in_force,
+            goodTillDate=said.good_till,
+            ocaGroup=said.oca_group,
+            ocaType=said.oca_type,
             account=said.account,
             orderRef=said.reference,
         )
+
+    def _parent(self, order: Order) -> int:
+        """The number of its parent; 0 without one, or when all that the parent had to buy or sell is done.
+
+        Raises BrokerError for a parent that was never sent.
+        """
+        if order.parent_id is None or self._reporter.filled(order.parent_id):
+            return 0
+        if order.parent_id not in self._numbers:
+            raise BrokerError(f"{order.order_id}: its parent {order.parent_id} is no order at the broker", code=135)
+        return self._numbers[order.parent_id]
 
     async def _leave(self, priority: Priority) -> None:
         """Return when a message may leave. Raises BrokerError when it surely cannot."""
@@ -430,6 +457,11 @@ class _Standing:
 def _decimal(value: float | str | Decimal | None) -> Decimal:
     """The number that a float, written with the fewest digits, shows."""
     return Decimal(str(value))
+
+
+def _price_said(price: Decimal | None) -> float | Decimal:
+    """A price as ib_async sends it, to the last digit; its number for none."""
+    return UNSET_DOUBLE if price is None else price
 
 
 def _price(value: float, tick: Decimal) -> Decimal | None:

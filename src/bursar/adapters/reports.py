@@ -6,8 +6,10 @@ trusts a status alone: an order is filled by its executions, and an execution co
 
     accepted   the first status that carries a permId
     amended    the order stands with the terms that we asked for
-    canceled   status Cancelled; expired where we did not ask for it, the order was for the day and the closing
-               bell has rung
+    canceled   status Cancelled; expired where we did not ask for it and the time of the order was over: the closing
+               bell for one that is for the day, its moment for one that is good till then, the open for one of the
+               opening auction
+    corrected  an execution whose id is a later revision of one that is booked: the same but for its last part
     rejected   an error of REJECTIONS before the order stood, or of REJECTIONS_LATER after, or status Inactive
 """
 
@@ -18,12 +20,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from bursar.adapters import tickets
 from bursar.domain.events import (
     AmendRejected,
     AmendRequested,
     CancelRejected,
     CancelRequested,
     Event,
+    FillCorrected,
     Filled,
     OrderAccepted,
     OrderAmended,
@@ -34,11 +38,16 @@ from bursar.domain.events import (
 )
 from bursar.domain.instruments import Instrument
 from bursar.domain.money import Money, round_money
-from bursar.domain.orders import Order, OrderStatus, Side, TimeInForce
+from bursar.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from bursar.domain.sessions import Session, settles_on
 
 #: Errors that say of an order which the broker never had that it will not have it.
-REJECTIONS = frozenset({103, 104, 105, 110, 135, 200, 201, 203, 320, 321, 387, 404, 434, 435, 436, 460, 10243, 10289})
+REJECTIONS = frozenset(
+    {
+        103, 104, 105, 110, 111, 113, 135, 147, 158, 159, 200, 201, 203, 320, 321, 334, 337, 387, 404, 434, 435, 436,
+        460, 10243, 10289, 10326, 10341,
+    }
+)  # fmt: skip
 #: Errors that end an order which the broker had.
 REJECTIONS_LATER = frozenset({201, 203})
 #: Errors that answer a cancellation.
@@ -68,6 +77,7 @@ class _Known:
     reason: str = ""
     cancels_refused: int = 0
     amendments: int = 0
+    filled: Decimal = Decimal(0)
 
 
 class Reporter:
@@ -82,7 +92,7 @@ class Reporter:
         self._days = tuple(session.day for session in sessions)
         self._sessions = {session.day: session for session in sessions}
         self._known: dict[str, _Known] = {}
-        self._booked: set[str] = set()
+        self._booked: dict[str, tuple[int, str]] = {}
         self._waiting: dict[str, _Execution] = {}
 
     # ------------------------------------------------------------ what we did
@@ -97,8 +107,10 @@ class Reporter:
                     self.cancel_sent(order_id)
                 case AmendRequested(order=order):
                     self.amend_sent(order)
-                case Filled(execution_id=execution_id):
-                    self._booked.add(execution_id)
+                case Filled(execution_id=execution_id, order_id=order_id, quantity=quantity):
+                    self._book(execution_id, order_id, quantity)
+                case FillCorrected(execution_id=execution_id):
+                    self._book(execution_id, "", Decimal(0))
                 case _:
                     self._took(event)
 
@@ -116,6 +128,15 @@ class Reporter:
         if known := self._known.get(order.order_id):
             known.amendment = order
 
+    def filled(self, order_id: str) -> bool:
+        """True once all of ``order_id`` was reported as filled."""
+        known = self._known.get(order_id)
+        return known is not None and known.filled >= known.order.quantity
+
+    def knows(self, order_id: str) -> bool:
+        """True for an order of ours that was sent, now or in an earlier life."""
+        return order_id in self._known
+
     # ------------------------------------------------------------ what came back
 
     def stands(
@@ -127,6 +148,7 @@ class Reporter:
         permanent_id: int,
         quantity: Decimal | None = None,
         limit_price: Decimal | None = None,
+        aux_price: Decimal | None = None,
     ) -> tuple[Event, ...]:
         """What openOrder (with its terms) or orderStatus (without) says of the order with the orderRef ``order_id``."""
         known = self._known.get(order_id)
@@ -143,7 +165,7 @@ class Reporter:
             )
             events.append(accepted)
         wish = known.amendment
-        if wish and quantity == wish.quantity and limit_price == wish.limit_price:
+        if wish and _stands_as(wish, quantity, limit_price, aux_price):
             number = known.amendments + 1
             events.append(
                 OrderAmended(event_id=f"{order_id}/amended/{number}", at=at, causes=(order_id,), order_id=order_id)
@@ -190,11 +212,28 @@ class Reporter:
     def charged(self, execution_id: str, *, amount: Decimal, currency: str) -> tuple[Event, ...]:
         """commissionReport: now the execution is whole."""
         execution = self._waiting.pop(execution_id, None)
-        if execution is None or execution_id in self._booked:
+        root, revision = _revision(execution_id)
+        before = self._booked.get(root)
+        if execution is None or (before is not None and before[0] >= revision):
             return ()
-        self._booked.add(execution_id)
         known = self._known.get(execution.order_id)
         instrument = self._instruments.get(execution.symbol)
+        quantity = exact(execution.quantity, instrument.lot) if instrument else execution.quantity
+        price = exact(execution.price, instrument.tick) if instrument else execution.price
+        commission = Money(round_money(amount, currency), currency)
+        self._book(execution_id, execution.order_id, quantity if before is None else Decimal(0))
+        if before is not None:
+            corrected = FillCorrected(
+                event_id=f"f-{execution_id}",
+                at=execution.at,
+                causes=(f"f-{before[1]}",),
+                execution_id=execution_id,
+                corrects=before[1],
+                quantity=quantity,
+                price=price,
+                commission=commission,
+            )
+            return (corrected,)
         traded_on = self._exchange_day(execution.at)
         filled = Filled(
             event_id=f"f-{execution_id}",
@@ -206,9 +245,9 @@ class Reporter:
             portfolio=known.order.portfolio if known else self._portfolio,
             symbol=execution.symbol,
             side=Side.BUY if execution.side == "BOT" else Side.SELL,
-            quantity=exact(execution.quantity, instrument.lot) if instrument else execution.quantity,
-            price=exact(execution.price, instrument.tick) if instrument else execution.price,
-            commission=Money(round_money(amount, currency), currency),
+            quantity=quantity,
+            price=price,
+            commission=commission,
             settles_on=settles_on(traded_on, self._days),
             strategy=known.order.strategy if known else "",
             traded_on=traded_on,
@@ -217,19 +256,37 @@ class Reporter:
 
     # ------------------------------------------------------------ inside
 
+    def _book(self, execution_id: str, order_id: str, quantity: Decimal) -> None:
+        """Remember that an execution, or a revision of one, is in the journal."""
+        root, revision = _revision(execution_id)
+        self._booked[root] = (revision, execution_id)
+        if known := self._known.get(order_id):
+            known.filled += quantity
+
     def _exchange_day(self, at: datetime) -> date:
         session = self._sessions.get(at.date()) or next(iter(self._sessions.values()), None)
         return session.local(at).date() if session else at.date()
 
     def _ended(self, known: _Known, at: datetime) -> OrderCanceled | OrderExpired:
         order_id = known.order.order_id
-        session = self._sessions.get(self._exchange_day(at))
-        over = session is not None and at >= session.close
-        if over and not known.cancel_asked and known.order.time_in_force is TimeInForce.DAY:
+        if not known.cancel_asked and self._is_over(known.order, at):
             return OrderExpired(event_id=f"{order_id}/expired", at=at, causes=(order_id,), order_id=order_id)
         return OrderCanceled(
             event_id=f"{order_id}/canceled", at=at, causes=(order_id,), order_id=order_id, reason=known.reason
         )
+
+    def _is_over(self, order: Order, at: datetime) -> bool:
+        """True when the time in force of ``order`` was over at ``at``."""
+        session = self._sessions.get(self._exchange_day(at))
+        match order.time_in_force:
+            case TimeInForce.DAY:
+                return session is not None and at >= session.close
+            case TimeInForce.AT_THE_OPENING:
+                return session is not None and at >= session.open
+            case TimeInForce.GOOD_TILL_DATE:
+                return order.good_till is not None and at >= order.good_till
+            case _:
+                return False
 
     def _said(self, events: Sequence[Event]) -> tuple[Event, ...]:
         for event in events:
@@ -273,6 +330,18 @@ class _Execution:
     side: str
     quantity: Decimal
     price: Decimal
+
+
+def _revision(execution_id: str) -> tuple[str, int]:
+    """What all revisions of an execution share, and which this is: its id without the last part, and that."""
+    root, _, last = execution_id.rpartition(".")
+    return (root, int(last)) if root and last.isdecimal() else (execution_id, 0)
+
+
+def _stands_as(wish: Order, quantity: Decimal | None, limit_price: Decimal | None, aux_price: Decimal | None) -> bool:
+    """True when an order with these terms is what was wished. The limit of a trailing order moves with the market."""
+    same_limit = wish.type is OrderType.TRAIL_LIMIT or limit_price == tickets.limit_price(wish)
+    return quantity == wish.quantity and same_limit and aux_price == tickets.aux_price(wish)
 
 
 def exact(value: Decimal, step: Decimal) -> Decimal:

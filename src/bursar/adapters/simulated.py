@@ -7,6 +7,7 @@ report the same events: time goes on only when nothing was sent since the last s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from types import MappingProxyType
 
 from bursar.adapters.reports import STATUSES, Reporter
@@ -46,15 +47,17 @@ class SimulatedBroker:
         self._references: dict[int, str] = {}
         self.asked = False  # True once anything was sent; the feed sets it back with each slice
 
-    async def place(self, approved: ApprovedOrder) -> None:
+    async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
         order = approved.order
         request = self._request(order, self._exchange.next_order_id(self._client_id))
+        request = replace(request, parent_id=self._parent(order), transmit=not held)
         self._reporter.sent(order)
         self._send(request)
 
     async def amend(self, approved: ApprovedOrder) -> None:
         order = approved.order
-        request = self._request(order, self._working(order.order_id).request.order_id)
+        working = self._working(order.order_id).request
+        request = replace(self._request(order, working.order_id), parent_id=working.parent_id)
         self._reporter.amend_sent(order)
         self._send(request)
 
@@ -112,7 +115,7 @@ class SimulatedBroker:
         self._exchange.place(request)
 
     def _request(self, order: Order, order_id: int) -> Place:
-        """``order`` in the exchange's words. Raises BrokerError for a kind that it does not trade."""
+        """``order`` in the exchange's words, without its parent."""
         said = ticket(order)
         return Place(
             client_id=self._client_id,
@@ -125,7 +128,25 @@ class SimulatedBroker:
             lmt_price=said.limit_price,
             tif=said.time_in_force,
             order_ref=said.reference,
+            aux_price=said.aux_price,
+            trail_stop_price=said.trail_stop_price,
+            good_till_date=said.good_till,
+            oca_group=said.oca_group,
+            oca_type=said.oca_type,
         )
+
+    def _parent(self, order: Order) -> int:
+        """The number of its parent; 0 without one, or when all that the parent had to buy or sell is done.
+
+        Raises BrokerError for a parent that was never sent.
+        """
+        if order.parent_id is None or self._reporter.filled(order.parent_id):
+            return 0
+        numbers = (number for number, known in self._references.items() if known == order.parent_id)
+        number = next(numbers, None)
+        if number is None:
+            raise BrokerError(f"{order.order_id}: its parent {order.parent_id} is no order at the broker", code=135)
+        return number
 
     def _working(self, order_id: str) -> ExchangeOrder:
         for order in self._exchange.open_orders(self._client_id):
@@ -146,6 +167,7 @@ class SimulatedBroker:
                     permanent_id=order.perm_id,
                     quantity=request.total_quantity,
                     limit_price=request.lmt_price,
+                    aux_price=request.aux_price,
                 )
             case StatusReported(at=at, order=order):
                 reference = order.request.order_ref

@@ -126,6 +126,15 @@ class Order:
         return self.effect is Effect.OPEN
 
 
+def akin(order: Order, other: Order) -> bool:
+    """True for parent and child, either way, and for children of one parent."""
+    return (
+        other.parent_id == order.order_id
+        or order.parent_id == other.order_id
+        or (order.parent_id is not None and order.parent_id == other.parent_id)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedOrder:
     """An order that passed the gate. Only ``risk/gate.py`` makes one; brokers take nothing else."""

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import Event
-from bursar.domain.orders import ApprovedOrder
+from bursar.domain.orders import ApprovedOrder, akin
 from bursar.errors import BrokerError
 from bursar.ports import Broker, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
@@ -88,9 +88,10 @@ class Loop:
             observer.committed(recorded)
 
     async def send(self, orders: Sequence[ApprovedOrder]) -> None:
-        """Hand committed orders to the broker, in their order."""
-        for order in orders:
-            await self.broker.place(order)
+        """Hand committed orders to the broker, in their order; a family works once all of it is there."""
+        for number, sent in enumerate(orders, start=1):
+            more = any(akin(sent.order, later.order) for later in orders[number:])
+            await self.broker.place(sent, held=more)
 
     async def _take(self, step: Step) -> None:
         await self.commit(step.events)
