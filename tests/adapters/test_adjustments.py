@@ -122,9 +122,15 @@ def test_what_no_company_can_do_to_its_shares_is_refused(change: dict[str, float
 
 
 def test_without_a_raw_close_there_is_nothing_to_adjust() -> None:
-    told = MemoryHistory({"raw_open": Facts(Panel(DAYS, ("AAA", "BBB"), CLOSES), KNOWN)})
+    told = MemoryHistory({"raw_open": Facts(Panel(DAYS, ("AAA", "BBB"), CLOSES), KNOWN)}, actions=())
     with pytest.raises(DataError, match="memory has no 'open'; it has raw_open"):
         told.asof(["AAA"], "open", at(7))
+
+
+def test_where_nobody_knows_of_splits_nothing_is_passed_off_as_adjusted() -> None:
+    told = MemoryHistory({"raw_close": Facts(Panel(DAYS, ("AAA", "BBB"), CLOSES), KNOWN)})
+    with pytest.raises(DataError, match="memory has no 'close'; it has raw_close"):
+        told.asof(["AAA"], "close", at(7))
 
 
 def test_a_rebased_history_stands_in_the_money_of_one_day() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from bursar.adapters.calendars import FixedCalendar
 from bursar.adapters.vendors import PriceKind
-from bursar.adapters.vendors.folder import Imported, read_folder
-from bursar.adapters.vendors.quality import Trouble
+from bursar.adapters.vendors.folder import read_folder
+from bursar.adapters.vendors.quality import Quality, Trouble
+from bursar.adapters.vendors.tables import Imported
 from bursar.domain.sessions import Session
 from bursar.errors import DataError, InputError
 
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 def read(folder: Path, **files: str) -> Imported:
     for name, text in files.items():
         (folder / f"{name}.csv").write_text(text)
-    return read_folder(folder, CALENDAR, PriceKind.RAW)
+    return read_folder(folder, CALENDAR, PriceKind.PRICE)
 
 
 # ---------------------------------------------------------------- what is read
@@ -77,7 +78,7 @@ def test_symbols_share_their_days_and_what_one_lacks_is_missing(folder: Path) ->
 
 def test_what_the_folder_is_and_what_it_lacks(folder: Path) -> None:
     source = read(folder, KO="date,close\n2022-01-03,60\n2022-01-04,61\n").source
-    assert source.prices is PriceKind.RAW
+    assert source.prices is PriceKind.PRICE
     assert source.survivors
     assert source.fields == {"close"}
     assert {"volume", "open", "fundamentals"} <= source.lacks
@@ -235,3 +236,55 @@ def test_more_files_than_anybody_has_are_refused(folder: Path, monkeypatch: pyte
 def test_days_outside_the_calendar_are_refused_with_its_bounds(folder: Path) -> None:
     with pytest.raises(InputError, match="1999-01-04 is outside the calendar; give a day from 2021-12-01"):
         read(folder, KO="date,close\n1999-01-04,60\n")
+
+
+RAW = "date,close,volume\n2022-01-03,100,10\n2022-01-04,102,10\n2022-01-05,51,20\n2022-01-06,52,20\n"
+
+
+def test_raw_prices_with_their_splits_are_adjusted_when_they_are_read(folder: Path) -> None:
+    (folder / "AAA.csv").write_text(RAW)
+    (folder / "actions.csv").write_text("symbol,ex_date,split,dividend\naaa,2022-01-05,2,\nAAA,2022-01-06,,1.02\n")
+    read_in = read_folder(folder, CALENDAR, PriceKind.RAW)
+    assert set(read_in.facts) == {"raw_close", "volume"}
+    assert read_in.source.prices is PriceKind.TOTAL_RETURN
+    assert {"close", "price_close", "adjusted_volume"} <= read_in.source.fields
+    assert read_in.quality.findings == ()
+    history = read_in.store(folder / "home")
+    closes = history.asof(["AAA"], "close", read_in.facts["volume"].known_at[-1].item().replace(tzinfo=UTC)).values
+    # 51 less the dividend of 1.02 is 0.98 of itself; before the split half of that.
+    assert closes[:, 0] == pytest.approx([100 / 2 * 0.98, 102 / 2 * 0.98, 51 * 0.98, 52.0])
+
+
+def test_raw_prices_without_a_list_of_splits_are_not_passed_off_as_adjusted(folder: Path) -> None:
+    (folder / "AAA.csv").write_text(RAW)
+    read_in = read_folder(folder, CALENDAR, PriceKind.RAW, name="mine")
+    assert read_in.source.prices is PriceKind.RAW
+    assert (read_in.source.name, "close" in read_in.source.lacks) == ("mine", True)
+    assert [finding.trouble for finding in read_in.quality.findings] == [Trouble.SPLIT]
+    with pytest.raises(DataError, match="has no 'close'; it has raw_close, volume"):
+        read_in.store(folder / "home").asof(["AAA"], "close", datetime(2022, 2, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("symbol,ex_date,split\nAAA,2022-01-05,2\n", "actions.csv lacks dividend"),
+        ("symbol,ex_date,split,dividend\nAAA,05/01/2022,2,\n", "line 2.*no ex_date such as 2021-03-31"),
+        ("symbol,ex_date,split,dividend\n,2022-01-05,2,\n", "line 2.*has no symbol"),
+        ("symbol,ex_date,split,dividend\nAAA,2022-01-05,two,\n", "split is 'two'; a number is needed"),
+        ("symbol,ex_date,split,dividend\nAAA,2022-01-05,-2,\n", "no corporate action"),
+    ],
+)
+def test_a_list_of_splits_that_does_not_read_is_named_with_its_line(folder: Path, text: str, said: str) -> None:
+    (folder / "AAA.csv").write_text(RAW)
+    (folder / "actions.csv").write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_folder(folder, CALENDAR, PriceKind.RAW)
+
+
+def test_what_was_found_is_kept_beside_the_facts(folder: Path, tmp_path: Path) -> None:
+    read_in = read(folder, AAA="date,close\n2022-01-03,100\n2022-01-04,-5\n2022-01-05,inf\n".replace("inf", "101"))
+    read_in.store(tmp_path)
+    kept = Quality.from_json((tmp_path / "data" / read_in.source.name / "quality.json").read_text())
+    assert kept == read_in.quality
+    assert kept.errors

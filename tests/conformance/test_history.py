@@ -42,7 +42,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 
     # Prices as they were paid, of companies that did nothing to their shares: the adjusted ones are the same.
     def raw(values: NDArray[np.float64]) -> MemoryHistory:
-        return MemoryHistory({"raw_close": facts(values)}, LACKS, name="a test")
+        return MemoryHistory({"raw_close": facts(values)}, LACKS, name="a test", actions=())
 
     def raw_on_disk(values: NDArray[np.float64]) -> History:
         kept = {"raw_close": facts(values)}

@@ -39,7 +39,9 @@ from bursar.domain.events import (
 )
 from bursar.errors import BrokerError, InputError
 from bursar.runtime import demo, wire
+from bursar.runtime.intake import Intake
 from bursar.runtime.request import DemoRequest
+from bursar.runtime.sources import every_source
 from bursar.runtime.stage import prepare
 from tests.e2e.test_risk_settings import CASES
 
@@ -202,6 +204,13 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
         "AAPL, JPM",
         lambda _, new: {event.view.symbol for event in only(new, ViewFormed)} == {"AAPL", "JPM"},
     ),
+    "market.source": (
+        "synthetic",
+        lambda old, new: (
+            {event.view.symbol[:3] for event in only(new, ViewFormed)} == {"SYN"}
+            and "AAPL" in {event.view.symbol for event in only(old, ViewFormed)}
+        ),
+    ),
     "schedule.pre_market": (
         "08:15",
         lambda old, new: views_at(old) == {time(9, 0)} and views_at(new) == {time(8, 15)},
@@ -306,6 +315,16 @@ def test_model_and_keys_decide_whether_a_model_could_be_asked(tmp_path: Path) ->
     assert "gpt-4o-mini has no key" in doctor.keys(Settings()).found
     given = {"models.primary_model": Given("local", ""), "models.openai_api_key": Given("sk-1", "")}
     assert doctor.keys(build(given)).found == "local, with a key; models.reasoning is off"
+
+
+def test_the_key_for_statements_decides_whether_its_vendor_can_be_asked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="set FINANCIAL_DATASETS_API_KEY"):
+        Intake(Settings(), tmp_path).provider("financial_datasets")
+    given = build({"models.financial_datasets_api_key": Given("a key", "in a test")})
+    assert Intake(given, tmp_path).provider("financial_datasets").offer.name == "financial_datasets"
+    ready = {each.name: each.here for each in every_source(given, tmp_path)}
+    assert ready["financial_datasets"]
+    assert not {each.name: each.here for each in every_source(Settings(), tmp_path)}["financial_datasets"]
 
 
 @pytest.fixture
@@ -423,6 +442,7 @@ SHOWN = {
     "broker.client_id",
     "models.primary_model",
     "models.openai_api_key",
+    "models.financial_datasets_api_key",
     "demo.days",
     "log.file",
     "log.level",
@@ -446,9 +466,8 @@ SHOWN_ELSEWHERE = {
     "models.price_out": "tests/adapters/test_llm.py",
 }
 
-#: Keys that are taken and change nothing yet: a demo starts its own gateway again at once, and nothing fetches
-#: company statements.
-WITHOUT_EFFECT_HERE = {"broker.reconnect_delay_seconds", "models.financial_datasets_api_key"}
+#: Keys that are taken and change nothing yet: a demo starts its own gateway again at once.
+WITHOUT_EFFECT_HERE = {"broker.reconnect_delay_seconds"}
 
 
 def test_every_key_is_shown_to_matter_or_is_named_as_without_effect() -> None:

@@ -77,7 +77,7 @@ class MemoryHistory:
     """Facts by field, held in memory: the double, and what a file becomes once it is read.
 
     lacks    fields that nobody should expect of this source
-    actions  what companies did to their shares; with them and ``raw_close`` there are adjusted prices as well
+    actions  what companies did to their shares, which makes adjusted prices of raw ones; None where nobody knows
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MemoryHistory:
         facts: Mapping[str, Facts],
         lacks: frozenset[str] = frozenset(),
         name: str = "memory",
-        actions: Iterable[CorporateAction] = (),
+        actions: Iterable[CorporateAction] | None = None,
     ) -> None:
         both = sorted(facts.keys() & lacks)
         if both:
@@ -131,10 +131,10 @@ class ParquetHistory:
         return self._facts[field]
 
     @property
-    def actions(self) -> tuple[CorporateAction, ...]:
-        """All splits and dividends, by ex-date."""
+    def actions(self) -> tuple[CorporateAction, ...] | None:
+        """All splits and dividends, by ex-date; None where the source does not say."""
         stored = self.manifest.actions
-        return () if stored is None else _read_actions(self.folder, stored)
+        return None if stored is None else _read_actions(self.folder, stored)
 
 
 class _Reader:
@@ -145,7 +145,7 @@ class _Reader:
         name: str,
         kept: Callable[[], frozenset[str]],
         facts: Callable[[str], Facts],
-        actions: Callable[[], Iterable[CorporateAction]],
+        actions: Callable[[], Iterable[CorporateAction] | None],
     ) -> None:
         self._name, self._kept, self._facts, self._actions = name, kept, facts, actions
         self._adjuster: Adjuster | None = None
@@ -157,26 +157,27 @@ class _Reader:
             _check(symbols, facts.panel.symbols, days, self._name)
             return facts.asof(symbols, known_at, days)
         base, kind = DERIVED.get(field, ("", None))
-        if kind is None or not {base, "raw_close"} <= kept:
+        adjuster = self._adjusted() if kind is not None and {base, "raw_close"} <= kept else None
+        if kind is None or adjuster is None:
             made = {each for each, (source, _) in DERIVED.items() if {source, "raw_close"} <= kept}
-            has = ", ".join(sorted(kept | made)) or "nothing"
+            has = ", ".join(sorted(kept | (made if self._adjusted() else set()))) or "nothing"
             raise DataError(f"{self._name} has no {field!r}; it has {has}")
         facts = self._facts(base)
         _check(symbols, facts.panel.symbols, days, self._name)
         paid = facts.asof(symbols, known_at, days)
         end = int(np.searchsorted(facts.known_at, instant(known_at), side="right"))
         columns = [facts.panel.symbols.index(symbol) for symbol in symbols]
-        factors = self._adjusted().factors(kind, end - len(paid.dates), end, columns, instant(known_at))
+        factors = adjuster.factors(kind, end - len(paid.dates), end, columns, instant(known_at))
         values = paid.values * factors
         values.flags.writeable = False
         return Panel(paid.dates, paid.symbols, values)
 
-    def _adjusted(self) -> Adjuster:
-        if self._adjuster is None:
-            raw = self._facts("raw_close")
-            self._adjuster = Adjuster(
-                raw.panel.dates, raw.known_at, raw.panel.symbols, raw.panel.values, self._actions()
-            )
+    def _adjusted(self) -> Adjuster | None:
+        """What adjusts; None where there are no raw closes, or nobody knows what companies did to them."""
+        if self._adjuster is None and "raw_close" in self._kept():
+            actions, raw = self._actions(), self._facts("raw_close")
+            if actions is not None:
+                self._adjuster = Adjuster(raw.panel.dates, raw.known_at, raw.panel.symbols, raw.panel.values, actions)
         return self._adjuster
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from bursar.adapters.vendors.listings import WATCHLISTS
 from bursar.domain.accounts import PAPER_PREFIXES
 
 #: Ports behind which real money lies: Trader Workstation's and IB Gateway's.
@@ -62,6 +63,15 @@ def _names(value: object) -> object:
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
     return value
+
+
+def _symbols(value: object) -> object:
+    """Symbols, where each name of a list that ships stands for its symbols."""
+    names = _names(value)
+    if not isinstance(names, list | tuple):
+        return names
+    said = [WATCHLISTS[name].symbols if name in WATCHLISTS else (name,) for name in names]
+    return tuple(dict.fromkeys(symbol for symbols in said for symbol in symbols))
 
 
 def _zone(value: object) -> object:
@@ -120,7 +130,7 @@ Zone = Annotated[str, BeforeValidator(_zone)]
 AccountName = Annotated[str, BeforeValidator(_account)]
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535), AfterValidator(_not_live)]
 MinuteStep = Annotated[int, BeforeValidator(_number), Field(ge=1, le=60), AfterValidator(_divides_an_hour)]
-Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")], ...], BeforeValidator(_names)]
+Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")], ...], BeforeValidator(_symbols)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 ProfileName = Literal["fund", "service", "strategies", "learner"]
 ProfileNames = Annotated[tuple[ProfileName, ...], BeforeValidator(_names)]

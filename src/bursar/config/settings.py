@@ -132,8 +132,18 @@ class Market(Section):
         "Time zone in which [schedule] is given and times are shown.",
         "an IANA time zone, such as America/New_York (US/Eastern is taken too)",
     )
+    source: str = setting(
+        "sample",
+        "Where prices and other facts come from: sample (20 stocks, closes alone), bokeh (5 stocks as paid), "
+        "synthetic (a market that never was), or the name of an import.",
+        "a name that `bursar data sources` shows, such as sample",
+        pattern=r"^[a-z0-9][A-Za-z0-9_.-]{0,63}$",
+    )
     watchlist: Symbols = setting(
-        (), "Symbols to trade; an empty list takes all that the prices hold.", 'symbols, such as ["AAPL", "JPM"]'
+        (),
+        "Symbols to trade; an empty list takes all that the prices hold.",
+        'symbols, such as ["AAPL", "JPM"], or lists that ship: large_caps, technology, starter, australia, germany, '
+        "london",
     )
 
 

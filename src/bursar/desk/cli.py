@@ -101,6 +101,10 @@ def demo(
     cash: Annotated[
         str | None, typer.Option("--cash", metavar="AMOUNT", help="Cash to begin with.  [dim]100000[/]")
     ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", metavar="NAME", help="Where prices come from: sample, bokeh, synthetic, an import."),
+    ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", metavar="", help="Without the wire between Bursar and the exchange.")
     ] = False,
@@ -110,14 +114,17 @@ def demo(
     """Trade some days on real closing prices, in a simulated account, and show what happened.
 
     The closes are those of twenty stocks; the way between two closes, the spread and the volume are
-    simulated from the seed, and the report says so. Nothing leaves this machine.
+    simulated from the seed, and the report says so. Nothing leaves this machine. With --world synthetic
+    the market itself is made up, which stands on every page.
 
       bursar demo --days 5
       bursar demo --from 2020-02-18 --cash 25000
+      bursar demo --world synthetic
       bursar demo --days 5 --json > run.json
     """
     given = said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
-    settings = settings_of(config, given | said(("account.initial_cash", "--cash", cash)))
+    given |= said(("account.initial_cash", "--cash", cash), ("market.source", "--world", world))
+    settings = settings_of(config, given)
     result = _play(_request(settings, in_process=in_process))
     from bursar.desk import logbook, report
 

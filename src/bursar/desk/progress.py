@@ -5,13 +5,14 @@ Where standard error is no terminal, one quiet line a day stands in for the bar.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bursar.desk import wording
@@ -73,3 +74,13 @@ def watching(days: int, currency: str, console: Console) -> Iterator[DayObserver
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bar(progress, days, currency)
+
+
+@contextmanager
+def waiting(what: str, console: Console) -> Iterator[Callable[[str], None]]:
+    """Something that takes its time: a turning sign with the last word, or a line each where nobody looks."""
+    if not console.is_terminal:
+        yield lambda said: console.print(said, highlight=False, soft_wrap=True, markup=False)
+        return
+    with console.status(what, spinner="dots") as status:
+        yield lambda said: status.update(escape(said))

@@ -72,7 +72,8 @@ def _top(result: DemoResult, figures: Headline) -> RenderableType:
         table.add_row(*(value for _, value in four))
         if row == 0:
             table.add_row()
-    title = f"[bold]Bursar[/]  {days}, {wording.span(result.days[0].day, result.days[-1].day)}"
+    market = "[bold red]SYNTHETIC MARKET[/]  " if result.synthetic else ""
+    title = f"[bold]Bursar[/]  {market}{days}, {wording.span(result.days[0].day, result.days[-1].day)}"
     return Panel(
         table, title=title, title_align="left", subtitle="[dim]simulated account, no real money[/]",
         subtitle_align="right", padding=(1, 2), expand=False,

@@ -28,7 +28,7 @@ from bursar.runtime.request import DemoRequest
 from bursar.runtime.results import DayResult, DemoResult, SeedSpread, Universe
 from bursar.runtime.stage import Progress, Stage, Teller, exchange, loop, prepare
 from bursar.runtime.summary import Summary
-from bursar.runtime.yardstick import equal_weight, report_keys, treasury_bill, without_best
+from bursar.runtime.yardstick import Bill, equal_weight, made_up_bill, report_keys, treasury_bill, without_best
 
 __all__ = ["DemoRequest", "DemoResult", "Progress", "play", "run", "spread", "tell"]
 
@@ -143,12 +143,12 @@ def _without_quorum(days: Sequence[DayResult]) -> tuple[str, ...]:
 
 def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
     """What the journal of a run says of it."""
-    request, mandate, source = stage.request, stage.mandate, wheels.STOCKS
+    request, mandate, source = stage.request, stage.mandate, stage.library.source
     summary = Summary(mandate.account, mandate.portfolio, lambda at: stage.sessions[0].local(at).date())
     summary.read(events)
     days = summary.days(request.cash)
     book = summary.book()
-    bill = treasury_bill(wheels.factors(), stage.days)
+    bill = made_up_bill(stage.days) if source.simulated else treasury_bill(wheels.factors(), stage.days)
     invested = [1.0 - float(day.cash / day.equity) if day.equity else 0.0 for day in days]
     return DemoResult(
         run_folder=folder,
@@ -166,12 +166,23 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
             origin=source.origin,
             symbols=tuple(instrument.symbol for instrument in stage.instruments),
             survivors=source.survivors,
-            digest=wheels.STOCKS_FILE.sha256,
+            digest=stage.library.digest,
         ),
         without_best=without_best(summary.profit_by_symbol(), days[-1].equity, request.cash),
         simulated=stage.world.simulated,
         share_all_cash=sum(part <= 0.0 for part in invested) / len(days),
         cash_weight=1.0 - sum(invested) / len(days),
         bill_return_pct=bill.total_pct,
-        notes=(*((HELD_BILL,) if bill.held else ()), *_without_quorum(days)),
+        notes=(*_notes(stage, bill), *_without_quorum(days)),
+        synthetic=source.simulated,
     )
+
+
+def _notes(stage: Stage, bill: Bill) -> tuple[str, ...]:
+    """What a reader must know beside the figures."""
+    notes = [HELD_BILL] if bill.held else []
+    if stage.library.source.simulated:
+        notes.append("The market is synthetic, and so is its bill of 3 % a year: the figures say nothing of any other.")
+    if stage.left_out:
+        notes.append(f"Left out, without a price on every day: {', '.join(stage.left_out)}.")
+    return tuple(notes)

@@ -359,6 +359,7 @@ class DemoResult:
     bill_return_pct    what the Treasury bill returned over the same days, percent; None where unknown
     spread             what other seeds made of the same days; None where they were not run
     notes              what a reader must know beside that
+    synthetic          True when the market itself never was: it stands above everything else
     """
 
     run_folder: Path
@@ -380,6 +381,7 @@ class DemoResult:
     bill_return_pct: float | None = None
     spread: SeedSpread | None = None
     notes: tuple[str, ...] = ()
+    synthetic: bool = False
 
     def __post_init__(self) -> None:
         if not self.days:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bursar.adapters.calendars import ExchangeCalendar, session_of
 from bursar.adapters.signals import SignalBox
-from bursar.adapters.vendors import wheels
 from bursar.domain.events import (
     AccountOpened,
     Deposited,
@@ -40,6 +38,7 @@ from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded, Signals
 from bursar.runtime import build
+from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest, read
@@ -67,9 +66,11 @@ class Stage:
     past, sessions  before the run, and of it
     closes          official closes of both
     shelf, door     the facts that analysts read, and where signals from outside come in
+    left_out        instruments that the prices do not cover over all of these days
     """
 
     request: DemoRequest
+    library: Library
     history: History
     instruments: tuple[Instrument, ...]
     past: tuple[Session, ...]
@@ -79,18 +80,20 @@ class Stage:
     strategy: Strategy
     shelf: build.Shelf
     door: Signals
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def world(self) -> World:
         """The world that the request's seed makes of it."""
         return compose(
-            name=wheels.STOCKS.title,
+            name=self.library.source.title,
             instruments=self.instruments,
             sessions=(*self.past, *self.sessions),
             closes=self.closes,
             seed=self.request.seed,
             first=self.request.first,
             shape=build.shape(self.request.settings, self.sessions[0]),
+            happened=not self.library.source.simulated,
         )
 
     @property
@@ -101,28 +104,21 @@ class Stage:
 
 def prepare(request: DemoRequest) -> Stage:
     """Fetch the data, check the days, and compose the world."""
-    source = wheels.STOCKS
-    source.covers(request.first, request.first)
-    calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=request.home / "data")
-    session_of(calendar, request.first)
-    sessions = calendar.sessions(request.first, source.last)[: request.days]
-    if len(sessions) < request.days:
-        raise InputError(
-            f"{request.days} days from {request.first} reach beyond the prices, which end on {source.last}; "
-            f"ask for at most {len(sessions)}"
-        )
-    history = wheels.stocks(request.home, calendar)
-    instruments = build.universe(request.settings, wheels.instruments())
-    past = calendar.sessions(source.first, request.first)[:-1][-HISTORY_DAYS:]
+    # Holidays make five sessions of at most nine days, wherever the run begins.
+    last = request.first + timedelta(days=request.days * 9 // 5 + 9)
+    library = open_library(request.settings, request.home, seed=request.seed, last=last)
+    before, sessions = library.sessions(request.first, request.days)
+    past = before[-HISTORY_DAYS:]
+    history = library.history(sessions[-1].close)
+    chosen = build.universe(request.settings, library.instruments)
     closes = history.asof(
-        tuple(instrument.symbol for instrument in instruments),
-        "close",
-        sessions[-1].close,
-        len(past) + len(sessions),
+        tuple(instrument.symbol for instrument in chosen), "close", sessions[-1].close, len(past) + len(sessions)
     )
-    _check_cash(request, closes, len(past) - 1)
+    instruments, closes, left_out = _covered(chosen, closes, request, len(past))
+    _check_cash(request, closes, max(len(past) - 1, 0))
     return Stage(
         request=request,
+        library=library,
         history=history,
         instruments=instruments,
         past=past,
@@ -130,9 +126,35 @@ def prepare(request: DemoRequest) -> Stage:
         closes=closes,
         mandate=replace(build.mandate(request.settings), person_simulated=True),
         strategy=build.strategy(request.settings),
-        shelf=build.Shelf(title=source.title, history=history),
+        shelf=_shelf(library, history),
         door=SignalBox(request.home / "signals"),
+        left_out=left_out,
     )
+
+
+def _shelf(library: Library, history: History) -> build.Shelf:
+    """What analysts read of a library, whose adjusted prices are those of ``history``."""
+    return build.Shelf(
+        title=library.source.title,
+        history=history,
+        fundamentals=library.fundamentals,
+        news=library.news,
+        raw=library.history() if "raw_close" in library.source.fields else None,
+    )
+
+
+def _covered(
+    chosen: tuple[Instrument, ...], closes: Panel, request: DemoRequest, past: int
+) -> tuple[tuple[Instrument, ...], Panel, tuple[str, ...]]:
+    """Those of ``chosen`` that have a price on the day before the run and on each of its days, and the others."""
+    whole = np.asarray(np.isfinite(closes.values[max(past - 1, 0) :]).all(axis=0))
+    if not whole.any():
+        raise InputError(
+            f"none of {', '.join(closes.symbols)} has a price on every day from {request.first} on; give other days"
+        )
+    kept = tuple(each for each, held in zip(chosen, whole, strict=True) if held)
+    left_out = tuple(each.symbol for each, held in zip(chosen, whole, strict=True) if not held)
+    return kept, Panel(closes.dates, tuple(each.symbol for each in kept), closes.values[:, whole]), left_out
 
 
 def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:

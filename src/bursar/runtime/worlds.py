@@ -31,14 +31,16 @@ def compose(
     last: date | None = None,
     shape: Shape | None = None,
     adjusted: bool = True,
+    happened: bool = True,
 ) -> World:
-    """A world whose days are walked between the real closes of ``closes``.
+    """A world whose days are walked between the closes of ``closes``.
 
     sessions     all that are known, oldest first. Those from ``first`` to ``last`` are played; earlier ones for
                  which there are closes are the past, which history requests reach
     closes       official closes, a column for each instrument; NaN where one did not trade
     first, last  days of sessions, both included; without ``last``, up to the end of the closes
     adjusted     the closes are adjusted for splits and dividends: ticks become ADJUSTED_TICK
+    happened     False where the closes are made up as well
 
     Raises InputError where a day to play has no session or no closes, or an instrument no column.
     """
@@ -58,7 +60,7 @@ def compose(
         sessions=played,
         past=past,
         tape=tape,
-        simulated=_made_up(shape, adjusted=adjusted),
+        simulated=_made_up(shape, len(chosen), adjusted=adjusted, happened=happened),
         adjusted=adjusted,
     )
 
@@ -87,10 +89,11 @@ def _split(
     return played, tuple(session for session in sessions if session.day < first and session.day in held)
 
 
-def _made_up(shape: Shape, *, adjusted: bool) -> tuple[str, ...]:
+def _made_up(shape: Shape, companies: int, *, adjusted: bool, happened: bool) -> tuple[str, ...]:
+    real = "real" if happened else "synthetic"
     inside = (
         f"The way of every price inside a day is simulated: a gap at the open ({shape.gap_share:.0%} of the variance) "
-        "and a random walk that ends at the real close."
+        f"and a random walk that ends at the {real} close."
     )
     around = (
         f"Spreads (about {shape.spread_basis_points:g} basis points, wider at the open), sizes and volumes are "
@@ -100,4 +103,10 @@ def _made_up(shape: Shape, *, adjusted: bool) -> tuple[str, ...]:
         "Prices are adjusted for splits and dividends: returns are real, price levels and share counts are not those "
         "of the day."
     )
+    never = (
+        f"SYNTHETIC MARKET: nothing in it ever happened, and its {companies} companies do not exist. Their prices, "
+        "statements and headlines are made from the seed."
+    )
+    if not happened:
+        return (never, inside, around)
     return (inside, around, level) if adjusted else (inside, around)

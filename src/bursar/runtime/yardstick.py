@@ -15,6 +15,7 @@ from bursar.domain.money import ZERO, round_money
 from bursar.ports import Panel
 from bursar.quant.arrays import FloatArray
 from bursar.quant.performance import max_drawdown, sharpe_ratio
+from bursar.quant.synthetic.returns import RATE
 from bursar.runtime.results import Benchmark, CurvePoint, DayResult, ReportKeys, RoundTrip, WithoutBest
 
 #: Fewer daily returns than this have a Sharpe ratio that is noise alone, and it is not printed.
@@ -58,6 +59,11 @@ def treasury_bill(factors: Factors, days: Sequence[date]) -> Bill:
     """The bill over ``days``."""
     rates = [factors.bill_rate(day) for day in days]
     return Bill(daily=np.array([rate.daily() for rate in rates]), held=any(rate.held for rate in rates))
+
+
+def made_up_bill(days: Sequence[date]) -> Bill:
+    """The bill of a synthetic market, which pays what its companies earn above."""
+    return Bill(daily=np.full(len(days), np.expm1(RATE)), held=False)
 
 
 def daily_returns(days: Sequence[DayResult], first_equity: Decimal) -> FloatArray:

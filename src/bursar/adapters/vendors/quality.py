@@ -12,6 +12,7 @@ does not on a split. So without volume a third off is taken for news, and a half
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Trouble(StrEnum):
     SPLIT = "split"
     UNITS = "units"
     REUSE = "ticker reuse"
+    CONTRADICTION = "contradiction"
 
 
 #: What cannot be true however the market moved.
@@ -102,6 +104,39 @@ class Quality:
         """One line for people."""
         questions = len(self.findings) - len(self.errors)
         return f"{self.symbols} symbols, {self.rows:,} rows: {len(self.errors)} errors, {questions} questions"
+
+    def as_json(self) -> str:
+        """Everything, for a file or a program."""
+        told = [
+            {
+                "symbol": each.symbol,
+                "trouble": each.trouble.value,
+                "error": each.error,
+                "first": each.first.isoformat(),
+                "last": each.last.isoformat(),
+                "measured": each.measured if math.isfinite(each.measured) else None,
+                "message": each.message,
+            }
+            for each in self.findings
+        ]
+        return json.dumps({"symbols": self.symbols, "rows": self.rows, "findings": told}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Quality:
+        """What ``as_json`` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+        told = json.loads(text)
+        findings = tuple(
+            Finding(
+                symbol=each["symbol"],
+                trouble=Trouble(each["trouble"]),
+                first=date.fromisoformat(each["first"]),
+                last=date.fromisoformat(each["last"]),
+                measured=math.nan if each["measured"] is None else float(each["measured"]),
+                message=each["message"],
+            )
+            for each in told["findings"]
+        )
+        return cls(symbols=int(told["symbols"]), rows=int(told["rows"]), findings=findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

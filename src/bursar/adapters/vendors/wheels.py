@@ -39,7 +39,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bursar.adapters.history import Facts, ParquetHistory, closes_known_at, read_manifest, write_history
-from bursar.adapters.vendors import PriceKind, Source
+from bursar.adapters.vendors import PriceKind, Source, listings
 from bursar.domain.instruments import Instrument
 from bursar.errors import DataError, InputError
 from bursar.ports import Calendar, Panel
@@ -109,29 +109,14 @@ INDEX = Source(
     last=LAST,
 )
 
-#: Name and sector of each stock. The sectors are GICS sectors as of 2022, our own table: the sample has none.
+#: Name and sector of each stock; the sample itself has neither.
 LISTINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "AAPL": ("Apple", "Information Technology"),
-        "AMD": ("Advanced Micro Devices", "Information Technology"),
-        "BAC": ("Bank of America", "Financials"),
-        "BBY": ("Best Buy", "Consumer Discretionary"),
-        "CVX": ("Chevron", "Energy"),
-        "GE": ("General Electric", "Industrials"),
-        "HD": ("Home Depot", "Consumer Discretionary"),
-        "JNJ": ("Johnson & Johnson", "Health Care"),
-        "JPM": ("JPMorgan Chase", "Financials"),
-        "KO": ("Coca-Cola", "Consumer Staples"),
-        "LLY": ("Eli Lilly", "Health Care"),
-        "MRK": ("Merck", "Health Care"),
-        "MSFT": ("Microsoft", "Information Technology"),
-        "PEP": ("PepsiCo", "Consumer Staples"),
-        "PFE": ("Pfizer", "Health Care"),
-        "PG": ("Procter & Gamble", "Consumer Staples"),
-        "RRC": ("Range Resources", "Energy"),
-        "UNH": ("UnitedHealth", "Health Care"),
-        "WMT": ("Walmart", "Consumer Staples"),
-        "XOM": ("Exxon Mobil", "Energy"),
+        symbol: listings.LISTINGS[symbol]
+        for symbol in (
+            *("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO"),
+            *("LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM"),
+        )
     }
 )
 
@@ -143,10 +128,7 @@ ADJUSTED_TICK = Decimal("0.0001")
 
 def instruments() -> tuple[Instrument, ...]:
     """The 20 stocks, by symbol."""
-    return tuple(
-        Instrument(symbol=symbol, name=name, sector=sector, tick=ADJUSTED_TICK, contract_id=CONTRACT_ID_FIRST + index)
-        for index, (symbol, (name, sector)) in enumerate(sorted(LISTINGS.items()))
-    )
+    return listings.instruments(sorted(LISTINGS), tick=ADJUSTED_TICK, first_id=CONTRACT_ID_FIRST)
 
 
 def stocks(home: Path, calendar: Calendar) -> ParquetHistory:
@@ -178,7 +160,7 @@ def _converted(home: Path, calendar: Calendar, source: Source, file: WheelFile) 
         # Not converted yet, or damaged since: the wheel's file is the original, so it is made again.
         pass
     facts = {"close": load(file, source, calendar)}
-    write_history(folder, facts, source=source.title, lacks=source.lacks, made_from=made_from)
+    write_history(folder, facts, source=source.title, lacks=source.lacks, made_from=made_from, about=source)
     return ParquetHistory(folder)
 
 

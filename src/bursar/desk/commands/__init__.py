@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import books
+from bursar.desk.commands import books, data
 
 #: One function a file, in the order of the help.
-ADDERS: tuple[Callable[[typer.Typer], None], ...] = (books.add,)
+ADDERS: tuple[Callable[[typer.Typer], None], ...] = (books.add, data.add)
