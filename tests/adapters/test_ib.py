@@ -538,3 +538,32 @@ def test_a_market_without_a_price_has_no_quote_and_a_missing_side_is_none() -> N
             await hang_up(broker)
 
     run(script)
+
+
+def test_a_next_valid_id_that_went_back_gives_no_order_the_number_of_an_older_one() -> None:
+    async def script() -> None:
+        async with gateway() as server:
+            broker, feed = await call(server)
+            await slices(feed, 2, broker)
+            await broker.place(approved(buy()))
+            events = await slices(feed, 1, broker)
+            await hang_up(broker)
+            accepted = next(event for event in events if isinstance(event, OrderAccepted))
+            assert accepted.number == 1
+            # Next morning: of yesterday's orders and executions nothing is told, and the gateway counts from 1 again.
+            exchange = server.hub.exchange
+            while exchange.now.day == 3:
+                server.step()
+            server.step()
+            exchange.orders._next_ids.clear()
+            broker, feed = await call(server, [placed(buy()), *events])
+            await slices(feed, 1, broker)
+            await broker.place(approved(buy(2)))
+            await slices(feed, 1, broker)
+            assert [exchange.order(1, number).request.order_ref for number in (1, 2)] == [  # type: ignore[union-attr]
+                "o-00000001",
+                "o-00000002",
+            ]
+            await hang_up(broker)
+
+    run(script)

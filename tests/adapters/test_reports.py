@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from bursar.domain.events import (
     OrderAmended,
     OrderCanceled,
     OrderExpired,
+    OrderFlagged,
     OrderPlaced,
     OrderRejected,
 )
@@ -62,7 +64,7 @@ def reporter(order: Order | None = None) -> Reporter:
     return made
 
 
-def stands(made: Reporter, status: str, at: datetime = AT, permanent_id: int = 77, **terms: Decimal) -> list[Event]:
+def stands(made: Reporter, status: str, at: datetime = AT, permanent_id: int = 77, **terms: Any) -> list[Event]:
     return list(made.stands(ID, at=at, status=status, permanent_id=permanent_id, **terms))
 
 
@@ -221,13 +223,95 @@ def test_an_order_that_stood_is_only_ended_by_a_real_rejection() -> None:
     assert kinds(refused(made, 201)) == [OrderRejected]
 
 
-def test_inactive_without_a_reason_rejects_without_a_code() -> None:
+def test_inactive_ends_an_order_that_never_worked_or_is_told_as_completed() -> None:
     made = reporter()
-    stands(made, "PreSubmitted")
     (rejected,) = stands(made, "Inactive")
     assert isinstance(rejected, OrderRejected)
     assert rejected.code == 0
     assert refused(made, 201) == []
+    made = reporter()
+    stands(made, "PreSubmitted")
+    (rejected,) = made.stands(ID, at=AT, status="Inactive", permanent_id=77, completed=True)
+    assert isinstance(rejected, OrderRejected)
+
+
+def test_inactive_after_201_is_an_end_and_without_it_nobody_knows() -> None:
+    made = reporter()
+    stands(made, "PreSubmitted")
+    (flagged,) = stands(made, "Inactive")
+    assert isinstance(flagged, OrderFlagged)
+    assert stands(made, "Inactive") == []
+    assert kinds(refused(made, 201)) == [OrderRejected]
+    assert stands(made, "Inactive") == []
+
+
+def test_one_name_under_two_permanent_ids_is_flagged_once() -> None:
+    made = reporter()
+    stands(made, "Submitted", permanent_id=77)
+    (flagged,) = stands(made, "Submitted", permanent_id=78)
+    assert isinstance(flagged, OrderFlagged)
+    assert flagged.reason == "the broker has it twice, under the permIds 77 and 78"
+    assert stands(made, "Submitted", permanent_id=78) == []
+    # What ended is listed without saying whose it was: another client may call an order the same.
+    assert made.stands(ID, at=AT, status="Filled", permanent_id=79, completed=True) == ()
+
+
+def charge(made: Reporter, execution_id: str, amount: str = "1.00") -> list[Event]:
+    return list(made.charged(execution_id, amount=D(amount), currency="USD"))
+
+
+def test_a_corrected_execution_corrects_the_one_that_is_booked() -> None:
+    made = reporter()
+    executed(made, "0000e0d5.5f1a.01.01")
+    (first,) = charge(made, "0000e0d5.5f1a.01.01")
+    assert isinstance(first, Filled)
+    executed(made, "0000e0d5.5f1a.01.02")
+    assert charge(made, "0000e0d5.5f1a.01.02", "0.50") == [
+        FillCorrected(
+            event_id="f-0000e0d5.5f1a.01.02",
+            at=AT,
+            causes=("f-0000e0d5.5f1a.01.01",),
+            execution_id="0000e0d5.5f1a.01.02",
+            corrects="0000e0d5.5f1a.01.01",
+            quantity=D(10),
+            price=D("101.10"),
+            commission=Money(D("0.50")),
+        )
+    ]
+    # The one that was right before it is told again after a reconnection, and means nothing any more.
+    executed(made, "0000e0d5.5f1a.01.01")
+    assert charge(made, "0000e0d5.5f1a.01.01") == []
+    again = reporter()
+    again.recover([first])
+    executed(again, "0000e0d5.5f1a.01.02")
+    assert kinds(charge(again, "0000e0d5.5f1a.01.02")) == [FillCorrected]
+
+
+@pytest.mark.parametrize("amount", ["-1", "1.7976931348623157e308"])
+def test_a_commission_that_is_not_known_yet_keeps_its_execution_waiting(amount: str) -> None:
+    made = reporter()
+    executed(made)
+    assert charge(made, "e1", amount) == []
+    assert made.waiting == {"e1"}
+    assert kinds(charge(made, "e1")) == [Filled]
+    assert made.waiting == frozenset()
+
+
+def test_an_order_good_till_a_date_expires_with_it_and_is_canceled_before() -> None:
+    order = replace(an_order(), time_in_force=TimeInForce.GOOD_TILL_DATE, good_till=AT)
+    for at, kind in ((AT, OrderExpired), (AT - timedelta(minutes=1), OrderCanceled)):
+        made = reporter(order)
+        stands(made, "Submitted", at=AT - timedelta(hours=1))
+        assert kinds(stands(made, "Cancelled", at=at)) == [kind]
+
+
+@pytest.mark.parametrize("code", [161, 10148, 10349, 399, 2109])
+def test_what_other_clients_take_for_a_cancellation_is_none(code: int) -> None:
+    made = reporter()
+    stands(made, "Submitted")
+    assert refused(made, code) == []
+    executed(made)
+    assert kinds(charge(made, "e1")) == [Filled]
 
 
 def test_a_cancellation_that_we_asked_for_carries_the_brokers_reason() -> None:

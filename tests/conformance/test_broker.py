@@ -164,7 +164,12 @@ def test_a_market_order_is_accepted_and_filled_with_its_commission(opens: Opens)
     assert isinstance(accepted, OrderAccepted)
     assert accepted.permanent_id > 0
     assert replace(accepted, permanent_id=1) == OrderAccepted(
-        event_id="o-00000001/accepted", at=OPENING, causes=("o-00000001",), order_id="o-00000001", permanent_id=1
+        event_id="o-00000001/accepted",
+        at=OPENING,
+        causes=("o-00000001",),
+        order_id="o-00000001",
+        permanent_id=1,
+        number=1,
     )
     assert isinstance(filled, Filled)
     assert filled == Filled(

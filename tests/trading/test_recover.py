@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from bursar.domain.accounts import AccountSnapshot, BrokerPosition
+from bursar.domain.accounts import AccountSnapshot, BrokerExecution, BrokerPosition
 from bursar.domain.events import Approved, BreakExplained, BreakFound, OrderCanceled, Rejected
 from bursar.errors import BrokerError
 from bursar.trading.agenda import Task
@@ -17,11 +17,13 @@ from tests.builders import ACCOUNT, OPEN, filled, quote
 from tests.trading.test_engine import TRADE_AT, Wants, do, fresh, kinds, see
 
 
-def snapshot(positions: Mapping[str, int], account: str = ACCOUNT) -> AccountSnapshot:
+def snapshot(positions: Mapping[str, int], account: str = ACCOUNT, cash: int = 99_000) -> AccountSnapshot:
+    """The account after the purchase of ten shares at 100 that these tests begin with."""
     return AccountSnapshot(
         account=account,
         at=OPEN,
-        cash={"USD": Decimal(100_000)},
+        cash={"USD": Decimal(cash)},
+        executions=(BrokerExecution(execution_id="1", order_id="", symbol="AAPL"),),
         positions=tuple(
             BrokerPosition(symbol=symbol, quantity=Decimal(quantity), average_cost=Decimal(100))
             for symbol, quantity in positions.items()
@@ -64,6 +66,11 @@ def test_books_that_agree_with_the_broker_find_no_break() -> None:
     engine = fresh()
     engine.absorb(filled("1", 10, 100, order_id=""))
     assert engine.reconcile(snapshot({"AAPL": 10, "XOM": 0})).events == ()
+    # A cent in a hundred thousand is rounding; a dollar is not.
+    assert engine.reconcile(replace(snapshot({"AAPL": 10}), cash={"USD": Decimal("99000.01")})).events == ()
+    (found,) = engine.reconcile(snapshot({"AAPL": 10}, cash=98_999)).events
+    assert isinstance(found, BreakFound)
+    assert (found.symbol, found.what, found.ours, found.theirs) == ("", "cash in USD", "99000", "98999")
 
 
 @pytest.mark.parametrize(

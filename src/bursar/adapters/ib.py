@@ -22,7 +22,7 @@ from bursar.adapters.ib_connection import Address, Connection, Contracts
 from bursar.adapters.pacing import Priority
 from bursar.adapters.reports import STATUSES, Reporter, exact
 from bursar.adapters.tickets import ticket
-from bursar.domain.accounts import AccountSnapshot, BrokerOrder, BrokerPosition, Preview
+from bursar.domain.accounts import AccountSnapshot, BrokerExecution, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Slice
@@ -87,7 +87,9 @@ class IBBroker:
         self.connection = connection
         self.contracts = Contracts(instruments)
         self._reporter = Reporter(instruments, sessions, portfolio=portfolio)
-        self._reporter.recover(journal)
+        held = tuple(journal)
+        self._reporter.recover(held)
+        connection.numbers.recover(held)
         self._heard: list[Callable[[datetime], tuple[Event, ...]]] = []
         self._events: list[Event] = []
         self._numbers: dict[str, int] = {}
@@ -115,7 +117,7 @@ class IBBroker:
         said, contract = self._said(order), self.contracts[order.symbol]
         said.parentId, said.transmit = self._parent(order), not held
         await self._leave(Priority.ORDER)
-        number = self.connection.order_number()
+        number = self.connection.numbers.new()
         self._numbers[order.order_id], self._references[number] = number, order.order_id
         self._parents[number] = said.parentId
         self._reporter.sent(order)
@@ -140,7 +142,7 @@ class IBBroker:
         said.whatIf = True
 
         def ask() -> asyncio.Future[ib_async.OrderState]:
-            number = self.connection.order_number()
+            number = self.connection.numbers.new()
             self._references[number] = order.order_id
             answer = self._previews[number] = asyncio.get_running_loop().create_future()
             self.connection.client.placeOrder(number, contract, said)
@@ -165,9 +167,10 @@ class IBBroker:
         self._standing.clear()
         self._values.clear()
         ours = ib_async.ExecutionFilter(acctCode=name)
-        positions, _, fills, _ = await asyncio.gather(
+        positions, _, _, fills, _ = await asyncio.gather(
             connection.answered("its positions", connection.ib.reqPositionsAsync),
             connection.answered("its open orders", connection.ib.reqAllOpenOrdersAsync),
+            connection.answered("its completed orders", lambda: connection.ib.reqCompletedOrdersAsync(apiOnly=False)),
             connection.answered("its executions", lambda: connection.ib.reqExecutionsAsync(ours)),
             connection.answered("its account's values", lambda: connection.ib.reqAccountUpdatesAsync(name)),
         )
@@ -178,7 +181,15 @@ class IBBroker:
             cash=MappingProxyType(self._cash()),
             positions=tuple(sorted((self._position(each) for each in held), key=lambda each: each.symbol)),
             open_orders=tuple(each.told() for each in self._standing.values() if each.account == name),
-            execution_ids=tuple(fill.execution.execId for fill in fills),
+            executions=tuple(
+                BrokerExecution(
+                    execution_id=fill.execution.execId,
+                    order_id=self._reference(fill.execution),
+                    symbol=self.contracts.symbol(fill.contract),
+                )
+                for fill in fills
+            ),
+            waiting=self._reporter.waiting,
             equity=self._value("NetLiquidation"),
             buying_power=self._value("BuyingPower"),
         )
@@ -204,7 +215,7 @@ class IBBroker:
             return
         self._numbers[reference], self._references[number] = number, reference
         self._parents[number] = order.parentId
-        self.connection.order_numbers_from(number + 1)
+        self.connection.numbers.used(number)
         instrument = self.contracts.instruments.get(symbol)
         limit = _decimal(order.lmtPrice) if order.orderType in LIMITED else None
         stop = _decimal(order.auxPrice) if order.orderType in STOPPED else None
@@ -219,6 +230,7 @@ class IBBroker:
                 at=at,
                 status=state.status,
                 permanent_id=order.permId,
+                number=number,
                 quantity=quantity,
                 limit_price=limit,
                 aux_price=stop,
@@ -239,7 +251,9 @@ class IBBroker:
             standing.status, standing.filled, standing.remaining = status, filled, remaining
         if reference := self._references.get(number):
             self._heard.append(
-                lambda at: self._reporter.stands(reference, at=at, status=status, permanent_id=permanent_id)
+                lambda at: self._reporter.stands(
+                    reference, at=at, status=status, permanent_id=permanent_id, number=number
+                )
             )
 
     def _on_completed_order(
@@ -250,14 +264,16 @@ class IBBroker:
 
         def told(at: datetime) -> tuple[Event, ...]:
             when = ended.astimezone(UTC) if isinstance(ended, datetime) else at
-            return self._reporter.stands(order.orderRef, at=when, status=state.status, permanent_id=order.permId)
+            return self._reporter.stands(
+                order.orderRef, at=when, status=state.status, permanent_id=order.permId, completed=True
+            )
 
         self._heard.append(told)
 
     def _on_exec_details(self, _req_id: int, contract: ib_async.Contract, execution: ib_async.Execution) -> None:
-        symbol = self.contracts.symbol(contract)
-        # Another client may have given the same name to an order of its own.
-        reference = execution.orderRef if execution.clientId == self.connection.address.client_id else ""
+        symbol, reference = self.contracts.symbol(contract), self._reference(execution)
+        if reference:
+            self.connection.numbers.used(execution.orderId)
 
         def told(_at: datetime) -> tuple[Event, ...]:
             self._reporter.executed(
@@ -340,6 +356,10 @@ class IBBroker:
         """Return when a message may leave. Raises BrokerError when it surely cannot."""
         await self.connection.limiter.turn(priority)
         self.connection.require()
+
+    def _reference(self, execution: ib_async.Execution) -> str:
+        """The id of our order that was executed. Another client may have given the same name to one of its own."""
+        return execution.orderRef if execution.clientId == self.connection.address.client_id else ""
 
     def _number(self, order_id: str) -> int:
         if order_id not in self._numbers:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import ib_async
 from ib_async.ib import StartupFetch
 
+from bursar.adapters.numbers import OrderNumbers
 from bursar.adapters.pacing import Priority, RateLimiter
 from bursar.domain.accounts import is_paper
 from bursar.domain.instruments import Instrument
@@ -64,7 +65,8 @@ FIRST_REQUEST = 1_000_000_000
 class Connection:
     """One connection, which a broker and a feed share.
 
-    now  the time that the gateway told at the last barrier
+    now      the time that the gateway told at the last barrier
+    numbers  for new orders
     """
 
     def __init__(self, address: Address, clock: Clock) -> None:
@@ -79,10 +81,10 @@ class Connection:
         self._at_barrier: list[Callable[[datetime], None]] = []
         self._refused: asyncio.Future[str] | None = None
         self._lost: asyncio.Future[None] | None = None
-        self._next_order = 1
+        self.numbers = OrderNumbers()
         self.ib.disconnectedEvent += self._on_lost
         self.hear("error", self._on_error)
-        self.hear("nextValidId", self.order_numbers_from)
+        self.hear("nextValidId", self.numbers.next_valid)
 
     async def connect(self) -> None:
         """Connect, and fetch what happened while we were away. Raises BrokerError, retryable."""
@@ -134,15 +136,6 @@ class Connection:
     def close(self) -> None:
         """Hang up. Orders that work go on working."""
         self.ib.disconnect()
-
-    def order_number(self) -> int:
-        """A number for a new order, above all that the broker has seen of us."""
-        self._next_order += 1
-        return self._next_order - 1
-
-    def order_numbers_from(self, number: int) -> None:
-        """No new order has a number below ``number``."""
-        self._next_order = max(self._next_order, number)
 
     @property
     def asked(self) -> bool:

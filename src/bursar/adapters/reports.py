@@ -10,7 +10,11 @@ trusts a status alone: an order is filled by its executions, and an execution co
                bell for one that is for the day, its moment for one that is good till then, the open for one of the
                opening auction
     corrected  an execution whose id is a later revision of one that is booked: the same but for its last part
-    rejected   an error of REJECTIONS before the order stood, or of REJECTIONS_LATER after, or status Inactive
+    rejected   an error of REJECTIONS before the order stood, or of REJECTIONS_LATER after, or the status Inactive of
+               an order that is told as completed or that the broker never had working
+    flagged    status Inactive of an order that worked, which may come back; one orderRef under two permIds
+
+No error but REJECTIONS ends an order: after 10349, 161 or 10148 ("cancelled" to some clients) it works, or was filled.
 """
 
 from __future__ import annotations
@@ -33,12 +37,21 @@ from bursar.domain.events import (
     OrderAmended,
     OrderCanceled,
     OrderExpired,
+    OrderFlagged,
     OrderPlaced,
     OrderRejected,
 )
 from bursar.domain.instruments import Instrument
 from bursar.domain.money import Money, round_money
-from bursar.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from bursar.domain.orders import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    correction_number,
+    execution_root,
+)
 from bursar.domain.sessions import Session, settles_on
 
 #: Errors that say of an order which the broker never had that it will not have it.
@@ -54,6 +67,8 @@ REJECTIONS_LATER = frozenset({201, 203})
 CANCEL_REFUSALS = frozenset({161, 10147, 10148})
 #: The error that gives the reason of a cancellation.
 CANCELED = 202
+#: What a number that is not set looks like in IBKR's protocol; a commission of it is one that is not known yet.
+UNSET = Decimal("1e300")
 
 #: IBKR's statuses in our words. Inactive and the pending ones can mean several things, and are left out.
 STATUSES: Mapping[str, OrderStatus] = {
@@ -71,7 +86,9 @@ class _Known:
 
     order: Order
     accepted: bool = False
+    permanent_id: int = 0
     ended: bool = False
+    flagged: int = 0
     cancel_asked: bool = False
     amendment: Order | None = None
     reason: str = ""
@@ -92,7 +109,7 @@ class Reporter:
         self._days = tuple(session.day for session in sessions)
         self._sessions = {session.day: session for session in sessions}
         self._known: dict[str, _Known] = {}
-        self._booked: dict[str, tuple[int, str]] = {}
+        self._booked: dict[str, str] = {}
         self._waiting: dict[str, _Execution] = {}
 
     # ------------------------------------------------------------ what we did
@@ -146,13 +163,25 @@ class Reporter:
         at: datetime,
         status: str,
         permanent_id: int,
+        number: int = 0,
         quantity: Decimal | None = None,
         limit_price: Decimal | None = None,
         aux_price: Decimal | None = None,
+        completed: bool = False,
     ) -> tuple[Event, ...]:
-        """What openOrder (with its terms) or orderStatus (without) says of the order with the orderRef ``order_id``."""
+        """What openOrder (with its terms) or orderStatus (without) says of the order with the orderRef ``order_id``.
+
+        number     under which we sent it; completed  True where the broker lists it among what has ended
+        """
         known = self._known.get(order_id)
-        if known is None or known.ended:
+        if known is None:
+            return ()
+        if permanent_id and known.permanent_id not in (0, permanent_id):
+            if completed:
+                return ()  # the list of what has ended does not say whose it was: this one was another client's
+            reason = f"the broker has it twice, under the permIds {known.permanent_id} and {permanent_id}"
+            return self._said([] if known.flagged else [_flagged(known, at, reason)])
+        if known.ended:
             return ()
         events: list[Event] = []
         if permanent_id and not known.accepted and status in ("PreSubmitted", "Submitted", "Filled"):
@@ -162,6 +191,7 @@ class Reporter:
                 causes=(order_id,),
                 order_id=order_id,
                 permanent_id=permanent_id,
+                number=number,
             )
             events.append(accepted)
         wish = known.amendment
@@ -172,8 +202,10 @@ class Reporter:
             )
         if status in ("Cancelled", "ApiCancelled"):
             events.append(self._ended(known, at))
-        elif status == "Inactive":
+        elif status == "Inactive" and (completed or not known.accepted):
             events.append(_rejected(order_id, at, 0, "The broker holds the order inactive."))
+        elif status == "Inactive" and not known.flagged:
+            events.append(_flagged(known, at, "the broker holds it inactive: it may work again, or not"))
         return self._said(events)
 
     def refused(self, order_id: str, *, at: datetime, code: int, text: str) -> tuple[Event, ...]:
@@ -206,15 +238,27 @@ class Reporter:
         quantity: Decimal,
         price: Decimal,
     ) -> None:
-        """execDetails; ``side`` is BOT or SLD. It becomes an event with its commission."""
+        """execDetails; ``side`` is BOT or SLD. It becomes an event with its commission.
+
+        An execution that was corrected since, or is booked already, is not taken in.
+        """
+        root = execution_root(execution_id)
+        if root in self._booked and correction_number(self._booked[root]) >= correction_number(execution_id):
+            return
         self._waiting[execution_id] = _Execution(order_id, at, account, symbol, side, quantity, price)
 
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Executions whose commission was not told yet: they are not booked."""
+        return frozenset(self._waiting)
+
     def charged(self, execution_id: str, *, amount: Decimal, currency: str) -> tuple[Event, ...]:
-        """commissionReport: now the execution is whole."""
-        execution = self._waiting.pop(execution_id, None)
-        root, revision = _revision(execution_id)
-        before = self._booked.get(root)
-        if execution is None or (before is not None and before[0] >= revision):
+        """commissionReport: now the execution is whole. An amount that is not set says that it is not known yet."""
+        if execution_id not in self._waiting or not 0 <= amount < UNSET:
+            return ()
+        execution = self._waiting.pop(execution_id)
+        before = self._booked.get(execution_root(execution_id))
+        if before is not None and correction_number(before) >= correction_number(execution_id):
             return ()
         known = self._known.get(execution.order_id)
         instrument = self._instruments.get(execution.symbol)
@@ -226,9 +270,9 @@ class Reporter:
             corrected = FillCorrected(
                 event_id=f"f-{execution_id}",
                 at=execution.at,
-                causes=(f"f-{before[1]}",),
+                causes=(f"f-{before}",),
                 execution_id=execution_id,
-                corrects=before[1],
+                corrects=before,
                 quantity=quantity,
                 price=price,
                 commission=commission,
@@ -258,8 +302,7 @@ class Reporter:
 
     def _book(self, execution_id: str, order_id: str, quantity: Decimal) -> None:
         """Remember that an execution, or a revision of one, is in the journal."""
-        root, revision = _revision(execution_id)
-        self._booked[root] = (revision, execution_id)
+        self._booked[execution_root(execution_id)] = execution_id
         if known := self._known.get(order_id):
             known.filled += quantity
 
@@ -301,8 +344,8 @@ class Reporter:
         if known is None:
             return  # an order that was adopted, or placed by somebody else
         match event:
-            case OrderAccepted():
-                known.accepted = True
+            case OrderAccepted(permanent_id=permanent_id):
+                known.accepted, known.permanent_id = True, permanent_id
             case OrderAmended() | AmendRejected():
                 if isinstance(event, OrderAmended) and known.amendment:
                     known.order = known.amendment
@@ -311,12 +354,23 @@ class Reporter:
             case CancelRejected():
                 known.cancel_asked = False
                 known.cancels_refused += 1
+            case OrderFlagged():
+                known.flagged += 1
             case OrderRejected() | OrderCanceled() | OrderExpired():
                 known.ended = True
 
 
-#: What a broker can say of an order, fills aside.
-_Answer = OrderAccepted | OrderAmended | AmendRejected | CancelRejected | OrderRejected | OrderCanceled | OrderExpired
+#: What can be said of an order, fills aside.
+_Answer = (
+    OrderAccepted
+    | OrderAmended
+    | AmendRejected
+    | CancelRejected
+    | OrderRejected
+    | OrderCanceled
+    | OrderExpired
+    | OrderFlagged
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,12 +384,6 @@ class _Execution:
     side: str
     quantity: Decimal
     price: Decimal
-
-
-def _revision(execution_id: str) -> tuple[str, int]:
-    """What all revisions of an execution share, and which this is: its id without the last part, and that."""
-    root, _, last = execution_id.rpartition(".")
-    return (root, int(last)) if root and last.isdecimal() else (execution_id, 0)
 
 
 def _stands_as(wish: Order, quantity: Decimal | None, limit_price: Decimal | None, aux_price: Decimal | None) -> bool:
@@ -352,6 +400,12 @@ def exact(value: Decimal, step: Decimal) -> Decimal:
     steps = value / step
     whole = steps.to_integral_value()
     return int(whole) * step if steps == whole else value
+
+
+def _flagged(known: _Known, at: datetime, reason: str) -> OrderFlagged:
+    order_id = known.order.order_id
+    event_id = f"{order_id}/flagged/{known.flagged + 1}"
+    return OrderFlagged(event_id=event_id, at=at, causes=(order_id,), order_id=order_id, reason=reason)
 
 
 def _rejected(order_id: str, at: datetime, code: int, text: str) -> OrderRejected:

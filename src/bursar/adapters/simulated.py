@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
+from bursar.adapters.numbers import OrderNumbers
 from bursar.adapters.reports import STATUSES, Reporter
 from bursar.adapters.tickets import ticket
-from bursar.domain.accounts import AccountSnapshot, BrokerOrder, BrokerPosition, Preview
+from bursar.domain.accounts import AccountSnapshot, BrokerExecution, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
 from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
@@ -42,14 +43,17 @@ class SimulatedBroker:
         self._client_id = client_id
         self._account = exchange.terms.accounts[0]
         self._reporter = Reporter(exchange.world.listed, exchange.world.sessions)
-        self._reporter.recover(journal)
+        self._numbers = OrderNumbers()
+        held = tuple(journal)
+        self._reporter.recover(held)
+        self._numbers.recover(held)
         self._seen = 0
         self._references: dict[int, str] = {}
         self.asked = False  # True once anything was sent; the feed sets it back with each slice
 
     async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
         order = approved.order
-        request = self._request(order, self._exchange.next_order_id(self._client_id))
+        request = self._request(order, self._new_number())
         request = replace(request, parent_id=self._parent(order), transmit=not held)
         self._reporter.sent(order)
         self._send(request)
@@ -71,7 +75,7 @@ class SimulatedBroker:
 
     async def preview(self, order: Order) -> Preview:
         self.asked = True
-        answer = self._exchange.what_if(self._request(order, self._exchange.next_order_id(self._client_id)))
+        answer = self._exchange.what_if(self._request(order, self._new_number()))
         if isinstance(answer, Refused):
             raise BrokerError(f"{order.order_id} would be refused: {answer.text}", code=answer.code)
         return Preview(
@@ -102,12 +106,24 @@ class SimulatedBroker:
             open_orders=tuple(
                 _broker_order(order) for order in exchange.open_orders() if order.request.account == self._account
             ),
-            execution_ids=tuple(
-                executed.exec_id for executed, _ in exchange.executions() if executed.account == self._account
+            executions=tuple(
+                BrokerExecution(
+                    execution_id=executed.exec_id,
+                    order_id=executed.order_ref if executed.client_id == self._client_id else "",
+                    symbol=executed.symbol,
+                )
+                for executed, _ in exchange.executions()
+                if executed.account == self._account
             ),
+            waiting=self._reporter.waiting,
             equity=exchange.credit.net_liquidation(held),
             buying_power=exchange.credit.available_cash(held),
         )
+
+    def _new_number(self) -> int:
+        """A number for a new order, above all that the exchange and the journal have seen of us."""
+        self._numbers.next_valid(self._exchange.next_order_id(self._client_id))
+        return self._numbers.new()
 
     def _send(self, request: Place) -> None:
         self.asked = True
@@ -165,13 +181,19 @@ class SimulatedBroker:
                     at=at,
                     status=order.status,
                     permanent_id=order.perm_id,
+                    number=request.order_id,
                     quantity=request.total_quantity,
                     limit_price=request.lmt_price,
                     aux_price=request.aux_price,
                 )
             case StatusReported(at=at, order=order):
-                reference = order.request.order_ref
-                return reporter.stands(reference, at=at, status=order.status, permanent_id=order.perm_id)
+                return reporter.stands(
+                    order.request.order_ref,
+                    at=at,
+                    status=order.status,
+                    permanent_id=order.perm_id,
+                    number=order.request.order_id,
+                )
             case Refused(at=at, order_id=order_id, code=code, text=text):
                 return reporter.refused(self._references.get(order_id, ""), at=at, code=code, text=text)
             case Executed():

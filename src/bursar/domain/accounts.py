@@ -42,10 +42,20 @@ class BrokerOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerExecution:
+    """An execution as the broker reports it; ``order_id`` is empty for one of an order that is not ours."""
+
+    execution_id: str
+    order_id: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
     """One account at one instant. It exists only when every part arrived: unknown is not empty.
 
-    execution_ids  all executions since midnight in the exchange's zone
+    executions  all since midnight in the exchange's zone; of those before it nothing is told
+    waiting     ids of those of them that are not reported yet, because their commission is not known
     """
 
     account: str
@@ -53,9 +63,15 @@ class AccountSnapshot:
     cash: Mapping[str, Decimal]
     positions: tuple[BrokerPosition, ...] = ()
     open_orders: tuple[BrokerOrder, ...] = ()
-    execution_ids: tuple[str, ...] = ()
+    executions: tuple[BrokerExecution, ...] = ()
+    waiting: frozenset[str] = frozenset()
     equity: Decimal | None = None
     buying_power: Decimal | None = None
+
+    @property
+    def execution_ids(self) -> tuple[str, ...]:
+        """The ids of ``executions``."""
+        return tuple(each.execution_id for each in self.executions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,13 +158,26 @@ class OrderStatus(StrEnum):
     FLAGGED = "flagged"
 
 
+def execution_root(execution_id: str) -> str:
+    """What an execution's id at IBKR has in common with those of its corrections: all but its last part."""
+    return execution_id.rpartition(".")[0] or execution_id
+
+
+def correction_number(execution_id: str) -> int:
+    """The last part of an execution's id at IBKR, which counts its corrections; 0 where it is no number."""
+    last = execution_id.rpartition(".")[2]
+    return int(last) if last.isascii() and last.isdigit() else 0
+
+
 #: Nothing more is expected of these, though a fill that raced the end is still booked.
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 
 _S = OrderStatus
 
-#: From each status, what the kind of a journalled event leads to. ``filled`` is decided by the quantity
-#: left: PARTIALLY_FILLED while some is, FILLED when none is. A pair that is absent is a contradiction.
+#: From each status, what the kind of a journalled event leads to; a pair that is absent is a contradiction.
+#: Three kinds are decided further by numbers, in ``trading/oms.py``: ``filled`` and ``fill_corrected`` by the
+#: quantity left (FILLED when none is, FLAGGED when more came than was asked for), and an answer that leads to NEW
+#: by what is known already (a request that is still unanswered, fills, whether the broker ever spoke of the order).
 TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
     _S.PENDING_NEW: {
         "order_accepted": _S.NEW,
@@ -181,8 +194,10 @@ TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
         "order_canceled": _S.CANCELED,
         "order_expired": _S.EXPIRED,
         "cancel_requested": _S.PENDING_CANCEL,
+        "cancel_rejected": _S.NEW,
         "amend_requested": _S.PENDING_REPLACE,
         "filled": _S.PARTIALLY_FILLED,
+        "fill_corrected": _S.NEW,
         "order_flagged": _S.FLAGGED,
     },
     _S.PARTIALLY_FILLED: {
@@ -191,17 +206,24 @@ TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
         "order_canceled": _S.CANCELED,
         "order_expired": _S.EXPIRED,
         "cancel_requested": _S.PENDING_CANCEL,
+        "cancel_rejected": _S.PARTIALLY_FILLED,
         "amend_requested": _S.PENDING_REPLACE,
         "filled": _S.PARTIALLY_FILLED,
+        "fill_corrected": _S.PARTIALLY_FILLED,
         "order_flagged": _S.FLAGGED,
     },
+    # A cancellation overtakes a change that was asked for before it: both answers are still to come.
     _S.PENDING_CANCEL: {
         "order_accepted": _S.PENDING_CANCEL,
         "order_rejected": _S.REJECTED,
         "order_canceled": _S.CANCELED,
         "order_expired": _S.EXPIRED,
+        "order_amended": _S.PENDING_CANCEL,
+        "amend_rejected": _S.PENDING_CANCEL,
+        "cancel_requested": _S.PENDING_CANCEL,
         "cancel_rejected": _S.NEW,
         "filled": _S.PENDING_CANCEL,
+        "fill_corrected": _S.PENDING_CANCEL,
         "order_flagged": _S.FLAGGED,
     },
     _S.PENDING_REPLACE: {
@@ -212,7 +234,9 @@ TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
         "order_canceled": _S.CANCELED,
         "order_expired": _S.EXPIRED,
         "cancel_requested": _S.PENDING_CANCEL,
+        "cancel_rejected": _S.PENDING_REPLACE,
         "filled": _S.PENDING_REPLACE,
+        "fill_corrected": _S.PENDING_REPLACE,
         "order_flagged": _S.FLAGGED,
     },
     _S.FLAGGED: {
@@ -220,18 +244,53 @@ TRANSITIONS: dict[OrderStatus, dict[str, OrderStatus]] = {
         "order_rejected": _S.REJECTED,
         "order_canceled": _S.CANCELED,
         "order_expired": _S.EXPIRED,
-        "filled": _S.PARTIALLY_FILLED,
+        "order_amended": _S.FLAGGED,
+        "amend_rejected": _S.FLAGGED,
+        "cancel_requested": _S.FLAGGED,
+        "cancel_rejected": _S.FLAGGED,
+        "filled": _S.FLAGGED,
+        "fill_corrected": _S.FLAGGED,
         "order_flagged": _S.FLAGGED,
     },
     # A fill may race an end: it is booked, and the end stands unless the whole quantity is done.
-    # One fill too many is booked as well, and a person must look.
+    # One fill too many is booked as well, and a person must look. Of two ends that are told the first one stands.
     _S.FILLED: {
         "order_accepted": _S.FILLED,
+        "order_canceled": _S.FILLED,
+        "order_amended": _S.FILLED,
         "cancel_rejected": _S.FILLED,
         "amend_rejected": _S.FILLED,
         "filled": _S.FLAGGED,
+        "fill_corrected": _S.FILLED,
+        "order_flagged": _S.FLAGGED,
     },
-    _S.CANCELED: {"order_canceled": _S.CANCELED, "filled": _S.CANCELED, "cancel_rejected": _S.CANCELED},
-    _S.REJECTED: {"order_rejected": _S.REJECTED, "filled": _S.FLAGGED},
-    _S.EXPIRED: {"order_expired": _S.EXPIRED, "filled": _S.EXPIRED, "cancel_rejected": _S.EXPIRED},
+    _S.CANCELED: {
+        "order_canceled": _S.CANCELED,
+        "order_expired": _S.CANCELED,
+        "order_rejected": _S.CANCELED,
+        "order_amended": _S.CANCELED,
+        "cancel_rejected": _S.CANCELED,
+        "amend_rejected": _S.CANCELED,
+        "filled": _S.CANCELED,
+        "fill_corrected": _S.CANCELED,
+        "order_flagged": _S.FLAGGED,
+    },
+    _S.REJECTED: {
+        "order_rejected": _S.REJECTED,
+        "order_canceled": _S.REJECTED,
+        "cancel_rejected": _S.REJECTED,
+        "amend_rejected": _S.REJECTED,
+        "filled": _S.FLAGGED,
+        "fill_corrected": _S.FLAGGED,
+        "order_flagged": _S.FLAGGED,
+    },
+    _S.EXPIRED: {
+        "order_expired": _S.EXPIRED,
+        "order_canceled": _S.EXPIRED,
+        "cancel_rejected": _S.EXPIRED,
+        "amend_rejected": _S.EXPIRED,
+        "filled": _S.EXPIRED,
+        "fill_corrected": _S.EXPIRED,
+        "order_flagged": _S.FLAGGED,
+    },
 }

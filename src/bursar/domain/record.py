@@ -43,7 +43,10 @@ def _many_symbols(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 #: (kind, version) -> fields of that version to fields of the next.
-UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {("abstained", 1): _many_symbols}
+UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("abstained", 1): _many_symbols,
+    ("order_accepted", 1): lambda fields: {**fields, "number": 0},
+}
 
 
 def link(previous: bytes, data: bytes) -> bytes:

@@ -59,6 +59,8 @@ ACCOUNT = "DU9000001"
 BASIS_POINT = Decimal("0.0001")
 #: No daily limit of opening orders: a backtest of a rebalance is not held back by a number of another world.
 UNLIMITED = 10_000
+#: Books and exchange are of one process here, and a decade is not stopped every hour to compare them.
+COMPARE_EVERY = timedelta(days=30)
 
 #: The limits of a test on closes: what binds is the size of positions. It decides in the last minute and may sleep for
 #: a month between decisions, so that no limit of a day or an hour would mean what it means in an account.
@@ -201,6 +203,7 @@ def run(plan: Plan, market: Market) -> Result:
         history=market.history,
         morning=Morning(analysts=plan.analysts, history=market.history),
         history_days=plan.history_days,
+        compare_every=COMPARE_EVERY,
         beginning=lambda: list(_beginning(plan, engine, listed, played[0])),
     )
     asyncio.run(loop.run())

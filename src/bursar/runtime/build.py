@@ -32,7 +32,7 @@ from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.strategies.mean_reversion import MeanReversion
 from bursar.research.strategies.momentum import Momentum
 from bursar.runtime.morning import Morning
-from bursar.trading.engine import Mandate
+from bursar.trading.mandate import Mandate
 from bursar.trading.strategy import Strategy
 
 #: A basis point is a hundredth of a percent.

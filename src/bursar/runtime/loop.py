@@ -3,23 +3,29 @@
 It starts by recovering, whether or not anything is there to recover. Then, for each slice of the market:
 book what the broker reported, let the engine see, perform what is due, commit, and only then send. Nothing
 acts on what is not in the journal.
+
+Interrogating has two halves. At the end of one slice the broker is asked for the whole account; at the next, when all
+that it reported until then is booked, the books are held against the answer. What seems to disagree is looked at a
+second time before it counts, since over a wire the parts of an answer are not of one instant; until then nothing is
+decided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
-from bursar.domain.events import Event
+from bursar.domain.events import BreakFound, CancelRejected, Event, OrderRejected
 from bursar.domain.orders import ApprovedOrder, akin
 from bursar.errors import BrokerError
 from bursar.ports import Broker, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Task
-from bursar.trading.engine import Ask, Engine, Step
+from bursar.trading.engine import Engine
+from bursar.trading.mandate import Ask, Step
 
 
 class Observer(Protocol):
@@ -32,8 +38,9 @@ class Observer(Protocol):
 class Loop:
     """One engine and its world.
 
-    history_days  how much history the morning's analysis is given
-    beginning     what an empty journal begins with: the account, what can be traded, the first cash
+    history_days   how much history the morning's analysis is given
+    beginning      what an empty journal begins with: the account, what can be traded, the first cash
+    compare_every  how often books and broker are compared while nothing is wrong
     """
 
     engine: Engine
@@ -46,35 +53,62 @@ class Loop:
     observers: list[Observer] = field(default_factory=list)
     beginning: Callable[[], Sequence[Event]] = tuple
     finished: Callable[[], bool] = lambda: False
+    compare_every: timedelta = timedelta(hours=1)
     _refreshed: date | None = None
+    _compared: datetime | None = None
+    _snapshot: AccountSnapshot | None = None
+    _fresh: bool = True
+    _looked_twice: bool = False
 
     async def run(self) -> None:
-        """Work until the feed ends or ``finished`` says so. Starting is recovering: see ``_recover``."""
-        snapshot: AccountSnapshot | None = await self._recover()
-        async for market in self.feed:
-            await self.commit(self.broker.reports())
-            self.engine.see(market)
-            self._refresh()
-            if snapshot is not None:
-                await self.commit(self.engine.reconcile(snapshot).events)
-                await self._take(self.engine.resume())
-                snapshot = None
-            await self._take(self.engine.guard())
-            for task in self.engine.due():
-                await self._take(await self._perform(task))
-            if self.finished():
-                return
-
-    async def _recover(self) -> AccountSnapshot:
-        """Read the journal, interrogate the broker whole, and book what it has to say."""
+        """Work until the feed ends or ``finished`` says so. Starting is recovering."""
         for recorded in self.journal.read():
             self.engine.absorb(recorded.event)
             self.morning.absorb(recorded.event)
         if not self.engine.started:
             await self.commit(self.beginning())
-        snapshot = await self.broker.account()
+        await self._interrogate()
+        async for market in self.feed:
+            await self._book()
+            self.engine.see(market)
+            self._refresh()
+            if self._snapshot is not None and not await self._reconciled(self._snapshot):
+                continue
+            await self._take(self.engine.guard())
+            for task in self.engine.due():
+                await self._take(await self._perform(task))
+            if self.finished():
+                return
+            if self._compared is None or market.at - self._compared >= self.compare_every:
+                await self._interrogate()
+
+    async def _interrogate(self) -> None:
+        """Ask the broker for everything. What it reports on the way is booked at once."""
+        self._snapshot = await self.broker.account()
+        await self._book()
+
+    async def _book(self) -> None:
+        """Commit what the broker reported, and what a person must look at because of it."""
         await self.commit(self.broker.reports())
-        return snapshot
+        await self.commit(self.engine.contradictions().events)
+
+    async def _reconciled(self, snapshot: AccountSnapshot) -> bool:
+        """Hold the books against ``snapshot``; False where that asks for a second look first."""
+        engine, fresh = self.engine, self._fresh
+        if fresh:
+            await self.commit(engine.adopt(snapshot).events)
+        step = engine.reconcile(snapshot, fresh=fresh)
+        if not self._looked_twice and any(isinstance(event, BreakFound) for event in step.events):
+            self._looked_twice = True
+            await self._interrogate()
+            return False
+        self._snapshot, self._fresh, self._looked_twice = None, False, False
+        self._compared = engine.market.at
+        await self._take(step)
+        await self.commit(engine.contradictions().events)
+        if fresh:
+            await self._take(engine.resume())
+        return True
 
     async def commit(self, events: Sequence[Event]) -> None:
         """Write ``events`` together; what is new reaches the engine and those who watch."""
@@ -88,15 +122,32 @@ class Loop:
             observer.committed(recorded)
 
     async def send(self, orders: Sequence[ApprovedOrder]) -> None:
-        """Hand committed orders to the broker, in their order; a family works once all of it is there."""
+        """Hand committed orders to the broker, in their order; a family works once all of it is there.
+
+        What the broker does not even take is rejected.
+        """
         for number, sent in enumerate(orders, start=1):
             more = any(akin(sent.order, later.order) for later in orders[number:])
-            await self.broker.place(sent, held=more)
+            try:
+                await self.broker.place(sent, held=more)
+            except BrokerError as error:
+                if error.retryable:
+                    raise
+                await self.commit([_not_taken(sent.order.order_id, self.engine.market.at, error)])
+
+    async def cancel(self, order_ids: Sequence[str]) -> None:
+        """Ask the broker to cancel. An order that it does not know cannot be canceled."""
+        for order_id in order_ids:
+            try:
+                await self.broker.cancel(order_id)
+            except BrokerError as error:
+                if error.retryable:
+                    raise
+                await self.commit([_not_canceled(order_id, self.engine.market.at, error)])
 
     async def _take(self, step: Step) -> None:
         await self.commit(step.events)
-        for order_id in step.cancels:
-            await self.broker.cancel(order_id)
+        await self.cancel(step.cancels)
         await self.send(step.orders)
         if step.ask:
             await self._take(await self._asked(step.ask))
@@ -128,3 +179,26 @@ class Loop:
         symbols = tuple(sorted(engine.market.instruments))
         engine.refresh(self.history.asof(symbols, "close", known_at, self.history_days))
         self._refreshed = session.day
+
+
+def _not_taken(order_id: str, at: datetime, error: BrokerError) -> OrderRejected:
+    """An order that surely did not leave, as ``Broker.place`` promises."""
+    return OrderRejected(
+        event_id=f"{order_id}/not_taken",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=error.code,
+        message=str(error),
+    )
+
+
+def _not_canceled(order_id: str, at: datetime, error: BrokerError) -> CancelRejected:
+    return CancelRejected(
+        event_id=f"{order_id}/not_canceled/{at:%Y-%m-%dT%H:%M:%SZ}",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=error.code,
+        message=str(error),
+    )

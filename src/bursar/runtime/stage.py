@@ -43,7 +43,8 @@ from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest, read
 from bursar.runtime.worlds import compose
-from bursar.trading.engine import Engine, Mandate
+from bursar.trading.engine import Engine
+from bursar.trading.mandate import Mandate
 from bursar.trading.strategy import Strategy
 from bursar.trading.view import MarketView
 

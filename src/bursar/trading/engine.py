@@ -10,20 +10,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from bursar.domain.accounts import AccountSnapshot, Preview
 from bursar.domain.events import (
-    BreakExplained,
-    BreakFound,
     CommitteeMet,
     Decided,
     DecisionSkipped,
     Event,
     ExitTriggered,
+    LineChanged,
     Marked,
     OrderCanceled,
     OrderPlaced,
@@ -37,7 +36,7 @@ from bursar.domain.events import (
 )
 from bursar.domain.market import Slice
 from bursar.domain.money import ZERO, round_money
-from bursar.domain.orders import ApprovedOrder, Effect, Order, Purpose, Side
+from bursar.domain.orders import Effect, Order, OrderStatus, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.domain.targets import Targets
 from bursar.domain.views import View
@@ -47,68 +46,25 @@ from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
-from bursar.trading.agenda import Agenda, Task
+from bursar.trading.agenda import Task
+from bursar.trading.breaks import Breaks, compare
 from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
 from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
+from bursar.trading.line import LineState
+from bursar.trading.mandate import Ask, Mandate, Step
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
-from bursar.trading.recover import compare
+from bursar.trading.recover import adopt, settle
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
 
+__all__ = ["Ask", "Engine", "Mandate", "Step"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
-    """What an engine may do with one portfolio of one account.
-
-    stop_loss, take_profit  distances from the entry price at which a position is closed, as fractions
-    reentry_wait            how long a symbol that was closed by an exit is not bought again
-    cost_rate               of trading, as a fraction of notional
-    trade_min               smallest trade worth its cost, as a fraction of equity
-    unsettled               proceeds may be spent before they settle: for margin accounts
-    trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
-    person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
-    """
-
-    account: str
-    portfolio: str = "main"
-    base_currency: str = "USD"
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    agenda: Agenda = field(default_factory=Agenda)
-    stop_loss: Decimal = Decimal("0.05")
-    take_profit: Decimal = Decimal("0.10")
-    reentry_wait: timedelta = timedelta(days=5)
-    cost_rate: Decimal = ZERO
-    trade_min: Decimal = Decimal("0.005")
-    unsettled: bool = False
-    trades_without_quorum: bool = True
-    person_simulated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """A basket that waits for what the broker says that ``orders`` of it would do."""
-
-    basket: tuple[Order, ...]
-    orders: tuple[Order, ...]
-    causes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What a task led to: events to commit together, then cancels and orders to send.
-
-    cancels  orders that the broker is asked to cancel, before anything else is sent
-    ask      what the broker must be asked before more is said: see ``Engine.answer``
-    """
-
-    events: tuple[Event, ...] = ()
-    orders: tuple[ApprovedOrder, ...] = ()
-    cancels: tuple[str, ...] = ()
-    ask: Ask | None = None
+#: Tasks that wait while the line to the broker cannot be trusted. The others report, and go on.
+NEED_THE_LINE = frozenset({Task.DECIDE, Task.TRADE, Task.MONITOR})
 
 
 class Engine:
@@ -133,9 +89,10 @@ class Engine:
         self._decided: Decided | None = None
         self._exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
-        self._breaks: dict[str, str] = {}
         self._past: Past | None = None
         self._closes: dict[str, Decimal] = {}
+        self.breaks = Breaks()
+        self._line = LineState.UP.value
 
     # ------------------------------------------------------------ what changes the state
 
@@ -155,7 +112,9 @@ class Engine:
         self.started = True
         self.ids.seen(event.event_id)
         self._books.apply(event)
-        self.orders.apply(event)
+        change = self.orders.apply(event)
+        symbol = self.orders[change.order_id].order.symbol if change else ""
+        self.breaks.apply(event, change, symbol, self.mandate.account)
         self._portfolio = None
         self.standing.apply(event, self.portfolio if isinstance(event, SessionClosed) else None)
         match event:
@@ -171,10 +130,8 @@ class Engine:
                 self._exits[symbol] = event.at
             case OrderRejected(order_id=order_id):
                 self._refused[self.orders[order_id].order.symbol] = event.at
-            case BreakFound(symbol=symbol):
-                self._breaks[event.event_id] = symbol
-            case BreakExplained(break_id=break_id):
-                self._breaks.pop(break_id, None)
+            case LineChanged(state=state):
+                self._line = state
             case _:
                 pass
 
@@ -247,7 +204,13 @@ class Engine:
         if session is None:
             return ()
         done, before = self._done.get(session.day, set()), self._day_before.get(session.day)
-        return self.mandate.agenda.due(session, self.market.at, done, before)
+        due = self.mandate.agenda.due(session, self.market.at, done, before)
+        return due if self.trusts_the_line else tuple(task for task in due if task not in NEED_THE_LINE)
+
+    @property
+    def trusts_the_line(self) -> bool:
+        """True while what the broker says can be believed to be all that it knows: see ``trading/line.py``."""
+        return self._line == LineState.UP
 
     # ------------------------------------------------------------ what is done
 
@@ -291,16 +254,48 @@ class Engine:
             return Step(events=tuple(formed))
         return self._finish(Task.ANALYZE, session, Step(events=tuple(formed)))
 
-    def reconcile(self, snapshot: AccountSnapshot) -> Step:
-        """Hold the books against the broker's account, once every report is booked."""
-        return Step(events=compare(self._books.book(), snapshot, self.mandate.account, self.market.at))
+    def reconcile(self, snapshot: AccountSnapshot, *, fresh: bool = True) -> Step:
+        """Hold the books against the broker's account, once every report is booked.
+
+        fresh  True after a start or a reconnection, when nothing is on its way any more
+        """
+        account, at = self.mandate.account, self.market.at
+        for name in (each.order_id for listed in (snapshot.open_orders, snapshot.executions) for each in listed):
+            self.ids.seen(name)  # perhaps of a journal that was lost: no new order may have it
+        differences = compare(self._books.book(), self.orders, snapshot, account, self._today)
+        doubtful = {each.symbol for each in differences} | self.breaks.symbols
+        aftermath = settle(self.orders, snapshot, doubtful, self._today, fresh=fresh)
+        found = self.breaks.found(differences, self.orders, account, at)
+        return Step(events=(*found, *aftermath.events), cancels=aftermath.cancels)
+
+    def contradictions(self) -> Step:
+        """What a person must look at because of what was committed: see ``trading/breaks.py``."""
+        return Step(events=self.breaks.owed)
+
+    def _today(self, at: datetime) -> bool:
+        """True for a moment since midnight in the exchange's zone."""
+        session = self.market.session
+        return session.local(at).date() == session.local(self.market.at).date()
+
+    def adopt(self, snapshot: AccountSnapshot) -> Step:
+        """Take over the positions that were there before us, where no books were kept yet."""
+        kept = any(portfolio.positions for portfolio in self._books.book().of_account(self.mandate.account))
+        if kept or self.orders.executions:
+            return Step()
+        return Step(events=adopt(snapshot, self.mandate, self.market.instruments, self.market.at))
 
     def resume(self) -> Step:
         """Gate again what was journalled and never reached the broker, and send what still passes.
 
         To be called after a whole interrogation: what the broker does not know then, it never had.
         """
-        unsent = tuple(state.order for state in self.orders.working() if not state.acknowledged)
+        unsent = tuple(
+            state.order
+            for state in self.orders.working()
+            if not state.acknowledged
+            and state.status is OrderStatus.PENDING_NEW
+            and state.order.symbol not in self.breaks.symbols
+        )
         if not unsent:
             return Step()
         try:
@@ -384,15 +379,15 @@ class Engine:
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
-        waiting |= set(self._breaks.values())
+        waiting |= self.breaks.symbols
         wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
         seen, limits = exposure(self.sight()), self.limits()
         hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
-        hands_off |= set(self._breaks.values())
+        hands_off |= self.breaks.symbols
         sleeve = Sleeve(
             equity=seen.equity,
             quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
-            cash_settled=seen.cash_settled,
+            cash_settled=ZERO if self.breaks.cash_in_doubt else seen.cash_settled,
             cash_reserve=limits.cash_reserve,
             cost_rate=self.mandate.cost_rate,
             trade_min=self.mandate.trade_min,
@@ -469,7 +464,7 @@ class Engine:
             for symbol, position in sorted(self.portfolio.positions.items())
             if position.quantity > 0
             and not position.hands_off
-            and symbol not in self._breaks.values()
+            and symbol not in self.breaks.symbols
             and self._refused.get(symbol) != self.market.at
             and not self.orders.working(symbol)
         ]

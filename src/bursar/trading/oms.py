@@ -1,11 +1,14 @@
 """Where every order stands: a fold over the journal, by the table in ``domain/orders.py``.
 
-Nothing else keeps an order's status. The same events give the same statuses after a restart.
+Nothing else keeps an order's status. The same events give the same statuses after a restart. An order is known by
+three names: ours (``order_id``, which travels in orderRef), the broker's (``permanent_id``), and those of its
+executions, which are what fills it: no status does.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +19,7 @@ from bursar.domain.events import (
     CancelRejected,
     CancelRequested,
     Event,
+    FillCorrected,
     Filled,
     OrderAccepted,
     OrderAmended,
@@ -28,6 +32,7 @@ from bursar.domain.events import (
 from bursar.domain.money import ZERO
 from bursar.domain.orders import FINAL, TRANSITIONS, Order, OrderStatus
 from bursar.errors import LedgerError
+from bursar.ports import Recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,50 +62,75 @@ class OrderState:
         return max(self.order.quantity - self.filled, ZERO)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of an order's audit trail: which event moved it, and where to. ``before`` is None for the first."""
+
+    order_id: str
+    at: datetime
+    event_id: str
+    before: OrderStatus | None
+    after: OrderStatus
+    filled: Decimal
+    quantity: Decimal
+    permanent_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """An execution that is booked: of which order (empty where it was none of ours), and how much it is by now."""
+
+    order_id: str
+    symbol: str
+    at: datetime
+    quantity: Decimal
+
+
 class Orders:
-    """Every order of a journal, kept in step with it by ``apply``."""
+    """Every order of a journal, kept in step with it by ``apply``.
+
+    executions  all that are booked, by the broker's id; one that was corrected and its correction are both here
+    """
 
     def __init__(self) -> None:
+        self.executions: dict[str, Execution] = {}
         self._states: dict[str, OrderState] = {}
         self._working: dict[str, OrderState] = {}
         self._opened: list[OrderState] = []
 
-    def apply(self, event: Event) -> None:
-        """Take one committed event. Raises LedgerError for one that contradicts the status table."""
+    def apply(self, event: Event) -> Change | None:
+        """Take one committed event; the change of an order that it led to, if it was about one.
+
+        Raises LedgerError for an event that contradicts the status table.
+        """
         match event:
             case OrderPlaced(order=order):
                 if order.order_id in self._states:
                     raise LedgerError(f"order {order.order_id} was placed twice")
                 state = OrderState(order=order, status=OrderStatus.PENDING_NEW, placed_at=event.at)
-                self._keep(state)
                 if order.opens and order.parent_id is None:
                     self._opened.append(state)
+                return self._keep(event, None, state)
             case AmendRequested(order=order):
-                self._keep(replace(self._move(self[order.order_id], event.kind), amended=order))
-            case OrderAmended(order_id=order_id):
-                state = self._answered(order_id, event.kind)
-                self._keep(replace(state, order=state.amended or state.order, amended=None))
-            case AmendRejected(order_id=order_id):
-                self._keep(replace(self._answered(order_id, event.kind), amended=None))
-            case Filled(order_id=order_id, quantity=quantity) if order_id in self._states:
-                state = self._move(self[order_id], event.kind)
-                self._keep(_filled(state, state.filled + quantity))
-            case Filled():
-                pass  # a trade that is not ours: the books take it, no order moves
-            case OrderAccepted(order_id=order_id, permanent_id=permanent_id):
-                self._keep(replace(self._answered(order_id, event.kind), permanent_id=permanent_id))
-            case CancelRequested(order_id=order_id):
-                self._keep(self._move(self[order_id], event.kind))
-            case (
-                OrderRejected(order_id=order_id)
-                | CancelRejected(order_id=order_id)
-                | OrderCanceled(order_id=order_id)
-                | OrderExpired(order_id=order_id)
-                | OrderFlagged(order_id=order_id)
-            ):
-                self._keep(self._answered(order_id, event.kind))
+                state = self[order.order_id]
+                return self._keep(event, state, replace(_moved(state, event.kind), amended=order))
+            case Filled(order_id=order_id, execution_id=execution_id, symbol=symbol, quantity=quantity):
+                self.executions[execution_id] = Execution(
+                    order_id=order_id, symbol=symbol, at=event.at, quantity=quantity
+                )
+                return self._fill(event, order_id, quantity)
+            case FillCorrected(execution_id=execution_id, corrects=corrects, quantity=quantity):
+                known = self.executions.get(corrects)
+                if known is None:
+                    raise LedgerError(f"correction {execution_id} is of execution {corrects}, which nobody booked")
+                self.executions[corrects] = replace(known, quantity=ZERO)
+                self.executions[execution_id] = replace(known, quantity=quantity)
+                return self._fill(event, known.order_id, quantity - known.quantity)
+            case _ if isinstance(event, _ANSWERS):
+                state = self[event.order_id]
+                return self._keep(event, state, _answered(state, event))
             case _:
-                pass
+                return None
 
     def __getitem__(self, order_id: str) -> OrderState:
         if order_id not in self._states:
@@ -122,30 +152,131 @@ class Orders:
         numbers = (state.order.order_id for state in self._opened[begin:end])
         return sum(self._states[number].status is not OrderStatus.REJECTED for number in numbers)
 
-    def _answered(self, order_id: str, kind: str) -> OrderState:
-        return replace(self._move(self[order_id], kind), acknowledged=True)
+    def _fill(self, event: Event, order_id: str, quantity: Decimal) -> Change | None:
+        """More of an order is filled, or less. A trade that is not ours moves no order."""
+        if order_id not in self._states:
+            return None
+        state = self._states[order_id]
+        moved = replace(_moved(state, event.kind), filled=state.filled + quantity, acknowledged=True)
+        return self._keep(event, state, _counted(moved))
 
-    def _move(self, state: OrderState, kind: str) -> OrderState:
-        following = TRANSITIONS[state.status].get(kind)
-        if following is None:
-            raise LedgerError(f"order {state.order.order_id} is {state.status}; {kind} cannot follow")
-        partly = following is OrderStatus.NEW and state.filled > 0
-        return replace(state, status=OrderStatus.PARTIALLY_FILLED if partly else following)
+    def _keep(self, event: Event, before: OrderState | None, state: OrderState) -> Change:
+        order_id = state.order.order_id
+        self._states[order_id] = state
+        if not state.working:
+            self._working.pop(order_id, None)
+        elif order_id in self._working or before is None:
+            self._working[order_id] = state
+        else:  # it ended, and works again: at its old place, since the oldest come first
+            revived = {**self._working, order_id: state}
+            self._working = dict(sorted(revived.items(), key=lambda item: item[1].placed_at))
+        return Change(
+            order_id=order_id,
+            at=event.at,
+            event_id=event.event_id,
+            before=before.status if before else None,
+            after=state.status,
+            filled=state.filled,
+            quantity=state.order.quantity,
+            permanent_id=state.permanent_id,
+        )
 
-    def _keep(self, state: OrderState) -> None:
-        self._states[state.order.order_id] = state
-        if state.working:
-            self._working[state.order.order_id] = state
-        else:
-            self._working.pop(state.order.order_id, None)
+
+class StatusStream:
+    """Watches a loop (``runtime.loop.Observer``) and tells every change of every order, once it is committed.
+
+    past  what the journal held before, of which nothing is told
+    """
+
+    def __init__(self, listen: Callable[[Change], None], past: Iterable[Recorded] = ()) -> None:
+        self._orders = Orders()
+        self._listen = listen
+        for recorded in past:
+            self._orders.apply(recorded.event)
+
+    def committed(self, recorded: Sequence[Recorded]) -> None:
+        for each in recorded:
+            if change := self._orders.apply(each.event):
+                self._listen(change)
 
 
-def _filled(state: OrderState, filled: Decimal) -> OrderState:
-    """The state after a fill: done when nothing is left, flagged when more came than was asked for."""
-    if filled > state.order.quantity:
+def trail(events: Iterable[Event], order_id: str) -> tuple[Change, ...]:
+    """All that ever happened to one order, oldest first."""
+    orders = Orders()
+    changes = (orders.apply(event) for event in events)
+    return tuple(change for change in changes if change and change.order_id == order_id)
+
+
+#: Events that name an order and move it, fills aside.
+_ANSWERS = (
+    OrderAccepted,
+    OrderRejected,
+    OrderCanceled,
+    OrderExpired,
+    OrderAmended,
+    AmendRejected,
+    CancelRequested,
+    CancelRejected,
+    OrderFlagged,
+)
+_Answer = (
+    OrderAccepted
+    | OrderRejected
+    | OrderCanceled
+    | OrderExpired
+    | OrderAmended
+    | AmendRejected
+    | CancelRequested
+    | CancelRejected
+    | OrderFlagged
+)
+
+
+def _answered(state: OrderState, event: _Answer) -> OrderState:
+    """``state`` after something was asked or said about it."""
+    moved = _moved(state, event.kind)
+    match event:
+        case CancelRequested() | OrderFlagged():
+            return moved  # our own words: the broker said nothing
+        case OrderAccepted(permanent_id=permanent_id):
+            moved = replace(moved, permanent_id=permanent_id)
+        case OrderAmended():
+            moved = replace(moved, order=state.amended or state.order, amended=None)
+        case AmendRejected():
+            moved = replace(moved, amended=None)
+        case CancelRejected() if not state.acknowledged:
+            # "No such order": it is as unknown to the broker as before.
+            back = OrderStatus.PENDING_NEW if state.status is OrderStatus.PENDING_CANCEL else moved.status
+            return replace(moved, status=back)
+    moved = replace(moved, acknowledged=True)
+    if moved.status is OrderStatus.NEW:
+        waits = moved.amended is not None
+        partly = OrderStatus.PARTIALLY_FILLED if moved.filled > 0 else OrderStatus.NEW
+        moved = replace(moved, status=OrderStatus.PENDING_REPLACE if waits else partly)
+    return _counted(moved)
+
+
+def _moved(state: OrderState, kind: str) -> OrderState:
+    following = TRANSITIONS[state.status].get(kind)
+    if following is None:
+        raise LedgerError(f"order {state.order.order_id} is {state.status}; {kind} cannot follow")
+    return replace(state, status=following)
+
+
+def _counted(state: OrderState) -> OrderState:
+    """The status that the filled quantity makes of it.
+
+    Done when nothing is left, flagged when more came than was asked for, or less than was once reported: whether
+    the rest still works is then for an interrogation to say. What a change that is under way asks for counts too.
+    """
+    asked = max(state.order.quantity, state.amended.quantity if state.amended else ZERO)
+    status = state.status
+    if state.filled > asked:
         status = OrderStatus.FLAGGED
-    elif filled == state.order.quantity:
+    elif state.filled == asked and status is not OrderStatus.REJECTED:
         status = OrderStatus.FILLED
-    else:
-        status = state.status
-    return replace(state, status=status, filled=filled, acknowledged=True)
+    elif status is OrderStatus.FILLED:
+        status = OrderStatus.FLAGGED
+    elif status is OrderStatus.PARTIALLY_FILLED and state.filled == 0:
+        status = OrderStatus.NEW
+    return state if status is state.status else replace(state, status=status)

@@ -1,43 +1,179 @@
-"""Starting is recovering: what our books say held against what the broker says, before anything is decided.
+"""Starting is recovering: what becomes of the orders on which the broker's answer is not the journal's.
 
-The broker's snapshot is whole or it is an error (``ports.Broker.account``), so what it does not name is not
-there. A difference is a Break with a name; trading on its symbol stops until somebody explains it.
+An interrogation is whole or it is an error (``ports.Broker.account``), so an order that it does not name is not there.
+But it reaches back to midnight only. What follows from that, order by order:
+
+    the journal says        the broker                          then
+    sent, no answer         does not know it, same day          it never arrived: gated again, and sent once
+                            does not know it, earlier day       ended: yesterday's order is not today's
+                            does not know it, and positions     FLAGGED: perhaps it was filled
+                            differ
+    works                   lists it                            goes on; a cancellation is asked for again
+                            lists it not, same day              FLAGGED: its end would have been told
+                            lists it not, earlier day           ended, where positions agree, else FLAGGED
+    flagged                 lists it                            found: works again
+
+Nothing is ever sent again on a guess, and what is flagged waits for a person.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from bursar.domain.accounts import AccountSnapshot
-from bursar.domain.events import BreakFound
-from bursar.domain.money import ZERO
-from bursar.errors import BrokerError
-from bursar.ledger.book import Book
+from bursar.domain.accounts import AccountSnapshot, BrokerOrder
+from bursar.domain.events import (
+    AmendRejected,
+    Event,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFlagged,
+    PositionAdopted,
+)
+from bursar.domain.instruments import Instrument
+from bursar.domain.money import Money, round_money
+from bursar.domain.orders import OrderStatus, TimeInForce
+from bursar.trading.mandate import Mandate
+from bursar.trading.oms import Orders, OrderState
+
+#: How long an order may be on its way, on a line that did not break, before a person must look.
+IN_FLIGHT_MAX = timedelta(minutes=1)
 
 
-def compare(book: Book, snapshot: AccountSnapshot, account: str, at: datetime) -> tuple[BreakFound, ...]:
-    """The positions on which book and broker disagree, by symbol.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What an interrogation leads to: events, and orders whose cancellation is to be asked for again."""
 
-    Raises BrokerError when another account answered: nothing it says is about us.
+    events: tuple[Event, ...] = ()
+    cancels: tuple[str, ...] = ()
+
+
+def settle(
+    orders: Orders,
+    snapshot: AccountSnapshot,
+    doubtful: AbstractSet[str],
+    today: Callable[[datetime], bool],
+    *,
+    fresh: bool,
+) -> Aftermath:
+    """Look at every order that works, by the table above. To be asked when all reports are booked.
+
+    doubtful  symbols on which books and broker disagree
+    today     whether a moment is since midnight in the exchange's zone
+    fresh     True after a start or a reconnection: nothing is on its way any more
     """
-    if snapshot.account != account:
-        raise BrokerError(f"account {snapshot.account} answered for {account}; check the login and account.account_id")
-    theirs = {position.symbol: position.quantity for position in snapshot.positions if position.quantity}
-    ours: dict[str, Decimal] = {}
-    for portfolio in book.of_account(account):
-        for symbol, position in portfolio.positions.items():
-            ours[symbol] = ours.get(symbol, ZERO) + position.quantity
+    listed = {each.order_id: each for each in snapshot.open_orders}
+    under_way = {each.order_id for each in snapshot.executions if each.execution_id in snapshot.waiting}
+    events: list[Event] = []
+    cancels: list[str] = []
+    for state in orders.working():
+        order_id = state.order.order_id
+        if order_id in under_way:
+            continue
+        if order_id in listed:
+            if _is_back(state, listed[order_id]):
+                events.append(_found(state, listed[order_id].permanent_id, snapshot.at))
+            elif fresh and state.status is OrderStatus.PENDING_REPLACE:
+                events.append(_not_amended(state, snapshot.at))
+            elif fresh and state.status is OrderStatus.PENDING_CANCEL:
+                cancels.append(order_id)
+        elif state.status is not OrderStatus.FLAGGED:
+            events += _missing(state, snapshot.at, today, doubt=state.order.symbol in doubtful, fresh=fresh)
+    return Aftermath(events=tuple(events), cancels=tuple(cancels))
+
+
+def _is_back(state: OrderState, theirs: BrokerOrder) -> bool:
+    """True for an order that nobody knew any more and that works, as the one that it was."""
+    works = theirs.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+    same = state.permanent_id in (0, theirs.permanent_id) and state.filled <= state.order.quantity
+    return state.status is OrderStatus.FLAGGED and works and same
+
+
+def _missing(
+    state: OrderState, at: datetime, today: Callable[[datetime], bool], *, doubt: bool, fresh: bool
+) -> list[Event]:
+    """What becomes of an order that the broker does not list."""
+    same_day = today(state.placed_at)
+    if not state.acknowledged:
+        if not fresh:
+            late = at - state.placed_at > IN_FLIGHT_MAX
+            return [_flagged(state, at, "the broker never answered to it")] if late else []
+        if doubt:
+            return [_flagged(state, at, "the broker does not know it, and its position is in doubt")]
+        if same_day and state.status is OrderStatus.PENDING_NEW:
+            return []  # it never arrived: see Engine.resume
+        return [_canceled(state, at, "it never reached the broker")]
+    if same_day:
+        return [_flagged(state, at, "the broker lists it neither as working nor as ended")]
+    if doubt:
+        return [_flagged(state, at, "it ended before midnight, and its position is in doubt")]
+    if state.order.time_in_force is TimeInForce.GOOD_TILL_CANCELED:
+        return [_canceled(state, at, "the broker ended it while we were away")]
+    order_id = state.order.order_id
+    return [OrderExpired(event_id=f"{order_id}/missing/expired", at=at, causes=(order_id,), order_id=order_id)]
+
+
+def _canceled(state: OrderState, at: datetime, reason: str) -> OrderCanceled:
+    order_id = state.order.order_id
+    return OrderCanceled(
+        event_id=f"{order_id}/missing/canceled", at=at, causes=(order_id,), order_id=order_id, reason=reason
+    )
+
+
+def _flagged(state: OrderState, at: datetime, reason: str) -> OrderFlagged:
+    order_id = state.order.order_id
+    event_id = _once(order_id, "flagged", at)
+    return OrderFlagged(event_id=event_id, at=at, causes=(order_id,), order_id=order_id, reason=reason)
+
+
+def _found(state: OrderState, permanent_id: int, at: datetime) -> OrderAccepted:
+    order_id = state.order.order_id
+    return OrderAccepted(
+        event_id=_once(order_id, "found", at), at=at, causes=(order_id,), order_id=order_id, permanent_id=permanent_id
+    )
+
+
+def _not_amended(state: OrderState, at: datetime) -> AmendRejected:
+    """Its open order came with the old terms, or ``OrderAmended`` would be booked: the change never arrived."""
+    order_id = state.order.order_id
+    return AmendRejected(
+        event_id=_once(order_id, "not_amended", at),
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=0,
+        message="the change never reached the broker",
+    )
+
+
+def _once(order_id: str, what: str, at: datetime) -> str:
+    return f"{order_id}/{what}/{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def adopt(
+    snapshot: AccountSnapshot, mandate: Mandate, instruments: Mapping[str, Instrument], at: datetime
+) -> tuple[PositionAdopted, ...]:
+    """The positions of an account whose books begin now. They are hands-off: nobody sells them unasked.
+
+    What is no instrument of ours stays a difference, with a name. So does everything on a day on which there were
+    executions, since these will be booked as well.
+    """
+    if snapshot.executions or snapshot.account != mandate.account:
+        return ()
     return tuple(
-        BreakFound(
-            event_id=f"break/{account}/{symbol}/{at:%Y-%m-%dT%H:%M:%SZ}",
+        PositionAdopted(
+            event_id=f"adopted/{snapshot.account}/{held.symbol}",
             at=at,
-            account=account,
-            symbol=symbol,
-            what="position",
-            ours=str(ours.get(symbol, ZERO)),
-            theirs=str(theirs.get(symbol, ZERO)),
+            account=snapshot.account,
+            portfolio=mandate.portfolio,
+            symbol=held.symbol,
+            quantity=held.quantity,
+            cost_basis=Money(round_money(held.quantity * held.average_cost), instruments[held.symbol].currency),
+            hands_off=True,
         )
-        for symbol in sorted(ours.keys() | theirs.keys())
-        if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
+        for held in snapshot.positions
+        if held.quantity and held.symbol in instruments
     )

@@ -25,11 +25,16 @@ class OrderPlaced(Event, kind="order_placed"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderAccepted(Event, kind="order_accepted"):
-    """The broker has it. ``permanent_id`` is the broker's own number, stable over reconnects."""
+class OrderAccepted(Event, kind="order_accepted", version=2):
+    """The broker has it. ``permanent_id`` is the broker's own number, stable over reconnects.
+
+    number  under which we sent it: no later order may have one that is not above it, even when the broker's own
+            count has gone back. 0 where nobody knows it (journals of version 1)
+    """
 
     order_id: str
     permanent_id: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,64 @@
+"""What an engine may do, and what it hands to whoever does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from bursar.domain.events import Event
+from bursar.domain.money import ZERO
+from bursar.domain.orders import ApprovedOrder, Order
+from bursar.risk.limits import RiskLimits
+from bursar.trading.agenda import Agenda
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """What an engine may do with one portfolio of one account.
+
+    stop_loss, take_profit  distances from the entry price at which a position is closed, as fractions
+    reentry_wait            how long a symbol that was closed by an exit is not bought again
+    cost_rate               of trading, as a fraction of notional
+    trade_min               smallest trade worth its cost, as a fraction of equity
+    unsettled               proceeds may be spent before they settle: for margin accounts
+    trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
+    person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
+    """
+
+    account: str
+    portfolio: str = "main"
+    base_currency: str = "USD"
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    agenda: Agenda = field(default_factory=Agenda)
+    stop_loss: Decimal = Decimal("0.05")
+    take_profit: Decimal = Decimal("0.10")
+    reentry_wait: timedelta = timedelta(days=5)
+    cost_rate: Decimal = ZERO
+    trade_min: Decimal = Decimal("0.005")
+    unsettled: bool = False
+    trades_without_quorum: bool = True
+    person_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A basket that waits for what the broker says that ``orders`` of it would do."""
+
+    basket: tuple[Order, ...]
+    orders: tuple[Order, ...]
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a task led to: events to commit together, then cancels and orders to send.
+
+    cancels  orders that the broker is asked to cancel, before anything else is sent
+    ask      what the broker must be asked before more is said: see ``Engine.answer``
+    """
+
+    events: tuple[Event, ...] = ()
+    orders: tuple[ApprovedOrder, ...] = ()
+    cancels: tuple[str, ...] = ()
+    ask: Ask | None = None
