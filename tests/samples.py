@@ -133,6 +133,7 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
                     dissent=("dissenter",),
                 ),
             ),
+            "climate": {"turbulence": 0.12, "mood": 41.5},
         },
     ),
     (

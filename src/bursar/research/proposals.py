@@ -1,8 +1,8 @@
 """How much of it: from a committee's actions to quantities, by sizing and never by an analyst or a model.
 
 An opening is sized by five factors (``quant/sizing.py``): the largest position allowed, times the confidence, less
-for a symbol that swings more or moves with the book, capped, and no more than cash affords. An ending is the whole
-position. All of it is at the last close and in whole shares; the rebalancer, the limits and the gate decide what of
+for a symbol that swings more or moves with the book, capped, and no more than cash affords; and of that a part, where
+the market is turbulent (``research/climate.py``). An ending is the whole position. All of it is at the last close and in whole shares; the rebalancer, the limits and the gate decide what of
 it is sent, at the prices of that moment.
 """
 
@@ -47,11 +47,16 @@ class Purse:
 
 
 def resolve(
-    minutes: Minutes, market: MarketView, purse: Purse, limits: sizing.SizeLimits, horizon_days: int
+    minutes: Minutes,
+    market: MarketView,
+    purse: Purse,
+    limits: sizing.SizeLimits,
+    horizon_days: int,
+    part: float = 1.0,
 ) -> tuple[Resolution, ...]:
-    """Every verdict with the quantity that sizing proposes for it."""
+    """Every verdict with the quantity that sizing proposes for it. part: of each opening, as the climate allows."""
     opening = [verdict for verdict in minutes.verdicts if verdict.action in (Action.BUY, Action.SHORT)]
-    sized = _sized(opening, market, purse, limits)
+    sized = _sized(opening, market, purse, limits, part)
     resolutions = []
     for verdict in minutes.verdicts:
         held = purse.quantities.get(verdict.symbol, ZERO)
@@ -83,7 +88,7 @@ def _resolution(verdict: Verdict, quantity: Decimal, weight: float, horizon_days
 
 
 def _sized(
-    opening: Sequence[Verdict], market: MarketView, purse: Purse, limits: sizing.SizeLimits
+    opening: Sequence[Verdict], market: MarketView, purse: Purse, limits: sizing.SizeLimits, part: float
 ) -> dict[str, tuple[float, Decimal]]:
     """Signed weight and quantity of each opening; nothing where there is no equity to open with."""
     if not opening or purse.equity <= 0:
@@ -106,8 +111,8 @@ def _sized(
     sizes = sizing.five_factors(signals, account, limits)
     return {
         verdict.symbol: (
-            float(sizes.weight[i]) * verdict.direction,
-            Decimal(int(sizes.shares[i])),
+            float(sizes.weight[i]) * part * verdict.direction,
+            Decimal(int(sizes.shares[i] * part)),
         )
         for i, verdict in enumerate(opening)
     }

@@ -21,6 +21,7 @@ from bursar.quant.sizing import SizeLimits
 from bursar.research import committee, signals
 from bursar.research.analysts import Analyst
 from bursar.research.analysts.dissenter import Dissenter
+from bursar.research.climate import Barometer
 from bursar.research.committee import Papers, Rules, Seat
 from bursar.research.proposals import Purse, resolve
 from bursar.research.reasoning import Asked, Reasoner
@@ -56,6 +57,7 @@ class Morning:
     fundamentals: Fundamentals | None = None
     raw: History | None = None
     _record: Record = field(default_factory=Record)
+    _barometer: Barometer = field(default_factory=Barometer)
     _received: set[str] = field(default_factory=set)
 
     def absorb(self, event: Event) -> None:
@@ -148,6 +150,7 @@ class Morning:
             turnover=committee.turnover(self.history, symbols, market),
             market_value=self._market_values(symbols, market),
         )
+        climate = self._barometer.read(self.history, symbols, market.closes, market.at)
         minutes = committee.meet(market, opinions, papers, self.rules, self.seats)
         return CommitteeMet(
             event_id=engine.ids.new("c"),
@@ -157,7 +160,8 @@ class Morning:
             quorum=self.rules.quorum,
             seats=tuple(_seating(seat, learned) for seat in self.seats),
             steps=minutes.steps,
-            resolutions=resolve(minutes, market, purse, self.sizes, self.rules.horizon_days),
+            resolutions=resolve(minutes, market, purse, self.sizes, self.rules.horizon_days, climate.part),
+            climate=climate.told(),
         )
 
     def _market_values(self, symbols: Sequence[str], market: MarketView) -> dict[str, float] | None:

@@ -62,6 +62,7 @@ class MeetingLine:
     seats: tuple[Seating, ...]
     steps: tuple[Step, ...]
     resolutions: tuple[Resolution, ...]
+    climate: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -307,6 +307,7 @@ def _meeting(event: CommitteeMet) -> MeetingLine:
         seats=event.seats,
         steps=event.steps,
         resolutions=event.resolutions,
+        climate=event.climate,
     )
 
 

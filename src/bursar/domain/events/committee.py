@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from bursar.domain.committee import COMMITTEE, PooledView, Resolution, Seating, Step
 from bursar.domain.events.base import Event
@@ -17,6 +19,7 @@ class CommitteeMet(Event, kind="committee_met"):
     """The analysts' opinions were pooled, in five steps, into an action on every symbol.
 
     quorum   distinct sources that a verdict needed
+    climate  of the market that morning, by name, as far as it could be told
     """
 
     portfolio: str
@@ -24,6 +27,7 @@ class CommitteeMet(Event, kind="committee_met"):
     seats: tuple[Seating, ...]
     steps: tuple[Step, ...]
     resolutions: tuple[Resolution, ...]
+    climate: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def quorate(self) -> tuple[Resolution, ...]:
