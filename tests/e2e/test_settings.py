@@ -452,6 +452,7 @@ SHOWN = {
 SHOWN_ELSEWHERE = {
     "committee.probability_min": "tests/runtime/test_morning.py",
     "committee.positions_max": "tests/runtime/test_morning.py",
+    "committee.show_reasoning": "tests/desk/test_meeting.py",
     "signals.sources": "tests/runtime/test_morning.py",
     "signals.confidence_min": "tests/runtime/test_morning.py",
     "signals.age_max_days": "tests/runtime/test_morning.py",

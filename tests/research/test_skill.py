@@ -270,6 +270,22 @@ def test_twenty_symbols_of_one_day_are_no_twenty_votes() -> None:
     assert standings(votes, ["a"])["a"].error == pytest.approx(1 / math.sqrt(50), rel=0.02)
 
 
+def test_a_view_that_is_repeated_within_its_horizon_is_said_once() -> None:
+    """Right every day for four months, about four months of one symbol: five horizons of 21 days, not 80 votes."""
+    daily = [vote(0.01, 0.01, day=day, horizon_days=21) for day in range(120)]
+    found = standings(daily, ["a"])["a"]
+    blocks = len({int(each.day.toordinal() / (21 * 365.25 / 252)) for each in daily})
+    assert blocks in (4, 5)
+    assert found.error == pytest.approx(math.sqrt(0.01 / blocks))  # 1 - 0.99, the most skill that is believed
+
+
+def test_three_horizons_are_too_few_to_tell_anybody_apart() -> None:
+    votes = [vote(0.01, 0.01, day=day, horizon_days=21) for day in range(0, 61, 5)]
+    votes += [replace(each, analyst="b", realized=-0.01) for each in votes]
+    found = standings(votes, ["a", "b"])
+    assert found["a"].weight == found["b"].weight == 0.5
+
+
 def test_an_analyst_that_is_never_sure_has_no_skill() -> None:
     votes = [vote(0.01, 0.01, day=2 * day, confidence=0.5) for day in range(30)]
     votes += [replace(each, analyst="b", confidence=0.6) for each in votes]

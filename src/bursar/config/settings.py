@@ -293,6 +293,9 @@ class Committee(Section):
         lt=1,
     )
     positions_max: Count = setting(10, "Positions, those held among them.", "1 to 1000", ge=1, le=1000)
+    show_reasoning: bool = setting(
+        False, "Print every meeting whole when days have run, with each view and its evidence.", "true or false"
+    )
 
 
 class Signals(Section):

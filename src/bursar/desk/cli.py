@@ -131,6 +131,10 @@ def demo(
     page = report.write_page(result, result.run_folder)
     report.write_json(result, result.run_folder)
     logbook.write_log(result, result.run_folder / settings.log.file, settings.log.level)
+    if settings.committee.show_reasoning:
+        from bursar.desk import meeting
+
+        meeting.print_all(result.journal_path, sys.stderr)
     if json:
         sys.stdout.write(report.as_json(result))
         return

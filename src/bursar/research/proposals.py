@@ -2,8 +2,8 @@
 
 An opening is sized by five factors (``quant/sizing.py``): the largest position allowed, times the confidence, less
 for a symbol that swings more or moves with the book, capped, and no more than cash affords; and of that a part, where
-the market is turbulent (``research/climate.py``). An ending is the whole position. All of it is at the last close and in whole shares; the rebalancer, the limits and the gate decide what of
-it is sent, at the prices of that moment.
+the market is turbulent (``research/climate.py``). An ending is the whole position. All of it is at the last close and
+in whole shares; the rebalancer, the limits and the gate decide what of it is sent, at the prices of that moment.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ and the weights of a committee, in four steps:
     weight      (0.05 + shrunk r, at least 0.01) * uniqueness. Uniqueness is one over the sum of squared
                 likenesses to all analysts, itself among them: a copy and its original share one vote
 
-An analyst with fewer than two blocks counts as average. Nothing here looks at returns that the closes do not hold.
+An analyst with fewer than four blocks counts as average. Nothing here looks at returns that the closes do not hold.
 
 Sources: Brier (1950); Grinold and Kahn, Active Portfolio Management (2000), on the information coefficient;
 DerSimonian and Laird (1986), "Meta-Analysis in Clinical Trials", Controlled Clinical Trials 7; Liang and Zeger
@@ -46,6 +46,8 @@ CREDIT = 0.05
 CREDIT_MIN = 0.01
 #: So many settled votes of one analyst before its confidence is corrected by what came of it.
 CALIBRATION_MIN = 200
+#: So many horizons of votes before an analyst is told from the average: their spread has to be seen.
+BLOCKS_MIN = 4
 #: So many common votes before two analysts are compared.
 COMMON_MIN = 20
 #: So many symbols on one day before they are ranked.
@@ -248,10 +250,10 @@ def standings(votes: Iterable[Vote], analysts: Sequence[str]) -> dict[str, Stand
 
 
 def _skill(votes: Sequence[Vote]) -> tuple[float, float]:
-    """Skill and the square of its error; NaN and infinity where fewer than two blocks are settled."""
+    """Skill and the square of its error; NaN and infinity where too few blocks are settled."""
     blocks = np.array([int(vote.day.toordinal() / (vote.horizon_days * CALENDAR_DAYS)) for vote in votes])
     names, place = np.unique(blocks, return_inverse=True)
-    if len(names) < 2:
+    if len(names) < BLOCKS_MIN:
         return math.nan, math.inf
     edges = np.array([vote.edge for vote in votes])
     scale = float(np.sqrt(np.mean(edges**2))) or 1.0
@@ -259,8 +261,10 @@ def _skill(votes: Sequence[Vote]) -> tuple[float, float]:
     skill = float(gains.mean())
     sums = np.bincount(place, gains - skill)
     clustered = float(sums @ sums) / len(votes) ** 2 * len(names) / (len(names) - 1)
-    # Blocks that agree by chance must not claim more than independent votes could.
-    return skill, max(clustered, (1.0 - min(skill**2, 0.99)) / len(votes))
+    # Blocks that agree by chance must not claim more than independent votes could, and what one analyst says of one
+    # symbol again and again within a horizon is said once.
+    independent = len({(block, vote.symbol) for block, vote in zip(blocks.tolist(), votes, strict=True)})
+    return skill, max(clustered, (1.0 - min(skill**2, 0.99)) / independent)
 
 
 def _shrunk(found: Mapping[str, tuple[float, float]]) -> dict[str, float]:
