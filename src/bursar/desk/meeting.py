@@ -200,7 +200,7 @@ def as_table(sitting: Sitting) -> RenderableType:
         f"Committee of {wording.day(met.at.date())}",
         "symbol",
         "action",
-        numbers=("shares", "confidence", "expects", "coverage", "sources", "bullish", "bearish"),
+        numbers=("shares", "confidence", "expects", "coverage", "sources", "up", "down"),
     )
     for each in met.resolutions:
         shown.add_row(

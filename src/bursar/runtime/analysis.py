@@ -12,21 +12,19 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from bursar.adapters.calendars import ExchangeCalendar, session_of
 from bursar.adapters.signals import SignalBox
-from bursar.adapters.vendors import Source, wheels
+from bursar.adapters.vendors import Source
 from bursar.config import Settings
 from bursar.domain.events import AccountOpened, Deposited, Event, LotMethod
 from bursar.domain.money import Money
 from bursar.ports import Panel
 from bursar.runtime import build
+from bursar.runtime.library import open_library
 from bursar.runtime.models import reasoner
+from bursar.runtime.stage import HISTORY_DAYS, shelf_of
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
 from bursar.trading.view import MarketView
-
-#: Sessions of history that a morning is given, as a run's is.
-HISTORY_DAYS = 320
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +45,14 @@ class Analysis:
 
 def analyze(settings: Settings, home: Path, day: date) -> Analysis:
     """Hold the morning of ``day``. Raises InputError where the exchange or the prices have no such day."""
-    source = wheels.STOCKS
-    source.covers(day, day)
-    calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=home / "data")
-    session = session_of(calendar, day)
-    history = wheels.stocks(home, calendar)
-    instruments = {each.symbol: each for each in build.universe(settings, wheels.instruments())}
+    library = open_library(settings, home, seed=settings.demo.seed, last=day)
+    past, (session,) = library.sessions(day, 1)
+    history = library.history(past[-1].close if past else session.open)
+    chosen = {each.symbol: each for each in build.universe(settings, library.instruments)}
     mandate = build.mandate(settings)
     at = mandate.agenda.times(session)[Task.ANALYZE]
-    closes = history.asof(tuple(sorted(instruments)), "close", at, HISTORY_DAYS)
-    market = MarketView(
-        at=at, instruments=instruments, quotes={}, closes=closes, session=session, lacks=history.lacks()
-    )
+    closes = history.asof(tuple(sorted(chosen)), "close", at, HISTORY_DAYS)
+    market = MarketView(at=at, instruments=chosen, quotes={}, closes=closes, session=session, lacks=history.lacks())
     engine = Engine(mandate, build.strategy(settings), market, (session,))
     cash = settings.account.initial_cash
     engine.absorb(
@@ -79,11 +73,10 @@ def analyze(settings: Settings, home: Path, day: date) -> Analysis:
             amount=Money(cash, mandate.base_currency),
         )
     )
-    shelf = build.Shelf(title=source.title, history=history, raw=history)
-    morning = build.morning(settings, shelf, SignalBox(home / "signals"), reasoner(settings, home))
+    morning = build.morning(settings, shelf_of(library, history), SignalBox(home / "signals"), reasoner(settings, home))
     return Analysis(
         day=day,
-        source=source,
+        source=library.source,
         currency=mandate.base_currency,
         cash=cash,
         closes=closes,

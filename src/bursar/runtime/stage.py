@@ -127,13 +127,13 @@ def prepare(request: DemoRequest) -> Stage:
         closes=closes,
         mandate=replace(build.mandate(request.settings), person_simulated=True),
         strategy=build.strategy(request.settings),
-        shelf=_shelf(library, history),
+        shelf=shelf_of(library, history),
         door=SignalBox(request.home / "signals"),
         left_out=left_out,
     )
 
 
-def _shelf(library: Library, history: History) -> build.Shelf:
+def shelf_of(library: Library, history: History) -> build.Shelf:
     """What analysts read of a library, whose adjusted prices are those of ``history``."""
     return build.Shelf(
         title=library.source.title,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bursar.desk.meeting import Sitting
 
+SIMULATED = "SYNTHETIC MARKET: nothing in it ever happened, and its companies do not exist"
 PageFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the meeting as a page that needs nothing else.")
 ]
@@ -54,6 +55,10 @@ def analyze(
     agents: Annotated[
         str | None, typer.Option("--agents", metavar="NAMES", help="Analysts to ask, by name, with commas between.")
     ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", metavar="NAME", help="Where facts come from: sample, bokeh, synthetic, an import."),
+    ] = None,
     show_reasoning: Reasoning = False,
     page: PageFile = None,
     json: AsJson = False,
@@ -65,6 +70,7 @@ def analyze(
 
       bursar analyze AAPL MSFT JPM --date 2012-06-29
       bursar analyze --date 2020-03-16 --reasoning
+      bursar analyze --date 2020-03-16 --world synthetic
       bursar analyze AAPL --html meeting.html
     """
     from bursar.config import home
@@ -74,6 +80,7 @@ def analyze(
         ("demo.first_day", "--date", day),
         ("account.initial_cash", "--cash", cash),
         ("models.selected_agents", "--agents", agents),
+        ("market.source", "--world", world),
     )
     settings = settings_of(config, given)
     with console(stderr=True).status(f"asking {len(settings.models.selected_agents)} analysts"):
@@ -83,7 +90,12 @@ def analyze(
     sitting = meeting.sitting_on(found.events, None).only([symbol.upper() for symbol in symbols or []])
     _show(
         sitting,
-        {"day": found.day.isoformat(), "prices": found.source.title, "universe": found.source.origin},
+        {
+            "day": found.day.isoformat(),
+            "prices": found.source.title,
+            "universe": found.source.origin,
+            **({"simulated": SIMULATED} if found.source.simulated else {}),
+        },
         show_reasoning=show_reasoning or settings.committee.show_reasoning,
         page=page,
         json=json,
@@ -197,6 +209,8 @@ def _show(
         from bursar.desk.meeting_page import write_page
 
         write_page(sitting, page, about)
+    if "simulated" in about and not json:
+        console().print(f"  [bold yellow]{about['simulated']}.[/]")
     if json:
         sys.stdout.write(meeting.as_json(sitting, about))
     elif show_reasoning:
