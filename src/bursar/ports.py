@@ -280,14 +280,34 @@ class Commands(Protocol):
     def take(self) -> tuple[Command, ...]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The right to trade an account until a moment.
+
+    holder  unique to a process: two that share a name would take each other's lease for their own
+    fence   rises with every new holder; only the highest one may act
+    """
+
+    account: str
+    holder: str
+    fence: int
+    until: datetime
+
+
 class Lease(Protocol):
     """Who may trade: one process at a time holds the lease of an account."""
 
-    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> bool:
-        """Take or renew the lease; False while another holds it."""
+    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> Grant | None:
+        """Take the lease, or renew it in time under its number; None while another holds it."""
         ...
 
-    def release(self, account: str, holder: str) -> None: ...
+    def holds(self, grant: Grant, now: datetime) -> bool:
+        """True while ``grant`` is the latest of its account and has not run out: to be asked before each act."""
+        ...
+
+    def release(self, grant: Grant) -> None:
+        """Give it back before its end. Does nothing where another was granted since."""
+        ...
 
 
 class Registry(Protocol):

@@ -10,9 +10,7 @@ from decimal import Decimal
 from bursar import ports
 from bursar.adapters.memory import (
     InlineWorkers,
-    MemoryCommands,
     MemoryFundamentals,
-    MemoryLease,
     MemoryMarks,
     MemoryMeter,
     MemoryNews,
@@ -21,7 +19,7 @@ from bursar.adapters.memory import (
 )
 from bursar.domain.market import Quote
 from bursar.domain.signals import Signal
-from bursar.ports import Command, Fact, Headline
+from bursar.ports import Fact, Headline
 from tests.samples import AT
 
 HOUR = timedelta(hours=1)
@@ -36,36 +34,6 @@ def test_marks_show_the_latest_of_what_is_asked_for_and_invent_nothing() -> None
     marks.publish([quote("A", 1), quote("B", 2)])
     marks.publish([quote("A", 3)])
     assert marks.latest(["A", "C"]) == {"A": quote("A", 3)}
-
-
-def test_a_command_is_taken_once_even_when_it_is_sent_twice() -> None:
-    commands = MemoryCommands()
-    halt = Command(command_id="c-1", name="halt", arguments={}, by="operator", at=AT)
-    go_on = replace(halt, command_id="c-2", name="resume")
-    commands.send(halt)
-    commands.send(go_on)
-    commands.send(halt)
-    assert commands.take() == (halt, go_on)
-    commands.send(halt)
-    assert commands.take() == ()
-
-
-def test_one_holder_at_a_time_has_the_lease() -> None:
-    lease = MemoryLease()
-    assert lease.acquire("U1", "a", AT + HOUR, AT)
-    assert not lease.acquire("U1", "b", AT + HOUR, AT)
-    assert lease.acquire("U1", "a", AT + 2 * HOUR, AT + HOUR / 2), "the holder renews it"
-    assert lease.acquire("U2", "b", AT + HOUR, AT), "another account has a lease of its own"
-
-
-def test_a_lease_that_ran_out_or_was_given_back_is_free() -> None:
-    lease = MemoryLease()
-    lease.acquire("U1", "a", AT + HOUR, AT)
-    assert lease.acquire("U1", "b", AT + 2 * HOUR, AT + HOUR)
-    lease.release("U1", "a")
-    assert not lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR), "only its holder gives it back"
-    lease.release("U1", "b")
-    assert lease.acquire("U1", "a", AT + 3 * HOUR, AT + HOUR)
 
 
 def test_workers_answer_in_the_order_of_the_items() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from bursar.domain.market import Quote
 from bursar.domain.record import GENESIS, encode, link
 from bursar.domain.signals import Signal
 from bursar.errors import InputError
-from bursar.ports import Answer, Command, Fact, Headline, Item, Recorded, Result
+from bursar.ports import Answer, Command, Fact, Grant, Headline, Item, Recorded, Result
 
 
 class MemoryJournal:
@@ -119,21 +120,29 @@ class MemoryCommands:
 
 
 class MemoryLease:
-    """Who holds which account, until when."""
+    """Who holds which account, until when, and under which number."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[str, datetime]] = {}
+        self._granted: dict[str, Grant] = {}
 
-    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> bool:
-        present, expires = self._held.get(account, (holder, now))
-        if present != holder and now < expires:
-            return False
-        self._held[account] = holder, until
-        return True
+    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> Grant | None:
+        present = self._granted.get(account)
+        running = present is not None and now < present.until
+        if present is not None and running and present.holder != holder:
+            return None
+        before = present.fence if present else 0
+        grant = Grant(account=account, holder=holder, fence=before if running else before + 1, until=until)
+        self._granted[account] = grant
+        return grant
 
-    def release(self, account: str, holder: str) -> None:
-        if self._held.get(account, ("", None))[0] == holder:
-            del self._held[account]
+    def holds(self, grant: Grant, now: datetime) -> bool:
+        present = self._granted.get(grant.account)
+        return present is not None and present.fence == grant.fence and now < present.until
+
+    def release(self, grant: Grant) -> None:
+        present = self._granted.get(grant.account)
+        if present is not None and present.fence == grant.fence:
+            self._granted[grant.account] = replace(present, until=datetime.min.replace(tzinfo=UTC))
 
 
 class MemoryRegistry:

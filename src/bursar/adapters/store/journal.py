@@ -19,12 +19,13 @@ from sqlalchemy import Connection, Engine, insert, select, text
 
 from bursar.adapters.journal import Anchor, Head, read_row, refuse_other, verify_rows
 from bursar.adapters.store.database import connect, explained, for_writing, migrate, shown
+from bursar.adapters.store.lease import check_fence
 from bursar.adapters.store.sealing import Cipher, opened, sealed
 from bursar.adapters.store.tables import JournalRow
 from bursar.domain.events import Event
 from bursar.domain.record import encode, link
 from bursar.errors import LedgerError
-from bursar.ports import Recorded
+from bursar.ports import Grant, Recorded
 
 #: Rows that are fetched at a time while reading.
 BATCH = 5_000
@@ -40,6 +41,7 @@ class StoreJournal:
     def __init__(self, url: str, head: Path, cipher: Cipher | None = None) -> None:
         self.engine = connect(url)
         self._cipher = cipher
+        self._grant: Grant | None = None
         self._anchor = Anchor(head)
         try:
             migrate(self.engine)
@@ -59,6 +61,10 @@ class StoreJournal:
         loop = asyncio.get_running_loop()
         # Shielded: once handed over the events will be committed, and whoever is canceled must not believe otherwise.
         return await asyncio.shield(loop.run_in_executor(self._writer, self._commit, encoded))
+
+    def fence(self, grant: Grant) -> None:
+        """From now on commit only while ``grant`` is the latest of its account; see ``lease``."""
+        self._grant = grant
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
@@ -80,6 +86,8 @@ class StoreJournal:
         """One transaction; in the writer's thread."""
         with explained(self.engine), for_writing(self.engine).begin() as connection:
             _take_turns(connection)
+            if self._grant is not None:
+                check_fence(connection, self._grant, self._cipher)
             recorded = self._insert(connection, encoded)
         if recorded:
             self._anchor.write(Head(recorded[-1].sequence, recorded[-1].digest))

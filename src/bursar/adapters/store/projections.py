@@ -10,7 +10,6 @@ Nothing here is kept by anybody: whatever is doubted is deleted and made again (
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Protocol
@@ -21,7 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from bursar.adapters.store import rows as made
 from bursar.adapters.store.database import explained, for_writing
-from bursar.adapters.store.sealing import MARK, Cipher, opened, sealed
+from bursar.adapters.store.sealing import Cipher, account_opened, account_sealed
 from bursar.adapters.store.tables import PROJECTIONS, Base, Projection
 from bursar.domain import events as e
 from bursar.errors import DataError, LedgerError
@@ -134,22 +133,6 @@ def contents(engine: Engine, shape: type[Base], cipher: Cipher | None = None) ->
         if "account" in row:
             row["account"] = account_opened(cipher, row["account"])
     return sorted(found, key=lambda row: [row[column.name] for column in table.primary_key])
-
-
-def account_sealed(cipher: Cipher | None, account: str) -> str:
-    """An account's name as it stands in a column: itself, or base64 of what it is sealed to."""
-    if cipher is None or not account:
-        return account
-    return "~" + base64.urlsafe_b64encode(sealed(cipher, account.encode(), "account")).decode()
-
-
-def account_opened(cipher: Cipher | None, kept: str) -> str:
-    """The account's name that ``account_sealed`` kept. Raises InputError where a key is needed."""
-    if not kept.startswith("~"):
-        return kept
-    data = base64.urlsafe_b64decode(kept[1:])
-    assert data.startswith(MARK), "what begins with a tilde is sealed"
-    return opened(cipher, data, "account").decode()
 
 
 # ---------------------------------------------------------------- writing

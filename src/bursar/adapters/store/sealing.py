@@ -71,3 +71,19 @@ def opened(cipher: Cipher | None, kept: bytes, context: str) -> bytes:
     if cipher is None:
         raise InputError(f"{context} is encrypted; give the key that it was sealed with")
     return cipher.open(kept, context)
+
+
+def account_sealed(cipher: Cipher | None, account: str) -> str:
+    """An account's name as it stands in a column: itself, or base64 of what it is sealed to."""
+    if cipher is None or not account:
+        return account
+    return "~" + base64.urlsafe_b64encode(sealed(cipher, account.encode(), "account")).decode()
+
+
+def account_opened(cipher: Cipher | None, kept: str) -> str:
+    """The account's name that ``account_sealed`` kept. Raises InputError where a key is needed."""
+    if not kept.startswith("~"):
+        return kept
+    data = base64.urlsafe_b64decode(kept[1:])
+    assert data.startswith(MARK), "what begins with a tilde is sealed"
+    return opened(cipher, data, "account").decode()

@@ -113,12 +113,16 @@ class Snapshots:
         low, high = int(first.timestamp()), int(last.timestamp())
         wanted = pl.col("at").is_between(low, high)
         days = [day for day in self.archived() if low // _DAY <= _number(day) <= high // _DAY]
-        parts = [self._read_file(day, portfolio).filter(wanted) for day in days]
         recent = self._read_table(portfolio, low, high)
-        older = pl.concat(parts) if parts else None
-        if older is not None and not recent.is_empty():
-            recent = recent.join(older, on="at", how="anti")
-        return recent if older is None else pl.concat([older, recent]).sort("at")
+        in_table = set((recent["at"] // _DAY).unique())
+        parts = []
+        for day in days:
+            part = self._read_file(day, portfolio).filter(wanted)
+            parts.append(part)
+            if _number(day) in in_table:
+                recent = recent.join(part, on="at", how="anti")
+        whole = pl.concat([*parts, recent])
+        return whole if whole["at"].is_sorted() else whole.sort("at")
 
     def archived(self) -> list[date]:
         """The days that are in files, oldest first."""

@@ -284,3 +284,33 @@ class SnapshotRow(Base):
     day_profit: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  # SQLAlchemy's own way to say it
+
+
+# ---------------------------------------------------------------- processes and people
+
+
+class LeaseRow(Base):
+    """Who may trade an account, until when, and as the how-manieth holder."""
+
+    __tablename__ = "leases"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    fence: Mapped[int] = mapped_column(BigInteger)
+    until: Mapped[datetime]
+
+
+class CommandRow(Base):
+    """What somebody asked for, and whether it was taken. The arguments are JSON, sealed where there is a key."""
+
+    __tablename__ = "commands"
+
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    command_id: Mapped[str] = mapped_column(EventId, unique=True)
+    name: Mapped[str] = mapped_column(Name)
+    arguments: Mapped[bytes] = mapped_column(LargeBinary)
+    sender: Mapped[str]
+    at: Mapped[datetime]
+    taken: Mapped[bool]
+
+    __table_args__ = (Index("commands_waiting", "taken"),)

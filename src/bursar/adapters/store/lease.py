@@ -1,0 +1,133 @@
+"""Who may trade an account, and what people asked for: both in the database, so that several processes agree.
+
+A lease is granted to one holder until a moment, and each new holder gets a higher number than the one before: the
+fence. A holder that slept past the end of its lease may wake up and believe that it still holds it; whatever it then
+does with its old number is refused. ``check_fence`` does so within the transaction of whoever writes (the journal,
+above all), and holds the row until that transaction ends, so that no successor can come between the check and the
+commit. What is journalled before it is sent can therefore only be sent by the holder.
+
+Moments come from the callers' clocks. A clock that is wrong can shorten a lease or take it early, but never makes two
+holders: only the highest number writes.
+
+Source: Kleppmann, "How to do distributed locking" (2016), fencing tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bursar.adapters.store.database import explained, for_writing
+from bursar.adapters.store.sealing import Cipher, account_opened, account_sealed, opened, sealed
+from bursar.adapters.store.tables import CommandRow, LeaseRow
+from bursar.errors import LedgerError
+from bursar.ports import Command, Grant
+
+#: The end of a lease that was given back.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StoreLease:
+    """Leases in a database. See ``ports.Lease``."""
+
+    def __init__(self, engine: Engine, cipher: Cipher | None = None) -> None:
+        self._engine = engine
+        self._cipher = cipher
+
+    def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> Grant | None:
+        """Take or renew the lease; None while another holds it."""
+        kept = account_sealed(self._cipher, account)
+        wanted = {"account": kept, "holder": holder, "fence": 1, "until": until}
+        renewed = (LeaseRow.holder == holder) & (LeaseRow.until > now)
+        taken = _insert(self._engine)(LeaseRow).values(wanted)
+        taken = taken.on_conflict_do_update(
+            index_elements=[LeaseRow.account],
+            set_={"holder": holder, "until": until, "fence": LeaseRow.fence + case((renewed, 0), else_=1)},
+            where=renewed | (LeaseRow.until <= now),
+        ).returning(LeaseRow.fence)
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            fence = connection.execute(taken).scalar()
+        return None if fence is None else Grant(account=account, holder=holder, fence=fence, until=until)
+
+    def holds(self, grant: Grant, now: datetime) -> bool:
+        """True while ``grant`` is the latest of its account and has not run out."""
+        with explained(self._engine), self._engine.connect() as connection:
+            fence, until = _present(connection, account_sealed(self._cipher, grant.account))
+        return fence == grant.fence and now < until
+
+    def release(self, grant: Grant) -> None:
+        """Give the lease back before its end. A grant that is not the latest any more changes nothing."""
+        mine = (LeaseRow.account == account_sealed(self._cipher, grant.account)) & (LeaseRow.fence == grant.fence)
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            connection.execute(update(LeaseRow).where(mine).values(until=LONG_AGO))
+
+    def holders(self) -> tuple[Grant, ...]:
+        """The latest grant of every account, whether or not it has run out: for those who look."""
+        with explained(self._engine), self._engine.connect() as connection:
+            found = connection.execute(select(LeaseRow.account, LeaseRow.holder, LeaseRow.fence, LeaseRow.until)).all()
+        return tuple(
+            Grant(account=account_opened(self._cipher, account), holder=holder, fence=fence, until=until)
+            for account, holder, fence, until in found
+        )
+
+
+def check_fence(connection: Connection, grant: Grant, cipher: Cipher | None = None) -> None:
+    """Raise LedgerError unless ``grant`` is the latest of its account, and keep it so until the transaction ends."""
+    fence, _ = _present(connection, account_sealed(cipher, grant.account), keep=True)
+    if fence != grant.fence:
+        raise LedgerError(
+            f"{grant.holder} held the lease of {grant.account} as number {grant.fence}, and number {fence} was granted "
+            "since; it must not trade any more, so stop it and let the other go on"
+        )
+
+
+def _present(connection: Connection, account: str, *, keep: bool = False) -> tuple[int, datetime]:
+    statement = select(LeaseRow.fence, LeaseRow.until).where(LeaseRow.account == account)
+    row = connection.execute(statement.with_for_update(read=True) if keep else statement).first()
+    return (0, LONG_AGO) if row is None else (row.fence, row.until)
+
+
+class StoreCommands:
+    """The operator's inbox in a database. See ``ports.Commands``.
+
+    A command is marked as taken by the transaction that hands it out: of several who ask at once, one gets it.
+    """
+
+    def __init__(self, engine: Engine, cipher: Cipher | None = None) -> None:
+        self._engine = engine
+        self._cipher = cipher
+
+    def send(self, command: Command) -> None:
+        """Put ``command`` into the inbox, unless one with its id was ever there."""
+        said = json.dumps(dict(command.arguments), sort_keys=True).encode()
+        row = {
+            "command_id": command.command_id,
+            "name": command.name,
+            "arguments": sealed(self._cipher, said, command.command_id),
+            "sender": command.by,
+            "at": command.at,
+            "taken": False,
+        }
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            connection.execute(_insert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
+
+    def take(self) -> tuple[Command, ...]:
+        """What nobody has taken yet, in the order in which it was sent."""
+        waiting = update(CommandRow).where(CommandRow.taken.is_(False)).values(taken=True)
+        columns = (CommandRow.number, CommandRow.command_id, CommandRow.name, CommandRow.arguments, CommandRow.sender)
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            found = connection.execute(waiting.returning(*columns, CommandRow.at)).all()
+        return tuple(self._command(row) for row in sorted(found, key=lambda row: row.number))
+
+    def _command(self, row: Any) -> Command:
+        said = opened(self._cipher, bytes(row.arguments), row.command_id)
+        return Command(command_id=row.command_id, name=row.name, arguments=json.loads(said), by=row.sender, at=row.at)
+
+
+def _insert(engine: Engine) -> Any:
+    """The INSERT that knows what to do about a conflict; each database has its own, and they are alike."""
+    return sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert

@@ -1,0 +1,188 @@
+"""What every lease and every inbox promises: one holder at a time, a number that rises, a command taken once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bursar.adapters.memory import MemoryCommands, MemoryLease
+from bursar.adapters.store.database import connect, migrate
+from bursar.adapters.store.lease import StoreCommands, StoreLease
+from bursar.adapters.store.sealing import Cipher, new_key
+from bursar.ports import Command, Commands, Lease
+from tests import databases
+from tests.samples import AT
+
+HOUR = timedelta(hours=1)
+U = "DU9000001"
+
+Pair = tuple[Lease, Commands]
+
+
+def memory(_folder: Path) -> Iterator[Pair]:
+    yield MemoryLease(), MemoryCommands()
+
+
+def sqlite(folder: Path) -> Iterator[Pair]:
+    for url in databases.sqlite(folder):
+        yield from _in_database(url, None)
+
+
+def postgresql(folder: Path) -> Iterator[Pair]:
+    for url in databases.postgres(folder):
+        yield from _in_database(url, None)
+
+
+def postgresql_sealed(folder: Path) -> Iterator[Pair]:
+    for url in databases.postgres(folder):
+        yield from _in_database(url, Cipher.from_text(new_key()))
+
+
+def _in_database(url: str, cipher: Cipher | None) -> Iterator[Pair]:
+    engine = connect(url)
+    migrate(engine)
+    yield StoreLease(engine, cipher), StoreCommands(engine, cipher)
+    engine.dispose()
+
+
+@pytest.fixture(params=[memory, sqlite, postgresql, postgresql_sealed], ids=lambda made: made.__name__)
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
+    made: Callable[[Path], Iterator[Pair]] = request.param
+    yield from made(tmp_path)
+
+
+@pytest.fixture
+def lease(both: Pair) -> Lease:
+    return both[0]
+
+
+@pytest.fixture
+def commands(both: Pair) -> Commands:
+    return both[1]
+
+
+# ---------------------------------------------------------------- the lease
+
+
+def test_one_holder_at_a_time_has_the_lease(lease: Lease) -> None:
+    first = lease.acquire(U, "a", AT + HOUR, AT)
+    assert first is not None
+    assert (first.account, first.holder, first.fence, first.until) == (U, "a", 1, AT + HOUR)
+    assert lease.acquire(U, "b", AT + HOUR, AT) is None
+    assert lease.acquire("DU9000002", "b", AT + HOUR, AT) is not None, "another account has a lease of its own"
+    assert lease.holds(first, AT)
+
+
+def test_renewing_in_time_keeps_the_number_and_moves_the_end(lease: Lease) -> None:
+    first = lease.acquire(U, "a", AT + HOUR, AT)
+    again = lease.acquire(U, "a", AT + 2 * HOUR, AT + HOUR / 2)
+    assert first is not None
+    assert again == replace(first, until=AT + 2 * HOUR)
+    assert lease.acquire(U, "b", AT + 3 * HOUR, AT + HOUR) is None, "it runs until its new end"
+    assert lease.holds(first, AT + HOUR), "the earlier grant is the same one"
+
+
+def test_a_holder_that_slept_past_its_end_has_lost_it_even_if_it_is_the_next(lease: Lease) -> None:
+    first = lease.acquire(U, "a", AT + HOUR, AT)
+    assert first is not None
+    assert not lease.holds(first, AT + HOUR), "the end is not part of it"
+    second = lease.acquire(U, "b", AT + 2 * HOUR, AT + HOUR)
+    assert second is not None
+    assert second.fence == first.fence + 1
+    assert not lease.holds(first, AT), "not even by a clock that is late"
+    third = lease.acquire(U, "b", AT + 4 * HOUR, AT + 3 * HOUR)
+    assert third is not None
+    assert third.fence == second.fence + 1, "whoever takes it anew gets a new number"
+    assert not lease.holds(second, AT + HOUR)
+
+
+def test_a_lease_that_was_given_back_is_free_and_its_number_is_not_used_again(lease: Lease) -> None:
+    first = lease.acquire(U, "a", AT + HOUR, AT)
+    assert first is not None
+    lease.release(first)
+    assert not lease.holds(first, AT)
+    second = lease.acquire(U, "b", AT + HOUR, AT)
+    assert second is not None
+    assert second.fence == 2
+    lease.release(first)
+    assert lease.holds(second, AT), "only its holder gives it back"
+    lease.release(replace(second, account="DU9000009"))
+    assert lease.holds(second, AT)
+    assert not lease.holds(replace(second, account="DU9000009"), AT)
+
+
+@given(tries=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 4)), min_size=1, max_size=20))
+def test_numbers_rise_with_every_holder_and_two_never_hold_at_once(tries: list[tuple[str, int, int]]) -> None:
+    lease, now, granted = MemoryLease(), AT, []
+    for holder, length, later in tries:
+        now += timedelta(minutes=later)
+        grant = lease.acquire(U, holder, now + timedelta(minutes=length), now)
+        if grant is not None:
+            granted.append(grant)
+        holding = {each.holder for each in granted if lease.holds(each, now)}
+        assert len(holding) <= 1
+    fences = [grant.fence for grant in granted]
+    assert fences == sorted(fences)
+    holders: dict[int, str] = {}
+    assert all(holders.setdefault(grant.fence, grant.holder) == grant.holder for grant in granted)
+
+
+@contextmanager
+def together(count: int, work: Callable[[int], None]) -> Iterator[None]:
+    """Run ``work`` in so many threads that begin at one moment, and wait for all."""
+    barrier = threading.Barrier(count)
+
+    def begin(number: int) -> None:
+        barrier.wait()
+        work(number)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
+
+
+def test_of_many_who_ask_at_once_one_gets_it(lease: Lease) -> None:
+    granted = []
+
+    def ask(number: int) -> None:
+        if (grant := lease.acquire(U, f"process {number}", AT + HOUR, AT)) is not None:
+            granted.append(grant)
+
+    with together(8, ask):
+        pass
+    assert [grant.fence for grant in granted] == [1]
+
+
+# ---------------------------------------------------------------- the inbox
+
+HALT = Command(command_id="c-1", name="halt", arguments={"account": U}, by="operator", at=AT)
+
+
+def test_a_command_is_taken_once_even_when_it_is_sent_twice(commands: Commands) -> None:
+    go_on = replace(HALT, command_id="c-2", name="resume", arguments={})
+    commands.send(HALT)
+    commands.send(go_on)
+    commands.send(HALT)
+    assert commands.take() == (HALT, go_on)
+    commands.send(HALT)
+    assert commands.take() == ()
+
+
+def test_of_many_who_take_at_once_each_command_goes_to_one(commands: Commands) -> None:
+    for number in range(20):
+        commands.send(replace(HALT, command_id=f"c-{number}"))
+    taken: list[Command] = []
+    with together(4, lambda _: taken.extend(commands.take())):
+        pass
+    assert sorted(int(each.command_id[2:]) for each in taken) == list(range(20))
