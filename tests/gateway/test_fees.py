@@ -10,20 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.errors import InputError
+from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import (
     SECTION_31_RATES,
     TRADING_ACTIVITY_FEES,
     BasisPoints,
     FeeSchedule,
     IbkrFixedUS,
+    IbkrTieredUS,
     check_fees,
     section_31_fee,
     trading_activity_fee,
 )
-from tests.gateway.worlds import simulated, written
+from bursar.gateway.terms import Terms
+from tests.gateway.worlds import QUIET, order, simulated, written
 
 DAY = date(2022, 1, 3)
-SCHEDULES: tuple[FeeSchedule, ...] = (BasisPoints(), BasisPoints(rate=Decimal("12.5")), IbkrFixedUS())
+SCHEDULES: tuple[FeeSchedule, ...] = (BasisPoints(), BasisPoints(rate=Decimal("12.5")), IbkrFixedUS(), IbkrTieredUS())
 
 
 def charge(schedule: FeeSchedule, action: str, quantity: str, price: str, day: date = DAY) -> Decimal:
@@ -47,6 +50,48 @@ def test_the_fixed_plan_for_a_purchase(quantity: str, price: str, fee: str) -> N
 def test_a_sale_in_the_fixed_plan_pays_the_regulators_too() -> None:
     # 1000 * 0.005 = 5.00; SEC 50,000 * 5.10 / 1,000,000 = 0.255; FINRA 1000 * 0.00013 = 0.13: 5.385
     assert charge(IbkrFixedUS(), "SELL", "1000", "50") == Decimal("5.39")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "traded", "price", "fee"),
+    [
+        # 1000 * 0.0035 = 3.50, and 0.0026 passed through; clearing 0.20, the exchange 3.00
+        ("1000", "0", "50", "6.70"),
+        ("10", "0", "50", "0.38"),  # at least 0.35; clearing 0.002, the exchange 0.03
+        ("1000", "300000", "50", "5.20"),  # 2.00 in the second tier
+        ("1000", "299900", "50", "5.35"),  # 100 * 0.0035 + 900 * 0.0020 = 2.15
+        ("1000", "200000000", "50", "3.70"),  # 0.50 in the last one
+        ("10", "0", "2", "0.23"),  # 1 % of 20 rules over the minimum; 0.002 and 0.03
+    ],
+)
+def test_the_tiered_plan_for_a_purchase(quantity: str, traded: str, price: str, fee: str) -> None:
+    shares = Decimal(quantity)
+    assert IbkrTieredUS().charge("BUY", shares, shares * Decimal(price), DAY, Decimal(traded)) == Decimal(fee)
+
+
+def test_a_sale_in_the_tiered_plan_pays_the_regulators_too() -> None:
+    # 6.70 as above (6.7025725); SEC 0.255 and FINRA 0.13
+    assert charge(IbkrTieredUS(), "SELL", "1000", "50") == Decimal("7.09")
+
+
+def test_the_tiers_of_a_month_are_reached_by_all_orders_of_an_account_and_begin_anew() -> None:
+    plan = IbkrTieredUS(tiers=((Decimal(0), Decimal("0.01")), (Decimal(100), Decimal("0.002"))))
+    exchange = Exchange(written(QUIET, QUIET, first=date(2022, 1, 31)), Terms(fees=plan, cash=Decimal(10**6)))
+    exchange.advance()
+    for number, quantity in enumerate((80, 40, 40), 1):
+        exchange.place(order(number, "BUY", quantity))
+    # 80 at a cent; 20 at a cent and 20 at 0.2; 40 at 0.2, of which 0.35 is the least
+    shares = [Decimal(80), Decimal(40), Decimal(40)]
+    others = [each * Decimal("0.0032") for each in shares]
+    expected = [
+        (amount * Decimal("1.000735") + other).quantize(Decimal("0.01"))
+        for amount, other in zip((Decimal("0.80"), Decimal("0.35"), Decimal("0.35")), others, strict=True)
+    ]
+    assert [report.commission for _, report in exchange.deals.all] == expected
+    while exchange.session is exchange.world.sessions[0] or not exchange.open:
+        exchange.advance()
+    exchange.place(order(4, "BUY", 80))
+    assert exchange.deals.all[-1][1].commission == expected[0]
 
 
 @pytest.mark.parametrize(

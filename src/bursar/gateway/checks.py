@@ -50,15 +50,15 @@ IBKR_ZONES = {"America/New_York": "US/Eastern", "America/Chicago": "US/Central"}
 
 
 def bad_request(
-    request: Place, instrument: Instrument | None, accounts: frozenset[str], currency: str
+    request: Place, instrument: Instrument | None, accounts: frozenset[str], currencies: tuple[str, ...]
 ) -> Refusal | None:
     """The first reason for which ``request`` cannot be an order of this exchange, whatever the time."""
     if instrument is None:
         return 200, "No security definition has been found for the request"
     if request.account not in accounts:
         return invalid(f"Invalid account {request.account!r}")
-    if instrument.currency != currency:
-        return invalid(f"The account holds {currency} and {instrument.symbol} trades in {instrument.currency}")
+    if instrument.currency not in currencies:
+        return invalid(f"The account holds {currencies[0]} and {instrument.symbol} trades in {instrument.currency}")
     if request.action not in ("BUY", "SELL"):
         return invalid(f"Invalid action {request.action!r}")
     if request.order_type not in PRICES_NEEDED:

@@ -1,6 +1,7 @@
 """Instruments as clients describe them, and back: numbers, symbols, exchanges and currencies in IBKR's words.
 
-Stocks and funds only. A class of shares has a dot inside Bursar (``BRK.B``) and a blank at IBKR (``BRK B``).
+Stocks, funds and pairs of currencies. A class of shares has a dot inside Bursar (``BRK.B``) and a blank at IBKR
+(``BRK B``); a pair (``EUR.USD``) is the symbol EUR in USD there, of the kind CASH, at IDEALPRO.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ from bursar.gateway.messages.values import Contract
 from bursar.gateway.world import World
 
 SMART = "SMART"
-STOCK = "STK"
+STOCK, PAIR = "STK", "CASH"
+#: Where pairs of currencies are dealt in.
+IDEALPRO = "IDEALPRO"
 #: How many look-alikes reqMatchingSymbols gives at most.
 SAMPLES_MAX = 16
 #: IBKR's names of the exchanges that instruments are listed on.
 EXCHANGES = {"XNYS": "NYSE", "XNAS": "NASDAQ", "ARCX": "ARCA", "XASE": "AMEX", "BATS": "BATS"}
-_STOCKS = frozenset({InstrumentKind.STOCK, InstrumentKind.ETF})
+_TRADED = frozenset({InstrumentKind.STOCK, InstrumentKind.ETF, InstrumentKind.CURRENCY})
 
 
 class Contracts:
-    """The stocks of one world, by number and by symbol."""
+    """What can be traded in one world, by number and by name."""
 
     def __init__(self, world: World) -> None:
-        stocks = [each for each in world.instruments if each.kind in _STOCKS]
+        stocks = [each for each in world.instruments if each.kind in _TRADED]
         self._contracts = {each.symbol: _describe(each, world.contract_ids[each.symbol]) for each in stocks}
         self._by_number = {contract.con_id: symbol for symbol, contract in self._contracts.items()}
-        self._by_name = {contract.symbol: symbol for symbol, contract in self._contracts.items()}
+        self._by_name = {_name(contract): symbol for symbol, contract in self._contracts.items()}
         self._instruments = {each.symbol: each for each in stocks}
 
     def __getitem__(self, symbol: str) -> Contract:
@@ -39,9 +42,7 @@ class Contracts:
 
     def find(self, asked: Contract) -> Instrument | None:
         """The one instrument that ``asked`` describes, or None: error 200 in IBKR's words."""
-        symbol = (
-            self._by_number.get(asked.con_id) if asked.con_id else self._by_name.get(asked.symbol or asked.local_symbol)
-        )
+        symbol = self._by_number.get(asked.con_id) if asked.con_id else self._by_name.get(_name(asked))
         if symbol is None or not _agrees(asked, self._contracts[symbol]):
             return None
         return self._instruments[symbol]
@@ -70,7 +71,25 @@ class Contracts:
         )
 
 
+def _name(contract: Contract) -> str:
+    """What tells a contract from others: its symbol; for a pair both of its currencies."""
+    if contract.sec_type == PAIR:
+        return contract.local_symbol or f"{contract.symbol}.{contract.currency}"
+    return contract.symbol or contract.local_symbol
+
+
 def _describe(instrument: Instrument, number: int) -> Contract:
+    if instrument.kind is InstrumentKind.CURRENCY:
+        return Contract(
+            con_id=number,
+            symbol=instrument.symbol.partition(".")[0],
+            sec_type=PAIR,
+            exchange=IDEALPRO,
+            primary_exchange=IDEALPRO,
+            currency=instrument.currency,
+            local_symbol=instrument.symbol,
+            trading_class=instrument.symbol,
+        )
     listed_on = EXCHANGES.get(instrument.exchange, instrument.exchange)
     name = instrument.symbol.replace(".", " ")
     return Contract(
@@ -88,10 +107,10 @@ def _describe(instrument: Instrument, number: int) -> Contract:
 def _agrees(asked: Contract, known: Contract) -> bool:
     """True unless ``asked`` says something of the contract that is not so. A number needs nothing beside it."""
     said = (
-        (asked.sec_type, (STOCK,)),
+        (asked.sec_type, (known.sec_type,)),
         (asked.symbol, (known.symbol,)),
         (asked.currency, (known.currency,)),
-        (asked.exchange, (SMART, known.primary_exchange)),
+        (asked.exchange, (known.exchange, known.primary_exchange)),
         (asked.primary_exchange, (known.primary_exchange,)),
     )
     wrong = any(word and word not in allowed for word, allowed in said)

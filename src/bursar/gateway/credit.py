@@ -12,7 +12,7 @@ in a cash account, and borrows it in a margin account; pairs of currencies are e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -23,6 +23,7 @@ from bursar.gateway.account import SHORT_REQUIREMENT, Account
 from bursar.gateway.checks import Refusal, no_money, no_shares
 from bursar.gateway.commands import Place
 from bursar.gateway.fees import ConversionFee, FeeSchedule
+from bursar.gateway.locates import LOCATE, Locates
 from bursar.gateway.margin import Requirement, Standing, requirement
 from bursar.gateway.notices import Order, WhatIf
 from bursar.gateway.world import World
@@ -40,12 +41,15 @@ class Credit:
         quotes: Mapping[str, Quote],
         currency: str = "USD",
         conversion: ConversionFee | None = None,
+        locates: Locates | None = None,
     ) -> None:
         self._listed = world.listed
         self._fees = fees
         self._quotes = quotes
         self._currency = currency
         self._conversion = conversion or ConversionFee()
+        self._locates = locates or Locates(None, {})
+        self.currencies = _payable(world.instruments, currency)
         self._abroad = {each.symbol: each.currency for each in world.instruments if each.currency != currency}
 
     # ------------------------------------------------------------ prices
@@ -201,11 +205,17 @@ class Credit:
             return no_shares()
         # The proceeds stay blocked, so what must be there already is the half on top.
         needed = (SHORT_REQUIREMENT - 1) * notional * short / quantity
-        return None if needed <= available else no_money(available, needed, account.currency)
+        if needed > available:
+            return no_money(available, needed, account.currency)
+        return self._locates.refusal(request.symbol, min(short, quantity), day, perm_id)
 
     def hold(self, account: Account, order: Order, day: date) -> None:
         """Let ``order`` hold back what is left of it may use, and nothing once it ended."""
         request, left = order.request, order.remaining
+        short = ZERO
+        if not order.ended and request.action == "SELL" and order.why_held != LOCATE:
+            short = left - max(account.available_shares(request.symbol, order.perm_id), ZERO)
+        self._locates.promise(order.perm_id, request.symbol, short)
         if order.ended:
             account.release(order.perm_id)
             return
@@ -316,6 +326,9 @@ class Credit:
         leveraged = request.action == "SELL" or self.notional(request, quantity) > account.cash
         if leveraged and equity < account.margin.equity_min:
             return below_minimum(equity, account.margin.equity_min, account.currency)
+        short = quantity - max(account.available_shares(request.symbol, perm_id), ZERO)
+        if request.action == "SELL" and short > 0:
+            return self._locates.refusal(request.symbol, short, day, perm_id)
         return None
 
     # ------------------------------------------------------------ other currencies
@@ -366,6 +379,14 @@ def below_minimum(equity: Decimal, least: Decimal, currency: str) -> Refusal:
         f"Order rejected - reason:MINIMUM OF {least:.0f} {currency} (OR EQUIVALENT IN OTHER CURRENCIES) REQUIRED IN "
         f"ORDER TO PURCHASE ON MARGIN, SELL SHORT, TRADE CURRENCY OR FUTURE; THE EQUITY IS {equity:.2f} {currency}"
     )
+
+
+def _payable(instruments: Iterable[Instrument], own: str) -> tuple[str, ...]:
+    """The currencies that can be had: an account's own, and those that it can be exchanged for."""
+    pairs = (each for each in instruments if each.kind is InstrumentKind.CURRENCY)
+    legs = [(_of_pair(pair), pair.currency) for pair in pairs]
+    others = (one if other == own else other for one, other in legs if own in (one, other))
+    return tuple(dict.fromkeys((own, *others)))
 
 
 def _of_pair(pair: Instrument) -> str:

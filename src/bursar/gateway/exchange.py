@@ -41,6 +41,7 @@ from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
 from bursar.gateway.liquidation import closing_order, next_closing
+from bursar.gateway.locates import Locates
 from bursar.gateway.matching.deals import Deal, Deals
 from bursar.gateway.matching.floor import Floor
 from bursar.gateway.matching.hours import Hours
@@ -65,7 +66,8 @@ class Exchange:
         self.accounts = open_accounts(terms)
         self._hours = Hours(world)
         self._market = Market(display_only=terms.partial_fills)
-        self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion)
+        locates = Locates(terms.lending, self.accounts)
+        self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion, locates)
         self.overnight = Overnight(world, terms, self.credit, self.accounts)
         self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}

@@ -37,9 +37,9 @@ Accruals = dict[tuple[str, str, date], Decimal]
 class DayClosed:
     """What an account was worth at the close of a day, in its own currency.
 
-    balances  cash by currency
+    balances  cash by currency, and ``settled`` what of it had settled
     accrued   interest and fees that are not posted, below zero where they are owed
-    prices    of what was held, by symbol, one unit in its own currency with the multiplier
+    prices    of what was held or closed that day, by symbol, one unit in its own currency with the multiplier
     rates     of the currencies in which there was cash or stock
     """
 
@@ -49,6 +49,7 @@ class DayClosed:
     shorts: Decimal
     accrued: Decimal
     balances: dict[str, Decimal]
+    settled: dict[str, Decimal]
     quantities: dict[str, Decimal]
     prices: dict[str, Decimal]
     rates: dict[str, Decimal]
@@ -104,7 +105,7 @@ class Overnight:
                 fee = borrow_fee(-quantity, self._credit.price(symbol), loan.fee, (until - day).days)
                 if fee:
                     _add(night.accruals, BORROW, currency, day, -fee)
-        night.days.append(self._closed(account, day))
+        night.days.append(self.closed(account, day))
         night.unrealized = {
             symbol: position.quantity * self._credit.price(symbol) - position.cost
             for symbol, position in account.positions.items()
@@ -138,7 +139,8 @@ class Overnight:
             balances[currency] = balances.get(currency, ZERO) + quantity * self._credit.price(symbol)
         return balances
 
-    def _closed(self, account: Account, day: date) -> DayClosed:
+    def closed(self, account: Account, day: date) -> DayClosed:
+        """What ``account`` would be told to be worth, if ``day`` closed now."""
         quantities, credit = account.quantities, self._credit
         currencies = {*account.balances, *(self._world.listed[symbol].currency for symbol in quantities)}
         worth = {symbol: credit.worth({symbol: quantity}) for symbol, quantity in quantities.items()}
@@ -149,8 +151,9 @@ class Overnight:
             shorts=sum((value for value in worth.values() if value < 0), ZERO),
             accrued=self.accrued_base(account.name),
             balances=account.balances,
+            settled={currency: account.settled_balance(currency) for currency in account.balances},
             quantities=quantities,
-            prices={symbol: credit.price(symbol) for symbol in quantities},
+            prices={symbol: credit.price(symbol) for symbol in account.positions},
             rates={currency: credit.rate(currency) or ZERO for currency in sorted(currencies)},
         )
 

@@ -192,11 +192,15 @@ def _ledger(exchange: Exchange, held: Account, currencies: Iterable[str]) -> Val
         }
     told: Values = {}
     for currency, row in rows.items():
-        told |= {(tag, currency): _cents(amount) for tag, amount in row.items()}
-        rate = exchange.credit.rate(currency) or ZERO
-        told["ExchangeRate", currency] = "1.00" if rate == 1 else f"{rate:.7f}"
+        for tag, amount in row.items():
+            told[tag, currency] = _cents(amount)
+        if currency != held.currency:
+            told["ExchangeRate", currency] = f"{exchange.credit.rate(currency) or ZERO:.7f}"
     for tag in rows[held.currency]:
-        told[tag, BASE] = _cents(_in_base(exchange, {currency: row[tag] for currency, row in rows.items()}))
+        if len(rows) == 1:  # nothing to convert
+            told[tag, BASE] = told[tag, held.currency]
+        else:
+            told[tag, BASE] = _cents(_in_base(exchange, {currency: row[tag] for currency, row in rows.items()}))
     return told
 
 

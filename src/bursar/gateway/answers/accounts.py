@@ -8,6 +8,7 @@ profit, which is in ``profit``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from bursar.gateway import reporting as report
 from bursar.gateway.answers import Answers, Messages
@@ -36,6 +37,7 @@ class AccountAnswers:
         self._account = ""
         self._told: Values = {}
         self._multi: dict[int, tuple[str, Values]] = {}
+        self._worked_out: dict[str, tuple[tuple[datetime, int], Values]] = {}
         self._summaries: dict[int, tuple[frozenset[str], dict[str, Values]]] = {}
 
     @property
@@ -143,7 +145,7 @@ class AccountAnswers:
 
     def _account_moved(self, symbols: Collection[str]) -> Messages:
         """Values that are new, and the positions in ``symbols``."""
-        now = values(self._exchange, self._account)
+        now = self._values(self._account)
         for (key, currency), value in _changed(now, self._told):
             yield r.AccountValue(key=key, value=value, currency=currency, account=self._account)
         self._told = now
@@ -173,12 +175,20 @@ class AccountAnswers:
 
     def _multi_values(self, req_id: int) -> Messages:
         account, told = self._multi[req_id]
-        now = values(self._exchange, account)
+        now = self._values(account)
         for (key, currency), value in _changed(now, told):
             yield r.AccountUpdateMulti(
                 req_id=req_id, account=account, model_code="", key=key, value=value, currency=currency
             )
         self._multi[req_id] = (account, now)
+
+    def _values(self, account: str) -> Values:
+        """What is told of ``account`` now, worked out once for all who ask."""
+        moment = (self._exchange.now, len(self._exchange.notices))
+        known = self._worked_out.get(account)
+        if known is None or known[0] != moment:
+            known = self._worked_out[account] = (moment, values(self._exchange, account))
+        return known[1]
 
     # ------------------------------------------------------------ summaries
 
@@ -203,7 +213,7 @@ class AccountAnswers:
     def _summary_values(self, req_id: int) -> Messages:
         tags, told = self._summaries[req_id]
         for account in self._exchange.accounts:
-            now = {name: value for name, value in values(self._exchange, account).items() if _wanted(name, tags)}
+            now = {name: value for name, value in self._values(account).items() if _wanted(name, tags)}
             for (tag, currency), value in _changed(now, told.get(account, {})):
                 yield r.AccountSummary(req_id=req_id, account=account, tag=tag, value=value, currency=currency)
             told[account] = now

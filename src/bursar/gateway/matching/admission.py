@@ -31,11 +31,16 @@ class Admission:
     """See the module. Nothing here changes anything."""
 
     def __init__(
-        self, listed: Mapping[str, Instrument], accounts: frozenset[str], currency: str, hours: Hours, orders: Orders
+        self,
+        listed: Mapping[str, Instrument],
+        accounts: frozenset[str],
+        currencies: tuple[str, ...],
+        hours: Hours,
+        orders: Orders,
     ) -> None:
         self._listed = listed
         self._accounts = accounts
-        self._currency = currency
+        self._currencies = currencies
         self._hours = hours
         self._orders = orders
 
@@ -46,7 +51,7 @@ class Admission:
 
     def invalid(self, request: Place) -> Refusal | None:
         """Why ``request`` is no order, whoever sends it."""
-        refusal = bad_request(request, self._listed.get(request.symbol), self._accounts, self._currency)
+        refusal = bad_request(request, self._listed.get(request.symbol), self._accounts, self._currencies)
         refusal = refusal or too_late(request, self._hours.now)
         for condition in request.conditions:
             refusal = refusal or bad_condition(condition, self._listed.__contains__)

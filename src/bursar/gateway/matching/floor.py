@@ -69,7 +69,7 @@ class Floor:
     ) -> None:
         self.orders = Orders(terms.seed)
         self.deals = Deals(world, credit, accounts, terms.seed)
-        self.admission = Admission(world.listed, frozenset(accounts), terms.currency, hours, self.orders)
+        self.admission = Admission(world.listed, frozenset(accounts), credit.currencies, hours, self.orders)
         self._listed = world.listed
         self._hours = hours
         self._market = market

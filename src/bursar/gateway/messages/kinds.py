@@ -110,7 +110,8 @@ def _flag(text: str) -> bool:
     raise ValueError("not a flag")
 
 
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
+    """``value`` as it is. Raises ValueError where a NUL in it would end the field."""
     if "\0" in value:
         raise ValueError("a NUL would end the field")
     return value
@@ -215,7 +216,7 @@ MaybeFlag = Annotated[
     ),
 ]
 #: Text as it is.
-Text = Annotated[str, _plain("text", "text", _text, str)]
+Text = Annotated[str, _plain("text", "text", plain_text, str)]
 #: A name, whose letters beyond ASCII are escaped with backslashes.
 Name = Annotated[str, _plain("name", "text", _escape, _unescape)]
 #: A moment, as date and time of day in TWS's zone, which clients since ZONED_TIMES are told.
