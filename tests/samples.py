@@ -10,6 +10,7 @@ from bursar.domain.committee import Action, Resolution, Seating, Step
 from bursar.domain.instruments import Instrument, InstrumentKind, OptionRight
 from bursar.domain.money import Money
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side, TimeInForce
+from bursar.domain.proposals import End, Leg, Outlook, Proposal, ProposalState
 from bursar.domain.signals import Signal
 from bursar.domain.targets import Target
 from bursar.domain.views import Evidence, View
@@ -48,6 +49,32 @@ VIEW = View(
     confidence=0.55,
     evidence=(Evidence(statement="12-1 momentum is high", source="closes to 2021-12-31", value=0.31),),
     known_at=AT,
+)
+PROPOSAL = Proposal(
+    proposal_id="p-00000001",
+    account=ACCOUNT,
+    portfolio=MAIN,
+    strategy="pairs",
+    legs=(
+        Leg(
+            symbol="KO", side=Side.SELL, quantity=Decimal(10), effect=Effect.CLOSE, price=Decimal("60.5"), reason="dear"
+        ),
+        Leg(symbol="PEP", side=Side.BUY, quantity=Decimal("3.5"), effect=Effect.OPEN, price=Decimal(170), reason="y"),
+    ),
+    made_at=AT,
+    expires_at=AT.replace(hour=16),
+    confidence=0.7,
+    expected_return=0.012,
+    risk_max=0.02,
+    reasons=("the spread is two deviations wide",),
+    view_ids=("v-00000001",),
+)
+OUTLOOK = Outlook(
+    cost=Decimal("1.5"),
+    unwinding_cost=Decimal(3),
+    legging_loss_max=Decimal(20),
+    adverse_move=Decimal("0.02"),
+    refusals=("it expired",),
 )
 OPTION = Instrument(
     symbol=CALL,
@@ -286,6 +313,23 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     (e.SymbolChanged, {"symbol": "FB", "new_symbol": "META"}),
     (e.OptionEnded, _HERE | {"symbol": CALL, "quantity": Decimal(2), "how": e.OptionEnd.EXERCISED, "cash": usd("10")}),
     (e.BreakFound, {"account": ACCOUNT, "symbol": AAPL, "what": "quantity", "ours": "10", "theirs": "9"}),
+    (e.ProposalMade, {"event_id": PROPOSAL.proposal_id, "proposal": PROPOSAL}),
+    (
+        e.ProposalTapped,
+        {"event_id": "p-00000001/tapped", "proposal_id": "p-00000001", "by": "owner", "outlook": OUTLOOK},
+    ),
+    (e.LegSent, {"proposal_id": "p-00000001", "leg": 1, "order_id": "o-00000001", "compensates": True}),
+    (e.LegRefused, {"proposal_id": "p-00000001", "leg": 1, "reason": "too large", "compensates": True}),
+    (
+        e.ProposalEnded,
+        {
+            "proposal_id": "p-00000001",
+            "state": ProposalState.ROLLED_BACK,
+            "end": End.NONE,
+            "reason": "KO was canceled",
+            "loss": Decimal("12.34"),
+        },
+    ),
     (e.BreakExplained, {"break_id": "b-1", "explanation": "sold in TWS", "by": "operator"}),
 ]
 

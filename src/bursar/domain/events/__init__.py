@@ -23,6 +23,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     orders          what we asked of the broker, and what it answered
     cash            accounts, cash and income
     positions       what comes, goes and changes without a trade
+    proposals       made, tapped, worked leg by leg, and ended
     contradictions  where our books and the broker disagree
     safety          what stops an account, and what lets it go on
 """
@@ -94,6 +95,13 @@ from bursar.domain.events.positions import (
     SpunOff,
     SymbolChanged,
 )
+from bursar.domain.events.proposals import (
+    LegRefused,
+    LegSent,
+    ProposalEnded,
+    ProposalMade,
+    ProposalTapped,
+)
 from bursar.domain.events.run import (
     Alerted,
     CommandReceived,
@@ -148,6 +156,8 @@ __all__ = [
     "KillFinished",
     "KillForm",
     "KillOrdered",
+    "LegRefused",
+    "LegSent",
     "LineChanged",
     "LotMethod",
     "LotsChosen",
@@ -169,6 +179,9 @@ __all__ = [
     "PositionAdopted",
     "PositionMoved",
     "PositionReleased",
+    "ProposalEnded",
+    "ProposalMade",
+    "ProposalTapped",
     "RearmRefused",
     "Rejected",
     "RiskBudgetSet",

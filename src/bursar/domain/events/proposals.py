@@ -1,0 +1,79 @@
+"""Proposals: made, tapped, worked leg by leg, and ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bursar.domain.events.base import Event
+from bursar.domain.proposals import End, Outlook, Proposal, ProposalState
+from bursar.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMade(Event, kind="proposal_made"):
+    """Something was proposed to a person; nothing is sent."""
+
+    proposal: Proposal
+
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if self.event_id != self.proposal.proposal_id:
+            raise InputError(f"proposal {self.proposal.proposal_id} is journalled as {self.event_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalTapped(Event, kind="proposal_tapped"):
+    """A person said yes to what was shown. Its id is made of the proposal's, so that two taps are one.
+
+    outlook  what was shown
+    """
+
+    proposal_id: str
+    by: str
+    outlook: Outlook
+
+    def __post_init__(self) -> None:
+        Event.__post_init__(self)
+        if self.event_id != f"{self.proposal_id}/tapped":
+            raise InputError(f"the tap of {self.proposal_id} is journalled as {self.event_id}; two taps must be one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSent(Event, kind="leg_sent"):
+    """An order was placed for a leg of a proposal, in the same commit.
+
+    leg          its place in the proposal, from 0
+    compensates  True for one that trades back what the leg had traded
+    """
+
+    proposal_id: str
+    leg: int
+    order_id: str
+    compensates: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRefused(Event, kind="leg_refused"):
+    """The gate would not let a leg out, or what trades one back; nothing of it was sent. reason: in words."""
+
+    proposal_id: str
+    leg: int
+    reason: str
+    compensates: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalEnded(Event, kind="proposal_ended"):
+    """Nothing more of a proposal will be sent.
+
+    end     what is left of it in the book
+    loss    what trading back cost, fees included; zero where nothing was traded back
+    reason  in words
+    """
+
+    proposal_id: str
+    state: ProposalState
+    end: End
+    reason: str
+    loss: Decimal = Decimal(0)
