@@ -7,7 +7,7 @@ seam. So a whole set comes from one provider; where none knows every symbol, fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -187,22 +187,3 @@ def _compared(
         actions=imported.actions,
     )  # fmt: skip
     return changed, f"contradicts it on {len(found)} days"
-
-
-def first_answer(
-    what: str, providers: Sequence[Provider], ask: Callable[[Provider], Sequence[Fact] | Sequence[Headline]]
-) -> tuple[Sequence[Fact] | Sequence[Headline], str, tuple[Attempt, ...]]:
-    """What the first provider that has any says. Raises DataError, with everybody's reason, where nobody has."""
-    attempts: list[Attempt] = []
-    for provider in providers:
-        name = provider.offer.name
-        try:
-            answer = ask(provider)
-        except (DataError, InputError, BrokerError) as error:
-            attempts.append(Attempt(provider=name, taken=False, said=str(error)))
-            continue
-        if answer:
-            attempts.append(Attempt(provider=name, taken=True, said=f"{len(answer):,} {what}"))
-            return answer, name, tuple(attempts)
-        attempts.append(Attempt(provider=name, taken=False, said=f"has no {what} of these"))
-    raise DataError(f"nobody had {what}: " + "; ".join(f"{each.provider}: {each.said}" for each in attempts))
