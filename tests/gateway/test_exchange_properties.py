@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -23,12 +24,15 @@ from tests.gateway.worlds import simulated
 ACCOUNTS = ("DU9000001", "DU9000002")
 WORLD: World = simulated(symbols=3, days=3, step_minutes=90)
 #: Raw prices, so that the fixed plan may be charged on them.
-CASH = Decimal(20_000)
+CASH = Decimal(200_000)
 
+#: What may be answered.
+CODES = {103, 104, 105, 110, 111, 113, 135, 161, 201, 202, 321, 399, 434, 10147, 10148, 10326, 10341}
 #: Stands for the lowest order id that the client may use.
 NEXT = 0
 
-prices = st.integers(500_000, 2_000_000).map(lambda ticks: Decimal(ticks) * Decimal("0.0001"))
+#: Prices as parts of the last one, which they are multiplied with when they are sent: within three percent, mostly.
+prices = st.one_of(st.integers(9_700, 10_300), st.integers(5_000, 20_000)).map(lambda part: Decimal(part) / 10_000)
 places = st.builds(
     Place,
     client_id=st.integers(1, 2),
@@ -47,19 +51,66 @@ def as_market(request: Place) -> Place:
     return replace(request, order_type="MKT", lmt_price=None)
 
 
+def as_stop(request: Place) -> Place:
+    return replace(request, order_type="STP", aux_price=request.lmt_price, lmt_price=None)
+
+
+def as_stop_limit(request: Place) -> Place:
+    return replace(request, order_type="STP LMT", aux_price=request.lmt_price)
+
+
+def as_trail(request: Place) -> Place:
+    assert request.lmt_price is not None
+    return replace(request, order_type="TRAIL", aux_price=request.lmt_price / 100, lmt_price=None)
+
+
+def at_the_open(request: Place) -> Place:
+    return replace(request, tif="OPG")
+
+
+def on_close(request: Place) -> Place:
+    return replace(as_market(request), order_type="MOC", tif="DAY")
+
+
+def at_once(request: Place) -> Place:
+    return replace(request, tif="IOC" if request.total_quantity % 2 else "FOK")
+
+
+def grouped(request: Place) -> Place:
+    return replace(request, oca_group=f"g{request.account}", oca_type=1, order_id=NEXT)
+
+
+def bracket(request: Place) -> list[Command]:
+    """``request`` as an entry, with a target and a stop one percent to either side."""
+    assert request.lmt_price is not None
+    many = 3 * request.total_quantity  # more than is on display, so that entries are filled in parts
+    entry = replace(request, order_id=NEXT, order_ref=ENTRY, transmit=False, total_quantity=many)
+    way = 1 if request.action == "BUY" else -1
+    exits = replace(entry, action="SELL" if way > 0 else "BUY", order_ref="", parent_id=NEXT, tif="GTC")
+    gap = way * request.lmt_price / 100
+    target = replace(exits, lmt_price=request.lmt_price + gap)
+    stop = replace(exits, order_type="STP", aux_price=request.lmt_price - gap, lmt_price=None, transmit=True)
+    return [entry, target, stop]
+
+
+ENTRY = "entry"
+ALONE = (
+    as_market, as_market, as_stop, as_stop_limit, as_trail, at_the_open, on_close, at_once, grouped,
+)  # fmt: skip
 streams: st.SearchStrategy[list[Command]] = st.lists(
     st.one_of(
-        places,
-        places.map(as_market),
-        places.map(as_market),
-        st.builds(Cancel, client_id=st.integers(1, 2), order_id=st.integers(1, 12)),
-        st.just(CancelAll(client_id=1)),
-        st.just(Advance()),
-        st.just(Advance()),
+        places.map(lambda command: [command]),
+        st.tuples(places, st.sampled_from(ALONE)).map(lambda drawn: [drawn[1](drawn[0])]),
+        places.map(bracket),
+        st.builds(Cancel, client_id=st.integers(1, 2), order_id=st.integers(1, 12)).map(lambda command: [command]),
+        st.just([CancelAll(client_id=1)]),
+        st.just([Advance()]),
+        st.just([Advance()]),
+        st.just([Advance()]),
     ),
     min_size=10,
-    max_size=80,
-)
+    max_size=60,
+).map(lambda pieces: [command for piece in pieces for command in piece])
 terms = st.builds(
     Terms,
     seed=st.integers(0, 3),
@@ -86,21 +137,53 @@ class Witness:
         self.street_shares: dict[str, Decimal] = defaultdict(Decimal)
         self.paid = Decimal(0)
         self.executions: dict[str, Executed] = {}
+        self.prints: dict[str, list[Decimal]] = defaultdict(list)
+        self.began: dict[int, int] = {}
+        self.orders: dict[int, Order] = {}
+        self.entries: dict[int, int] = {}
+        self.spans: dict[int, tuple[int, int]] = {}
         self.seen = 0
 
     def play(self, stream: list[Command]) -> None:
         self.advance()
         for command in stream:
-            if isinstance(command, Place) and command.order_id == NEXT:
-                command = replace(command, order_id=self.exchange.next_order_id(command.client_id))
+            if isinstance(command, Place):
+                command = self.priced(command)
+                command = self.numbered(command) if command.order_id == NEXT else command
             if not (isinstance(command, Advance) and self.exchange.next_instant is None):
-                self.market.update({quote.symbol: quote for quote in self.exchange.apply(command)})
-                self.read()
+                self.see(self.exchange.apply(command))
         self.finish()
 
-    def advance(self) -> None:
-        self.market.update({quote.symbol: quote for quote in self.exchange.advance()})
+    def priced(self, command: Place) -> Place:
+        """``command`` with prices where it has parts of the last one."""
+        last = self.market[command.symbol].last if command.symbol in self.market else Decimal(100)
+        assert last is not None
+        told = {
+            name: (part * last).quantize(Decimal("0.0001"))
+            for name in ("lmt_price", "aux_price")
+            if (part := getattr(command, name)) is not None
+        }
+        return replace(command, **told)
+
+    def numbered(self, command: Place) -> Place:
+        """``command`` under the next number of its client; an exit under its entry."""
+        number = self.exchange.next_order_id(command.client_id)
+        if command.order_ref == ENTRY:
+            self.entries[command.client_id] = number
+        exits = not command.transmit or command.order_type == "STP"
+        if exits and command.order_ref != ENTRY and command.tif == "GTC" and command.client_id in self.entries:
+            return replace(command, order_id=number, parent_id=self.entries[command.client_id])
+        return replace(command, order_id=number, parent_id=0)
+
+    def see(self, quotes: tuple[Quote, ...]) -> None:
+        self.market.update({quote.symbol: quote for quote in quotes})
+        for quote in quotes:
+            assert quote.last is not None
+            self.prints[quote.symbol].append(quote.last)
         self.read()
+
+    def advance(self) -> None:
+        self.see(self.exchange.advance())
 
     def finish(self) -> None:
         """Let the world end: what is for the day ends, what is good till canceled is canceled."""
@@ -120,7 +203,7 @@ class Witness:
                 case CommissionReported():
                     self.charge(notice)
                 case Refused():
-                    assert notice.code in {103, 104, 105, 201, 202, 399, 434, 10147, 10148}
+                    assert notice.code in CODES
         for name, account in self.exchange.accounts.items():
             assert account.cash == self.cash[name]
             if not account.shorts_allowed:
@@ -130,7 +213,8 @@ class Witness:
 
     def note(self, order: Order) -> None:
         assert not self.ends[order.perm_id], "an order that ended was heard of again"
-        self.asked[order.perm_id] = order.request
+        self.asked[order.perm_id], self.orders[order.perm_id] = order.request, order
+        self.began.setdefault(order.perm_id, max(len(self.prints[order.request.symbol]) - 1, 0))
         assert self.filled[order.perm_id] == order.filled
         assert 0 <= order.filled <= order.request.total_quantity
         assert (order.status == "Filled") == (order.remaining == 0)
@@ -140,17 +224,25 @@ class Witness:
     def deal(self, executed: Executed) -> None:
         request, quote = self.asked[executed.perm_id], self.market[executed.symbol]
         assert executed.exec_id not in self.executions
-        assert self.exchange.session.open <= executed.at < self.exchange.session.close
+        session, buying = self.exchange.session, executed.side == "BOT"
         assert executed.at.microsecond == 0
-        # Dealt at the far side of the quote of this very moment, and within the limit.
         assert quote.at == executed.at == self.exchange.now
-        buying = executed.side == "BOT"
-        assert executed.price == (quote.ask if buying else quote.bid)
+        if request.tif == "OPG":
+            assert (executed.at, executed.price) == (session.open, quote.last)
+        elif request.order_type == "MOC":
+            assert (executed.at, executed.price) == (session.close, quote.last)
+        else:
+            # Dealt at the far side of the quote of this very moment, and within the limit.
+            assert session.open <= executed.at < session.close
+            assert executed.price == (quote.ask if buying else quote.bid)
+        self.keeps_to_its_stop(executed.perm_id)
         if request.lmt_price is not None:
             assert executed.price <= request.lmt_price if buying else executed.price >= request.lmt_price
-        if self.exchange.terms.partial_fills:
+        if self.exchange.terms.partial_fills and request.tif != "OPG" and request.order_type != "MOC":
             assert executed.shares <= (quote.ask_size if buying else quote.bid_size)
         self.executions[executed.exec_id] = executed
+        first, _ = self.spans.get(executed.perm_id, (len(self.executions), 0))
+        self.spans[executed.perm_id] = (first, len(self.executions))
         self.filled[executed.perm_id] += executed.shares
         assert executed.cum_qty == self.filled[executed.perm_id] <= request.total_quantity
         signed = executed.shares if buying else -executed.shares
@@ -158,6 +250,13 @@ class Witness:
         self.shares[executed.account, executed.symbol] += signed
         self.street += signed * executed.price
         self.street_shares[executed.symbol] -= signed
+
+    def keeps_to_its_stop(self, perm_id: int) -> None:
+        """A stop fills once a print since it came reached it: at it or through it."""
+        request = self.asked[perm_id]
+        if request.order_type in ("STP", "STP LMT") and request.aux_price is not None:
+            since = self.prints[request.symbol][self.began[perm_id] :]
+            assert min(since) <= request.aux_price if request.action == "SELL" else max(since) >= request.aux_price
 
     def charge(self, report: CommissionReported) -> None:
         executed = self.executions[report.exec_id]
@@ -167,6 +266,7 @@ class Witness:
 
     def judge(self) -> None:
         exchange = self.exchange
+        self.families_and_groups()
         assert exchange.open_orders() == ()
         assert all(count == 1 for count in self.ends.values()), "every order reaches exactly one end"
         assert set(self.ends) == set(self.asked)
@@ -182,6 +282,23 @@ class Witness:
         for account in accounts:
             assert account.held_cash() == 0
             assert all(account.available_shares(symbol) >= 0 for symbol in account.positions)
+
+    def families_and_groups(self) -> None:
+        """No child did more than its parent, nor both exits more than their entry; one of a group did all."""
+        exits: dict[int, Decimal] = defaultdict(Decimal)
+        groups: dict[str, set[int]] = defaultdict(set)
+        for order in self.orders.values():
+            if order.parent:
+                parent = self.orders[order.parent]
+                assert self.filled[order.perm_id] <= self.filled[parent.perm_id]
+                exits[order.parent] += self.filled[order.perm_id]
+            if order.oca_type == 1 and order.oca_group and self.filled[order.perm_id]:
+                groups[order.oca_group].add(order.perm_id)
+        assert all(exited <= self.filled[parent] for parent, exited in exits.items())
+        for members in groups.values():
+            # A group may be used again once all of it ended; what was filled together was filled one after the other.
+            times = sorted(self.spans[perm_id] for perm_id in members)
+            assert all(ended <= begun for (_, ended), (begun, _) in pairwise(times))
 
 
 @settings(max_examples=150)
