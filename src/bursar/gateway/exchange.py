@@ -45,6 +45,7 @@ from bursar.gateway.locates import Locates
 from bursar.gateway.matching.deals import Deal, Deals
 from bursar.gateway.matching.floor import Floor
 from bursar.gateway.matching.hours import Hours
+from bursar.gateway.matching.liquidity import Depth
 from bursar.gateway.matching.market import Market
 from bursar.gateway.matching.orders import Orders
 from bursar.gateway.notices import Notice, Order, Refused, WhatIf
@@ -65,11 +66,12 @@ class Exchange:
         self.notices: list[Notice] = []
         self.accounts = open_accounts(terms)
         self._hours = Hours(world)
-        self._market = Market(display_only=terms.partial_fills)
+        self.history = History(world)
+        depth = Depth(terms.liquidity, self._printed) if terms.liquidity else None
+        self._market = Market(display_only=terms.partial_fills, depth=depth)
         locates = Locates(terms.lending, self.accounts)
         self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion, locates)
         self.overnight = Overnight(world, terms, self.credit, self.accounts)
-        self.history = History(world)
         self.equity_before: dict[str, Decimal] = {}
         self._floor = Floor(
             world, terms, self._hours, self._market, self.accounts, self.credit, self.history, self.notices
@@ -200,6 +202,9 @@ class Exchange:
         return json.dumps(named, sort_keys=True, separators=(",", ":"))
 
     # ------------------------------------------------------------ time
+
+    def _printed(self, symbol: str) -> Decimal:
+        return self.history.printed(symbol, self.session, self.now)
 
     def _begin_day(self, before: date | None = None) -> None:
         """Begin a session; ``before`` is the day of the one that it follows."""

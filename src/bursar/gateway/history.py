@@ -122,17 +122,24 @@ class History:
         if self._running_day != session.day:
             self._running_day, self._running = session.day, {}
         if symbol not in self._running:
-            trades = self._world.tape.trades(symbol, session)
+            trades = self._world.trades(symbol, session)
             days = _running(trades, self.previous_close(symbol, session))
             self._running[symbol] = ([trade.at for trade in trades], days)
         instants, days = self._running[symbol]
         index = bisect_right(instants, now)
         return days[index - 1] if index else None
 
+    def printed(self, symbol: str, session: Session, now: datetime) -> Decimal:
+        """How much was printed at the instant ``now``."""
+        day = self.day(symbol, session, now)
+        instants, _ = self._running.get(symbol, ([], []))
+        index = bisect_right(instants, now)
+        return day.last_size if day and instants[index - 1] == now else ZERO
+
     def previous_close(self, symbol: str, session: Session) -> Decimal | None:
         """The last print of the session before; of an earlier one where it did not trade."""
         for earlier in reversed(self._sessions[: bisect_left(self._opens, session.open)][-5:]):
-            if trades := self._world.tape.trades(symbol, earlier):
+            if trades := self._world.trades(symbol, earlier):
                 return trades[-1].price
         return None
 
@@ -152,7 +159,7 @@ class History:
     ) -> tuple[HistoryBar, ...] | NoBars:
         bars: list[HistoryBar] = []
         for session in sessions:
-            trades = [trade for trade in self._world.tape.trades(symbol, session) if trade.at <= last]
+            trades = [trade for trade in self._world.trades(symbol, session) if trade.at <= last]
             step = max((later.at - earlier.at for earlier, later in pairwise(trades)), default=timedelta(0))
             if size < DAY and step > size:
                 return _failed(f"invalid step: prints are {step} apart here")

@@ -11,6 +11,7 @@ from bursar.gateway.borrow import Lending
 from bursar.gateway.fees import BasisPoints, ConversionFee, FeeSchedule
 from bursar.gateway.interest import InterestPlan
 from bursar.gateway.margin import MarginRules
+from bursar.gateway.matching.liquidity import Liquidity
 
 #: Our accounts begin like this, so that nobody takes them for real ones.
 ACCOUNT_PREFIX = "DU9"
@@ -32,6 +33,7 @@ class Terms:
     conversion      what exchanging currencies costs
     good_faith      cash accounts that sell what they have not paid for are restricted (``faith``)
     adviser         the master account of a financial adviser, whose clients the accounts then are; "" for none
+    liquidity       a book with a depth, a queue and a part of the volume; None for as much as is wanted, or displayed
     presets         an order without a time in force is for the day, and says so with 10349, as where TWS has a preset
     """
 
@@ -48,6 +50,7 @@ class Terms:
     conversion: ConversionFee = field(default_factory=ConversionFee)
     good_faith: bool = False
     adviser: str = ""
+    liquidity: Liquidity | None = None
     presets: bool = False
 
     def __post_init__(self) -> None:

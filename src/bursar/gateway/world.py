@@ -47,6 +47,19 @@ class Tape(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Trading in a symbol stops from ``begin`` until just before ``end``: nothing is quoted or printed."""
+
+    symbol: str
+    begin: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.begin:
+            raise InputError(f"a halt of {self.symbol} ends at {self.end}, before it begins at {self.begin}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything that an exchange needs to know and cannot know by itself.
 
@@ -54,6 +67,7 @@ class World:
     past       sessions before them, known to history alone
     simulated  what in this world is made up, in words; empty only where nothing is
     adjusted   prices are adjusted for splits and dividends: fees by the share would be wrong on them
+    halts      in which the tape says nothing of a symbol, whatever it holds
     calendar   every trading day that is known, where time skips some of them; settlement counts by it
     """
 
@@ -65,6 +79,7 @@ class World:
     simulated: tuple[str, ...] = ()
     adjusted: bool = True
     calendar: tuple[date, ...] = ()
+    halts: tuple[Halt, ...] = ()
     listed: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
     contract_ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
@@ -85,11 +100,28 @@ class World:
         """Every trading day that is known, past ones included."""
         return self.calendar or tuple(session.day for session in (*self.past, *self.sessions))
 
+    def quotes(self, session: Session) -> tuple[tuple[Quote, ...], ...]:
+        """What changed at each instant of ``session``, without what is halted."""
+        quotes = self.tape.quotes(session)
+        if not self.halts:
+            return quotes
+        return tuple(tuple(each for each in row if not self.halted(each.symbol, each.at)) for row in quotes)
+
+    def trades(self, symbol: str, session: Session) -> tuple[Trade, ...]:
+        """The prints of ``symbol`` in ``session``, without those in a halt."""
+        trades = self.tape.trades(symbol, session)
+        return tuple(each for each in trades if not self.halted(symbol, each.at)) if self.halts else trades
+
+    def halted(self, symbol: str, at: datetime) -> bool:
+        """True while trading in ``symbol`` is halted."""
+        return any(halt.symbol == symbol and halt.begin <= at < halt.end for halt in self.halts)
+
     @property
     def fingerprint(self) -> str:
         """A digest of the world: two worlds that share it play the same."""
         parts = (self.name, self.instruments, self.sessions, self.adjusted, self.tape.fingerprint)
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+        said = repr(parts) + (repr(self.halts) if self.halts else "")
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _contract_ids(instruments: tuple[Instrument, ...]) -> dict[str, int]:

@@ -153,7 +153,7 @@ class Floor:
         self._report(order)
         price = self._market.price(request)
         assert price is not None, "only what can be dealt at is closed"
-        self._market.deal(request, request.total_quantity)
+        self._market.deal(request, request.total_quantity, price)
         self._fill(order, request.total_quantity, price)
 
     def moved(self) -> None:
@@ -161,6 +161,7 @@ class Floor:
         hours, quotes = self._hours, self._hours.quotes
         if hours.open:
             self._market.take(quotes)
+            self._market.halt(hours.halted)
             self._look_at_all()
             return
         self._market.see(quotes)
@@ -355,8 +356,8 @@ class Floor:
             offers = self._market.offers(order, limit, instrument)
             whole = sum((quantity for _, quantity in offers), ZERO) == order.remaining
             for price, quantity in offers if whole or request.tif != "FOK" else ():
-                if not self.orders[order.perm_id].ended:
-                    self._deal(self.orders[order.perm_id], quantity, price)
+                if not self.orders[order.perm_id].ended and self._deal(self.orders[order.perm_id], quantity, price):
+                    self._market.deal(request, quantity, price)
         if request.tif in AT_ONCE and not self.orders[order.perm_id].ended:
             self.withdraw(self.orders[order.perm_id])
 
@@ -370,17 +371,19 @@ class Floor:
 
     def _deal_in_auction(self, order: Order, price: Decimal | None) -> None:
         limit = order.request.lmt_price
-        if price is not None and (limit is None or within(price, limit, order.request.action)):
-            self._deal(order, order.workable, price)
+        quantity = self._market.at_auction(order, self._listed[order.request.symbol])
+        reaches = price is not None and (limit is None or within(price, limit, order.request.action))
+        if price is not None and reaches and quantity > 0 and self._deal(order, quantity, price):
+            self._market.dealt_at_auction(order.request.symbol, quantity)
 
-    def _deal(self, order: Order, quantity: Decimal, price: Decimal) -> None:
-        """Fill ``quantity`` of ``order``, unless its account cannot carry it: then it ends."""
+    def _deal(self, order: Order, quantity: Decimal, price: Decimal) -> bool:
+        """Fill ``quantity`` of ``order``, unless its account cannot carry it: then it ends, and this is False."""
         refusal = self._unaffordable(order, quantity)
         if refusal:
             self._end(order, CANCELLED if order.filled else INACTIVE, refusal)
-            return
-        self._market.deal(order.request, quantity)
+            return False
         self._fill(order, quantity, price)
+        return True
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         was_left = order.remaining

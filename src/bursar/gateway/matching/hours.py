@@ -57,6 +57,11 @@ class Hours:
         return self.session.contains(self.now)
 
     @property
+    def halted(self) -> tuple[str, ...]:
+        """Symbols in which trading is halted now."""
+        return tuple(halt.symbol for halt in self._world.halts if halt.begin <= self.now < halt.end)
+
+    @property
     def day_ends(self) -> bool:
         """True at the last instant of the day."""
         return self._index + 1 == len(self._instants)
@@ -77,5 +82,5 @@ class Hours:
         if not {session.open, session.close} <= set(instants):
             raise InputError(f"the tape of {self._world.name!r} does not stop at both bells of {session.day}")
         self._number, self._index = number, 0
-        self._instants, self._quotes = instants, self._world.tape.quotes(session)
+        self._instants, self._quotes = instants, self._world.quotes(session)
         self.now = instants[0]

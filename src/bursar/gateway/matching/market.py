@@ -8,24 +8,24 @@ from decimal import Decimal
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
 from bursar.gateway.commands import Place
+from bursar.gateway.matching.liquidity import Depth, Offer
 from bursar.gateway.notices import Order
 
 #: An order to buy takes from the one, an order to sell from the other.
 BUY, SELL = "BUY", "SELL"
-
-#: A price and how much can be had at it.
-Offer = tuple[Decimal, Decimal]
 
 
 class Market:
     """See the module. ``latest`` has the last quote of each symbol, however old, live or not.
 
     display_only  no more can be had than what is on display
+    depth         what lies behind the best quote; None for all that is wanted
     """
 
-    def __init__(self, *, display_only: bool) -> None:
+    def __init__(self, *, display_only: bool, depth: Depth | None = None) -> None:
         self.latest: dict[str, Quote] = {}
         self._display_only = display_only
+        self._depth = depth
         self._live: dict[str, Quote] = {}
         self._displayed: dict[tuple[str, str], Decimal] = {}
 
@@ -35,6 +35,8 @@ class Market:
 
     def take(self, quotes: Iterable[Quote]) -> None:
         """Let ``quotes`` become the market, with their whole sizes on display."""
+        if self._depth:
+            self._depth.begin()
         for quote in quotes:
             self.latest[quote.symbol] = self._live[quote.symbol] = quote
             self._displayed[quote.symbol, BUY] = quote.ask_size
@@ -44,6 +46,11 @@ class Market:
         """Nothing can be dealt at any more."""
         self._live.clear()
 
+    def halt(self, symbols: Iterable[str]) -> None:
+        """Nothing of ``symbols`` can be dealt at until their next quotes."""
+        for symbol in symbols:
+            self._live.pop(symbol, None)
+
     def last(self, symbol: str) -> Decimal | None:
         """The last print of what trades now; None where it does not."""
         quote = self._live.get(symbol)
@@ -51,13 +58,30 @@ class Market:
 
     def offers(self, order: Order, limit: Decimal | None, instrument: Instrument) -> tuple[Offer, ...]:
         """What ``order`` could have at once, best first, down to ``limit``."""
-        price = self.price(order.request)
-        if price is None or (limit is not None and not within(price, limit, order.request.action)):
+        request = order.request
+        price = self.price(request)
+        if price is None:
+            return ()
+        reaches = limit is None or within(price, limit, request.action)
+        if self._depth:
+            quote = self._live[request.symbol]
+            if reaches:
+                return self._depth.book(order, quote, limit, instrument)
+            assert limit is not None, "an order without a limit reaches any price"
+            passive = self._depth.queue(order, quote, limit, instrument)
+            return ((limit, passive),) if passive > 0 else ()
+        if not reaches:
             return ()
         quantity = order.workable
         if self._display_only:
-            quantity = instrument.whole_lots(min(quantity, self.displayed(order.request)))
+            quantity = instrument.whole_lots(min(quantity, self.displayed(request)))
         return ((price, quantity),) if quantity > 0 else ()
+
+    def at_auction(self, order: Order, instrument: Instrument) -> Decimal:
+        """How much of ``order`` an auction has room for."""
+        if self._depth is None:
+            return order.workable
+        return instrument.whole_lots(min(order.workable, self._depth.part(order.request.symbol)))
 
     def price(self, request: Place) -> Decimal | None:
         """What ``request`` would deal at: the far side of a live, two-sided quote; None where there is none."""
@@ -70,10 +94,22 @@ class Market:
         """What is left of the size that ``request`` would take from."""
         return self._displayed[request.symbol, request.action]
 
-    def deal(self, request: Place, quantity: Decimal) -> None:
-        """So much of what is on display is gone."""
-        if (request.symbol, request.action) in self._displayed:
-            self._displayed[request.symbol, request.action] -= quantity
+    def deal(self, request: Place, quantity: Decimal, price: Decimal) -> None:
+        """So much of what is on display is gone, or of what was printed where the price was not the far side's."""
+        side = (request.symbol, request.action)
+        if side in self._displayed:
+            self._displayed[side] -= quantity
+        if self._depth:
+            far = self.price(request)
+            if far is not None and not within(far, price, request.action):
+                self._depth.take(request.symbol, quantity)
+            else:
+                self._depth.eat(*side, quantity)
+
+    def dealt_at_auction(self, symbol: str, quantity: Decimal) -> None:
+        """So much of what was printed in an auction was ours."""
+        if self._depth:
+            self._depth.take(symbol, quantity)
 
 
 def within(price: Decimal, limit: Decimal, action: str) -> bool:
