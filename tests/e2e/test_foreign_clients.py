@@ -8,15 +8,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bursar.gateway import faults as f
+from bursar.gateway.faults import Plan
+from bursar.gateway.permissions import Permissions
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
 from bursar.testing import RunningGateway, running_gateway, sample_world
 from scripts import chores
 from tests.conftest import Evidence
+from tests.e2e.client_matrix import CAPABILITIES, CLIENTS, Client, words
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -106,6 +114,65 @@ def test_ibapi_alone_in_its_environment_trades_a_day(evidence: Evidence) -> None
     assert told["portfolio"] == [["MSFT", 10]]
     assert set(told["errors"]) == {2104, 2106, 2158, 202}
     evidence(client="ibapi 9.81.1.post1", version=told["server_version"], fills=1)
+
+
+# ---------------------------------------------------------------- every client by every capability
+
+#: What the second gateway does wrong, to each of the numbers under which the scripts connect to it.
+FAULTS = (
+    f.Drop(client=33, after="placeOrder"),
+    f.Duplicate(client=34, message="execDetails", times=0),
+    f.SentinelCommission(client=35, times=0, instants=1),
+    f.ConnectivityLost(client=36, after="reqIds", instants=1),
+)
+
+
+def divisible(symbol: str) -> World:
+    """The sample world, in which one symbol trades by fractions of a share."""
+    world = sample_world(days=2)
+    lots = {symbol: Decimal("0.0001")}
+    return replace(
+        world, instruments=tuple(replace(each, lot=lots.get(each.symbol, each.lot)) for each in world.instruments)
+    )
+
+
+def marks_of(client: Client) -> dict[str, list[str]]:
+    """What a client's script says to each capability: works, cannot or fails, and a note."""
+    chores.set_up_peer(client.environment)
+    python = chores.PEERS / client.environment / "bin" / "python"
+    assert "bursar" not in installed(python)
+    terms = Terms(accounts=("DU9000001", "DU9000002"))
+    permissions = Permissions(live=frozenset({"AAPL", "MSFT"}))
+    with (
+        running_gateway(divisible("AAPL"), terms, permissions=permissions) as gateway,
+        running_gateway(sample_world(days=2), Terms(), speed=300, faults=Plan(faults=FAULTS)) as faulty,
+    ):
+        gateway.step(40)
+        command = [str(python), str(HERE / "foreign" / client.script), str(gateway.port), str(faulty.port)]
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=HERE)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    marks: dict[str, list[str]] = json.loads(finished.stdout.splitlines()[-1])
+    return marks
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("client", CLIENTS, ids=[client.environment for client in CLIENTS])
+def test_a_foreign_client_does_all_that_it_can(client: Client, evidence: Evidence) -> None:
+    marks = marks_of(client)
+    assert list(marks) == list(CAPABILITIES)
+    assert {name: note for name, (mark, note) in marks.items() if mark == "fails"} == {}
+    assert marks["connecting"] == ["works", str(client.version)]
+    marks["connecting"][1] = ""
+    evidence(**{name: f"{mark}: {note}" if note else mark for name, (mark, note) in marks.items()})
+
+
+def test_the_page_about_foreign_clients_has_each_client_and_each_capability() -> None:
+    text = (HERE.parents[1] / "docs" / "clients.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert rows[0][1:] == [*(client.name for client in CLIENTS[:-1]), f"{CLIENTS[-1].name} |"]
+    assert [row[0].removeprefix("| ") for row in rows[3:]] == [words(name) for name in CAPABILITIES]
+    cells = [cell.removesuffix(" |") for row in rows[3:] for cell in row[1:]]
+    assert set(cells) <= {"works", "cannot"}
 
 
 def installed(python: Path) -> str:
