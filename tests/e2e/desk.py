@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bursar.adapters.journal import SQLiteJournal
 from bursar.config import Settings
+from bursar.config.settings import Broker
 from bursar.domain.events import BreakFound, Event, Filled, OrderPlaced
 from bursar.ledger.book import fold
 from bursar.runtime import wire
@@ -25,7 +26,14 @@ from bursar.runtime.stage import Stage, prepare
 
 def stage_of(home: Path, days: int, seed: int) -> Stage:
     return prepare(
-        DemoRequest(days=days, first=date(2022, 1, 3), seed=seed, cash=Decimal(100_000), settings=Settings(), home=home)
+        DemoRequest(
+            days=days,
+            first=date(2022, 1, 3),
+            seed=seed,
+            cash=Decimal(100_000),
+            settings=Settings(broker=Broker(reconnect_delay_seconds=Decimal("0.2"))),
+            home=home,
+        )
     )
 
 

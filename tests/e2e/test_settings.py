@@ -398,7 +398,10 @@ def test_the_doctor_asks_the_broker_that_was_set_and_waits_as_long_as_was_set() 
 def test_a_line_that_keeps_breaking_is_given_up_after_the_attempts_that_were_set(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
+    tried, waits = [], []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
 
     async def hang_up(*_: object) -> None:
         tried.append(1)
@@ -406,11 +409,13 @@ def test_a_line_that_keeps_breaking_is_given_up_after_the_attempts_that_were_set
 
     monkeypatch.setattr(wire, "_over_one_connection", hang_up)
     monkeypatch.setattr(wire, "_attend", lambda *_: None)
-    settings = build({"broker.reconnect_attempts_max": Given(2, "in a test")})
+    values = {"broker.reconnect_attempts_max": 2, "broker.reconnect_delay_seconds": 4}
+    settings = build({key: Given(value, "in a test") for key, value in values.items()})
     request = DemoRequest(days=1, first=date(2022, 1, 3), seed=7, cash=Decimal(100_000), settings=settings, home=home)
     with pytest.raises(BrokerError, match="reconnect_attempts_max is 2"):
-        asyncio.run(wire.play(prepare(request), MemoryJournal(), tmp_path))
+        asyncio.run(wire.play(prepare(request), MemoryJournal(), tmp_path, pause=wait))
     assert len(tried) == 3
+    assert waits == [4, 8]  # doubled each time
 
 
 def test_an_answer_is_waited_for_as_long_as_was_set(
@@ -439,6 +444,7 @@ SHOWN = {
     "broker.connect_timeout_seconds",
     "broker.data_timeout_seconds",
     "broker.reconnect_attempts_max",
+    "broker.reconnect_delay_seconds",
     "broker.client_id",
     "models.primary_model",
     "models.openai_api_key",
@@ -468,7 +474,7 @@ SHOWN_ELSEWHERE = {
 }
 
 #: Keys that are taken and change nothing yet: a demo starts its own gateway again at once.
-WITHOUT_EFFECT_HERE = {"broker.reconnect_delay_seconds"}
+WITHOUT_EFFECT_HERE: frozenset[str] = frozenset()
 
 
 def test_every_key_is_shown_to_matter_or_is_named_as_without_effect() -> None:

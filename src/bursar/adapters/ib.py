@@ -412,6 +412,16 @@ class IBFeed:
             connection.require()
             self._tickers[symbol] = connection.ib.reqMktData(self._contracts[symbol])
 
+    async def resubscribe(self) -> None:
+        """Ask for all prices again: what was subscribed to is gone, or silent."""
+        connection = self._connection
+        for symbol in self._contracts.instruments:
+            for _ in ("to cancel", "to ask"):
+                await connection.limiter.turn(Priority.DATA)
+            connection.require()
+            connection.ib.cancelMktData(self._contracts[symbol])
+            self._tickers[symbol] = connection.ib.reqMktData(self._contracts[symbol])
+
     async def __aiter__(self) -> AsyncIterator[Slice]:
         connection = self._connection
         yield self._slice(await connection.barrier())

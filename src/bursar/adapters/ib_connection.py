@@ -58,6 +58,11 @@ class Address:
             raise InputError(f"port {self.port} is for live accounts; paper is at 4002 (IB Gateway) or 7497 (TWS)")
 
 
+#: The request number of what is about no request.
+NO_REQUEST = -1
+#: Errors about one subscription that say something of the whole line: another login has the market data.
+ABOUT_DATA = frozenset({10197})
+
 #: Requests are numbered from here on, far from orders, whose numbers the broker keeps for ever.
 FIRST_REQUEST = 1_000_000_000
 
@@ -82,11 +87,12 @@ class Connection:
         self._refused: asyncio.Future[str] | None = None
         self._lost: asyncio.Future[None] | None = None
         self.numbers = OrderNumbers()
+        self._notices: list[tuple[int, str]] = []
         self.ib.disconnectedEvent += self._on_lost
         self.hear("error", self._on_error)
         self.hear("nextValidId", self.numbers.next_valid)
 
-    async def connect(self) -> None:
+    async def connect(self, fetch: StartupFetch = SYNCHRONIZED) -> None:
         """Connect, and fetch what happened while we were away. Raises BrokerError, retryable."""
         address = self.address
         self._refused = asyncio.get_running_loop().create_future()
@@ -99,7 +105,7 @@ class Connection:
                 timeout=address.timeout_seconds,
                 account=address.account,
                 raiseSyncErrors=True,
-                fetchFields=SYNCHRONIZED,
+                fetchFields=fetch,
             )
         )
         # ib_async would wait out its timeout after a refusal or a loss, so both are waited for beside it.
@@ -199,12 +205,19 @@ class Connection:
         if self._lost and not self._lost.done():
             self._lost.set_result(None)
 
+    def notices(self) -> tuple[tuple[int, str], ...]:
+        """What was said of the line since the last call: codes and texts, oldest first."""
+        notices, self._notices = tuple(self._notices), []
+        return notices
+
     def require(self) -> None:
         """Raise BrokerError, retryable, unless we are connected."""
         if not self.ib.isConnected():
             raise BrokerError("there is no connection to the gateway", retryable=True)
 
-    def _on_error(self, _req_id: int, code: int, text: str, _json: str) -> None:
+    def _on_error(self, req_id: int, code: int, text: str, _json: str) -> None:
+        if req_id == NO_REQUEST or code in ABOUT_DATA:
+            self._notices.append((code, text))
         if code == CLIENT_ID_IN_USE and self._refused and not self._refused.done():
             self._refused.set_result(f"client {self.address.client_id} at port {self.address.port}: {text}")
 

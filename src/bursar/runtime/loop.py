@@ -19,10 +19,12 @@ from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import BreakFound, CancelRejected, Event, OrderRejected
+from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, akin
 from bursar.errors import BrokerError
 from bursar.ports import Broker, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
+from bursar.runtime.watch import LineWatch
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Ask, Step
@@ -41,6 +43,7 @@ class Loop:
     history_days   how much history the morning's analysis is given
     beginning      what an empty journal begins with: the account, what can be traded, the first cash
     compare_every  how often books and broker are compared while nothing is wrong
+    watch          over the line to the broker, where there is one
     """
 
     engine: Engine
@@ -54,6 +57,7 @@ class Loop:
     beginning: Callable[[], Sequence[Event]] = tuple
     finished: Callable[[], bool] = lambda: False
     compare_every: timedelta = timedelta(hours=1)
+    watch: LineWatch | None = None
     _refreshed: date | None = None
     _compared: datetime | None = None
     _snapshot: AccountSnapshot | None = None
@@ -72,6 +76,8 @@ class Loop:
             await self._book()
             self.engine.see(market)
             self._refresh()
+            if self.watch is not None:
+                await self._listen(self.watch, market)
             if self._snapshot is not None and not await self._reconciled(self._snapshot):
                 continue
             await self._take(self.engine.guard())
@@ -79,8 +85,20 @@ class Loop:
                 await self._take(await self._perform(task))
             if self.finished():
                 return
-            if self._compared is None or market.at - self._compared >= self.compare_every:
+            due = self._compared is None or market.at - self._compared >= self.compare_every
+            if due and self.engine.trusts_the_line:
                 await self._interrogate()
+
+    async def _listen(self, watch: LineWatch, market: Slice) -> None:
+        """Take in how the line is, and do what it needs. A broker that was away is asked for everything again."""
+        session = self.engine.session
+        heard = watch.slice(market, session_open=session is not None and session.contains(market.at))
+        await self.commit(heard.events)
+        if heard.resubscribe:
+            await watch.resubscribe()
+        if heard.interrogate:
+            self._fresh = True
+            await self._interrogate()
 
     async def _interrogate(self) -> None:
         """Ask the broker for everything. What it reports on the way is booked at once."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bursar.adapters import ib
@@ -19,6 +20,7 @@ from bursar.errors import BrokerError
 from bursar.ports import Journal
 from bursar.runtime.gateway_process import Child, Gateway, spawn
 from bursar.runtime.stage import Progress, Stage, loop
+from bursar.runtime.watch import Heard, LineWatch, policy
 
 #: Where the folder of a run keeps the gateway's port, and its log of commands.
 GATEWAY_NAME, GATEWAY_LOG_NAME = "gateway.json", "gateway.log"
@@ -26,38 +28,56 @@ GATEWAY_NAME, GATEWAY_LOG_NAME = "gateway.json", "gateway.log"
 #: How long a gateway that nobody talks to waits before it ends. Its log lets it go on later.
 IDLE_SECONDS = 60.0
 
-#: How long a new attempt waits: the gateway learns of a broken line a little later than we do.
+#: How long a new attempt waits at least: the gateway learns of a broken line a little later than we do.
 RETRY_SECONDS = 0.2
 
 
-async def play(stage: Stage, journal: Journal, folder: Path, progress: Progress | None = None) -> None:
+async def play(
+    stage: Stage,
+    journal: Journal,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
     """Trade every day of ``stage`` over TCP, starting the gateway again whenever it is gone.
 
     Raises BrokerError when the line broke more often than ``broker.reconnect_attempts_max`` allows without anything
-    having been journalled between.
+    having been journalled between. Between attempts it waits ``broker.reconnect_delay_seconds``, doubled each time.
     """
-    attempts_max, failed, length = stage.request.settings.broker.reconnect_attempts_max, 0, 0
-    while failed <= attempts_max:
-        child = _attend(folder, stage.request.home)
+    watch = LineWatch(policy(stage.request.settings), journal)
+    while not watch.broken:
+        child, before = _attend(folder, stage.request.home), watch.progress
         try:
-            await _over_one_connection(stage, journal, _port(folder), progress)
+            await _over_one_connection(stage, journal, _port(folder), progress, watch)
         except BrokerError as error:
             if not error.retryable:
                 raise
-            grown = sum(1 for _ in journal.read())
-            failed, length = (1, grown) if grown > length else (failed + 1, length)
-            await asyncio.sleep(RETRY_SECONDS)
+            watch.look_back(journal)
+            at = watch.last_at or stage.sessions[0].open
+            heard, wait = watch.lost(str(error), at, progressed=watch.progress > before)
+            await _told(journal, watch, heard)
+            if not watch.broken:
+                await pause(max(wait.total_seconds(), RETRY_SECONDS))
         else:
             if child:
                 child.stop()
             return
     raise BrokerError(
-        f"the gateway went away {failed} times in a row (broker.reconnect_attempts_max is {attempts_max}); its log is "
-        f"{folder / GATEWAY_LOG_NAME}"
+        f"the gateway went away {watch.line.failed} times in a row (broker.reconnect_attempts_max is "
+        f"{watch.line.policy.attempts_max}); its log is {folder / GATEWAY_LOG_NAME}"
     )
 
 
-async def _over_one_connection(stage: Stage, journal: Journal, port: int, progress: Progress | None) -> None:
+async def _told(journal: Journal, watch: LineWatch, heard: Heard) -> None:
+    """Journal what became of the line, unless nothing has begun yet that it could matter to."""
+    if watch.last_at is not None and heard.events:
+        await journal.append(heard.events)
+
+
+async def _over_one_connection(
+    stage: Stage, journal: Journal, port: int, progress: Progress | None, watch: LineWatch
+) -> None:
     """Run a new desk over a new connection, on from what ``journal`` holds."""
     settings = stage.request.settings
     broker, feed = await ib.connect(
@@ -74,7 +94,11 @@ async def _over_one_connection(stage: Stage, journal: Journal, port: int, progre
         journal=[recorded.event for recorded in journal.read()],
     )
     try:
-        await loop(stage, feed, broker, journal, progress).run()
+        watch.attach(broker.connection.notices, feed.resubscribe)
+        await _told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
+        desk = loop(stage, feed, broker, journal, progress)
+        desk.watch = watch
+        await desk.run()
     finally:
         broker.connection.close()
         # ib_async closes its socket in the next turn of the loop.
