@@ -305,11 +305,25 @@ def desk() -> None:
 
 
 @app.command(rich_help_panel=MACHINE)
-def doctor(json: AsJson = False, config: ConfigFile = None) -> None:
+def doctor(
+    json: AsJson = False,
+    config: ConfigFile = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", metavar="", help="Watch the line to the broker, and tell each change of it.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="How long to watch; 0 is until you interrupt it.")
+    ] = 0,
+) -> None:
     """Look whether this machine is fit for Bursar, and say what to do where it is not. Changes nothing."""
     from bursar.config import home
     from bursar.desk import doctor as checks
 
+    if watch:
+        from bursar.desk import linewatch
+
+        linewatch.show(settings_of(config, {}), console(), seconds=seconds, json=json)
+        return
     findings = checks.examine(home(), settings_of(config, {}))
     if json:
         sys.stdout.write(checks.as_json(findings))
