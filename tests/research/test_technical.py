@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bursar.adapters.history import Facts, MemoryHistory
 from bursar.domain.views import Abstention, View
+from bursar.ports import Panel
 from bursar.research.analysts import Analyst
 from bursar.research.analysts.technical import (
     DAYS_MIN,
@@ -18,11 +20,13 @@ from bursar.research.analysts.technical import (
     TechnicalAnalyst,
     confidence,
     expected_return,
+    shapes,
 )
 from bursar.trading.view import MarketView
 from tests.builders import OPEN
 from tests.real_prices import calendar
 from tests.research.markets import counted, market, sample_market, walk
+from tests.research.test_patterns import DOUBLE_TOP, drawn, mirrored
 
 ANALYST: Analyst = TechnicalAnalyst(source="adjusted close, a test")
 
@@ -51,9 +55,9 @@ def test_grinolds_rule_by_hand() -> None:
 
 
 def test_confidence_counts_only_the_readings_that_agree() -> None:
-    # Score 0.25*1 + 0.35*1 - 0.10*1 = 0.5; what agrees weighs 0.25 + 0.35: 0.5 + 0.3 * 0.5 * 0.6.
-    some = readings(trend=1.0, momentum=1.0, rsi=0.0, bollinger=-1.0, volatility=0.0)
-    assert confidence(some) == pytest.approx(0.5 + 0.3 * 0.5 * 0.6)
+    # Score 0.20*1 + 0.28*1 - 0.08*1 = 0.40; what agrees weighs 0.20 + 0.28: 0.5 + 0.3 * 0.40 * 0.48.
+    some = readings(trend=1.0, momentum=1.0, rsi=0.0, bollinger=-1.0, volatility=0.0, levels=math.nan)
+    assert confidence(some) == pytest.approx(0.5 + 0.3 * 0.40 * 0.48)
     assert confidence(readings(**dict.fromkeys(WEIGHTS, 1.0))) == pytest.approx(0.8)
     assert confidence(readings(**dict.fromkeys(WEIGHTS, 0.0))) == 0.5
 
@@ -109,6 +113,61 @@ def test_readings_stay_within_minus_one_and_one() -> None:
     assert "overbought" in found[2].statement
 
 
+def shape(name: str, closes: np.ndarray, balance: float = math.nan) -> Reading:
+    return next(reading for reading in shapes(closes, balance) if reading.name == name)
+
+
+def test_a_completed_pattern_is_read_in_its_direction() -> None:
+    top, bottom = shape("patterns", DOUBLE_TOP), shape("patterns", mirrored(DOUBLE_TOP))
+    assert (top.score, bottom.score) == (-1.0, 1.0)
+    assert "double top" in top.statement
+    none = shape("patterns", np.full(300, 50.0) + np.arange(300) * 0.01)
+    assert none.score == 0.0 or none.statement.startswith("completed: ")
+
+
+def test_levels_are_read_from_support_to_resistance() -> None:
+    # A market that turned at 100 and at 80, twice each, and now stands at 90.
+    closes = drawn((0, 80), (20, 100), (40, 80), (60, 100), (80, 80), (90, 90))
+    read = shape("levels", closes)
+    # ln(90/80) / ln(100/80) = 52.8 % of the way; 1 - 2 * 0.528 is a little bearish.
+    assert read.value == pytest.approx(0.528, abs=0.03)
+    assert read.score == pytest.approx(1.0 - 2.0 * read.value)
+    assert "of the way from its support of" in read.statement
+    unread = shape("levels", np.linspace(50.0, 100.0, 300))
+    assert math.isnan(unread.score)
+    assert unread.statement == "no price at which it turned twice lies on both sides of it"
+
+
+def test_volume_is_read_where_there_is_any() -> None:
+    assert shape("volume", walk(), 0.25).score == 0.5
+    assert shape("volume", walk(), -0.9).score == -1.0
+    assert math.isnan(shape("volume", walk()).score)
+
+
+def with_volume(volume: np.ndarray, *, late: int = 0) -> MemoryHistory:
+    dates = np.arange(300).astype("timedelta64[D]") + np.datetime64("2022-01-02") - 299 + late
+    known = (dates + np.timedelta64(8, "h")).astype("datetime64[us]")
+    return MemoryHistory({"volume": Facts(Panel(dates, ("UP",), volume[:, None]), known)})
+
+
+def test_volume_on_rising_days_is_bullish_and_a_source_that_lags_is_not_read() -> None:
+    closes = walk(drift=0.001)
+    rising = np.r_[False, np.diff(closes) > 0]
+    seen = market({"UP": closes})
+
+    def balance(history: MemoryHistory | None) -> float | None:
+        (opinion,) = TechnicalAnalyst(source="a test", history=history).form(seen, counted())
+        assert isinstance(opinion, View)
+        return opinion.evidence[-1].value
+
+    assert balance(with_volume(np.where(rising, 200.0, 100.0))) > 0  # type: ignore[operator]  # it is read here
+    assert balance(with_volume(np.where(rising, 100.0, 900.0))) < 0  # type: ignore[operator]  # likewise
+    assert balance(None) is None
+    assert balance(with_volume(np.full(300, 100.0), late=-1)) is None
+    assert balance(MemoryHistory({})) is None
+    assert balance(MemoryHistory({}, frozenset({"volume"}))) is None
+
+
 # ---------------------------------------------------------------- views
 
 
@@ -124,7 +183,10 @@ def test_a_view_can_be_traced_to_its_data() -> None:
     assert (view.view_id, view.analyst, view.horizon_days, view.known_at) == ("v-00000001", "technical", 21, OPEN)
     assert len(view.evidence) == len(WEIGHTS)
     assert {evidence.source for evidence in view.evidence} == {"adjusted close, a test, 2022-01-02"}
-    assert all(evidence.statement and evidence.value is not None for evidence in view.evidence)
+    assert all(evidence.statement for evidence in view.evidence)
+    untold = [evidence.statement for evidence in view.evidence if evidence.value is None]
+    assert "volume cannot be told: there is none" in untold
+    assert len(untold) <= 2
 
 
 def test_the_evidence_says_what_the_closes_say() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -63,10 +63,19 @@ def test_equal_requests_write_equal_bytes_and_another_seed_does_not(home: Path, 
 
 
 def with_other_closes(stage: Stage, closes: Panel, days_known: list[date]) -> Stage:
-    """The same stage with other prices, as facts and as the world's."""
+    """The same stage with other prices, as facts and as the world's; what lies before it stays as it was."""
     by_day = {session.day: session.close for session in (*stage.past, *stage.sessions)}
-    known = closes_known_at([by_day[day] for day in days_known])
-    return replace(stage, closes=closes, history=MemoryHistory({"close": Facts(closes, known)}, stage.history.lacks()))
+    before = stage.history.asof(closes.symbols, "close", by_day[days_known[0]] - timedelta(days=1))
+    whole = Panel(
+        np.concatenate([before.dates, closes.dates]), closes.symbols, np.concatenate([before.values, closes.values])
+    )
+    known = closes_known_at(
+        [
+            *(datetime.combine(day, time(21), tzinfo=UTC) for day in before.dates.astype(object)),
+            *(by_day[day] for day in days_known),
+        ]
+    )
+    return replace(stage, closes=closes, history=MemoryHistory({"close": Facts(whole, known)}, stage.history.lacks()))
 
 
 @pytest.mark.parametrize("last_true_day", [0, 1, 2, 3])

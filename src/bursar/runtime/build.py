@@ -104,7 +104,7 @@ def analysts(settings: Settings, shelf: Shelf) -> tuple[Analyst, ...]:
         "warren_buffett": BuffettAnalyst(fundamentals=facts, raw=raw),
         "valuation_analyst": ValuationAnalyst(fundamentals=facts, raw=raw),
         "sentiment_analyst": SentimentAnalyst(news=shelf.news),
-        "technical_analyst": TechnicalAnalyst(source=shelf.title),
+        "technical_analyst": TechnicalAnalyst(source=shelf.title, history=shelf.history),
         "fundamentals_analyst": FundamentalsAnalyst(fundamentals=facts),
         "dissenter": Dissenter(fundamentals=facts),
     }

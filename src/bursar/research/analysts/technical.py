@@ -1,6 +1,6 @@
-"""The technical analyst: what the course of the price alone suggests for the next month.
+"""The technical analyst: what the course of the price, and of volume where there is any, suggests for the next month.
 
-Five readings, each from -1 (bearish) to 1 (bullish), and each of something else:
+Eight readings, each from -1 (bearish) to 1 (bullish), and each of something else:
 
     trend       the 50-day average against the 200-day average: 10 % apart is a full reading
     momentum    the return of twelve months without the last, against the volatility of a year: twice the
@@ -8,6 +8,12 @@ Five readings, each from -1 (bearish) to 1 (bullish), and each of something else
     RSI         14 days, read against the grain: 20 is a full bullish reading, 80 a full bearish one
     Bollinger   20 days, read against the grain: the lower band is a full bullish reading
     volatility  of one month against one year: falling is bullish, for shares fall faster than they rise
+    patterns    chart patterns that were completed in the last days (``research/patterns.py``), bullish less bearish
+    levels      where the price lies between the nearest support and the nearest resistance: on the support is bullish
+    volume      the month's volume on rising days less that on falling ones, of all: half is a full reading
+
+Without the first five there is no view. The others count for nothing where they cannot be read: most prices have no
+level on both sides, and some sources no volume.
 
 The score is their mean with the weights below, and the expected return that of Grinold's rule,
 
@@ -34,18 +40,23 @@ from typing import ClassVar
 import numpy as np
 
 from bursar.domain.views import Abstention, Evidence, View
+from bursar.errors import DataError
+from bursar.ports import History
 from bursar.quant.arrays import FloatArray
-from bursar.research import features
+from bursar.research import features, patterns
 from bursar.trading.view import MarketView
 
 #: What each reading counts for in the score; they add up to one.
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "trend": 0.25,
-        "momentum": 0.35,
-        "rsi": 0.15,
-        "bollinger": 0.10,
-        "volatility": 0.15,
+        "trend": 0.20,
+        "momentum": 0.28,
+        "rsi": 0.12,
+        "bollinger": 0.08,
+        "volatility": 0.12,
+        "patterns": 0.08,
+        "levels": 0.05,
+        "volume": 0.07,
     }
 )
 #: Days of closes without which it abstains: a year of returns.
@@ -68,7 +79,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TechnicalAnalyst:
-    """Forms views from closes alone.
+    """Forms views from closes, and from volume where ``history`` has it.
 
     source  names the data in the evidence, as in "adjusted close, skfolio sample"
     """
@@ -77,6 +88,7 @@ class TechnicalAnalyst:
     needs: ClassVar[frozenset[str]] = frozenset({"close"})
 
     source: str = "adjusted daily close"
+    history: History | None = None
 
     def form(self, market: MarketView, ids: Callable[[], str]) -> tuple[View | Abstention, ...]:
         closes, symbols = market.closes, sorted(market.instruments)
@@ -87,9 +99,31 @@ class TechnicalAnalyst:
             reason = f"needs {DAYS_MIN} daily closes and has {len(closes.dates)}"
             return tuple(self._abstain(symbol, reason) for symbol in symbols)
         table = Signals.of(closes.values[-DAYS_MIN - 2 * features.MONTH :])
-        return tuple(self._opinion(symbol, market, table, ids) for symbol in symbols)
+        balance = self._balance(market)
+        return tuple(self._opinion(symbol, market, table, balance, ids) for symbol in symbols)
 
-    def _opinion(self, symbol: str, market: MarketView, table: Signals, ids: Callable[[], str]) -> View | Abstention:
+    def _balance(self, market: MarketView) -> dict[str, float]:
+        """On-balance volume of a month by symbol, -1 to 1; empty where there is no volume."""
+        if self.history is None or "volume" in self.history.lacks():
+            return {}
+        closes, days = market.closes, features.MONTH + 1
+        try:
+            volume = self.history.asof(closes.symbols, "volume", market.at, days)
+        except DataError:
+            return {}
+        if len(volume.dates) < days or not np.array_equal(volume.dates, closes.dates[-days:]):
+            return {}
+        traded = features.on_balance_volume(closes.values[-days:], volume.values)[-1]
+        return dict(zip(closes.symbols, traded.tolist(), strict=True))
+
+    def _opinion(
+        self,
+        symbol: str,
+        market: MarketView,
+        table: Signals,
+        balance: Mapping[str, float],
+        ids: Callable[[], str],
+    ) -> View | Abstention:
         closes = market.closes
         if symbol not in closes.symbols:
             return self._abstain(symbol, "the data has no closes of it")
@@ -99,7 +133,8 @@ class TechnicalAnalyst:
             gaps = int(np.isnan(closes.column(symbol)[-DAYS_MIN:]).sum())
             why = f"{gaps} of its last {DAYS_MIN} closes are missing" if gaps else "its price did not move"
             return self._abstain(symbol, f"{why}: no {', '.join(unread)}")
-        score = sum(WEIGHTS[reading.name] * reading.score for reading in readings)
+        readings += shapes(closes.column(symbol), balance.get(symbol, math.nan))
+        score = math.fsum(WEIGHTS[each.name] * each.score for each in readings if math.isfinite(each.score))
         source = f"{self.source}, {closes.dates[-1]}"
         return View(
             view_id=ids(),
@@ -108,7 +143,12 @@ class TechnicalAnalyst:
             horizon_days=HORIZON_DAYS,
             expected_excess_return=expected_return(score, volatility),
             confidence=confidence(readings),
-            evidence=tuple(Evidence(statement=r.statement, source=source, value=r.value) for r in readings),
+            evidence=tuple(
+                Evidence(
+                    statement=each.statement, source=source, value=each.value if math.isfinite(each.score) else None
+                )
+                for each in readings
+            ),
             known_at=market.at,
         )
 
@@ -123,10 +163,41 @@ def expected_return(score: float, volatility: float) -> float:
 
 def confidence(readings: tuple[Reading, ...]) -> float:
     """0.5 to 0.8, as the module says; 0.5 where the readings cancel out."""
-    parts = [WEIGHTS[reading.name] * reading.score for reading in readings]
-    score = sum(parts)
-    agreement = sum(WEIGHTS[reading.name] for reading, part in zip(readings, parts, strict=True) if part * score > 0.0)
+    read = [reading for reading in readings if math.isfinite(reading.score)]
+    score = math.fsum(WEIGHTS[reading.name] * reading.score for reading in read)
+    agreement = math.fsum(WEIGHTS[reading.name] for reading in read if reading.score * score > 0.0)
     return 0.5 + CONFIDENCE_SPAN * abs(score) * agreement
+
+
+def shapes(closes: FloatArray, balance: float) -> tuple[Reading, Reading, Reading]:
+    """What patterns, levels and volume say of one symbol; NaN where one of them cannot be read."""
+    found = patterns.patterns(closes)
+    net = sum(pattern.direction for pattern in found)
+    named = "; ".join(pattern.statement for pattern in found)
+    below, above = patterns.support_and_resistance(closes)
+    place = math.nan
+    between = "no price at which it turned twice lies on both sides of it"
+    if below is not None and above is not None:
+        place = math.log(float(closes[-1]) / below.price) / math.log(above.price / below.price)
+        ends = f"its support of {below.price:.4g} to its resistance of {above.price:.4g}"
+        between = f"it lies {place:.0%} of the way from {ends}"
+    return (
+        Reading(
+            name="patterns",
+            score=_clip(float(net)),
+            statement=f"completed: {named}" if found else "no chart pattern was completed in the last days",
+            value=float(net),
+        ),
+        Reading(name="levels", score=_clip(1.0 - 2.0 * place), statement=between, value=place),
+        Reading(
+            name="volume",
+            score=_clip(balance / 0.5),
+            statement="volume cannot be told: there is none"
+            if math.isnan(balance)
+            else f"volume on rising days less that on falling ones was {balance:+.0%} of the month's",
+            value=balance,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
