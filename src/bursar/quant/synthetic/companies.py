@@ -78,8 +78,8 @@ def draw(recipe: Recipe) -> Companies:
     return Companies(
         sector=sector,
         beta=np.clip(around(typical[:, 0], 0.2), 0.3, 2.2),
-        own_volatility=np.clip(around(0.0089 * small, 0.32), 0.006, 0.05),
-        earnings_move=np.clip(around(0.032 * small, 0.35), 0.015, 0.14),
+        own_volatility=np.clip(around(0.0092 * small, 0.32), 0.006, 0.05),
+        earnings_move=np.clip(around(0.027 * small, 0.35), 0.012, 0.14),
         first_price=price,
         first_shares=np.round(value / price, -3),
         dividend_yield=np.where(chance.random(count) < 0.72, np.clip(around(typical[:, 2], 0.35), 0.0, 0.07), 0.0),

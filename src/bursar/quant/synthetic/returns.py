@@ -40,15 +40,15 @@ MARKET_VOLATILITY, SECTOR_VOLATILITY = 0.0057, 0.0038
 HALF_LIVES = np.array([4.0, 30.0, 250.0])
 MARKET_SPREADS, OWN_SPREADS = np.array([0.20, 0.22, 0.28]), np.array([0.20, 0.20, 0.40])
 #: Correlation between a return and the change of volatility that follows.
-LEVERAGE, OWN_LEVERAGE = -0.65, -0.22
+LEVERAGE, OWN_LEVERAGE = -0.55, -0.12
 #: How far a company's own volatility leans on the market's.
 LEANING = 0.60
-MARKET_TAILS, OWN_TAILS = 9.0, 8.0
+MARKET_TAILS, OWN_TAILS = 10.0, 11.0
 #: A return of more than so many deviations is drawn in: a Student's t has no bound.
 DRAWN_IN = 12.0
-GAP_SHARE = 0.385
+GAP_SHARE = 0.39
 #: Jumps out of nowhere: chance a day, size, and their lean to the downside.
-JUMP_CHANCE, JUMP_SIZE, JUMP_LEAN = 0.20 / 252, 0.070, -0.02
+JUMP_CHANCE, JUMP_SIZE, JUMP_LEAN = 0.15 / 252, 0.065, -0.02
 #: How much of the move on a report is what surprised in it; the rest is what nobody can see in the numbers.
 SURPRISE_SHARE = 0.75
 
