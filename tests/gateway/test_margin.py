@@ -290,23 +290,18 @@ def test_an_account_that_is_under_water_is_sold_out_and_owes_the_rest() -> None:
 
 
 def test_no_more_is_closed_at_once_than_is_on_display() -> None:
+    flat = {"AAA": ("100.00", "100.00"), "BBB": ("100.00", "100.00")}
+    crash = {"AAA": ("10.00", "10.00"), "BBB": ("100.00", "100.00")}
     terms = Terms(cash=D(10_000), fees=FREE, margin=MarginRules(), partial_fills=True)
-    day: Script = {**FLAT, NOON: {"AAA": ("40.00", "40.00")}, LATE: {"AAA": ("40.00", "40.00")}}
-    exchange = Exchange(written(day, size="100"), terms)
+    exchange = Exchange(written({OPEN: flat, NOON: flat, LATE: crash}, size="60"), terms)
     exchange.advance()
-    exchange.place(order(1, "BUY", 100))
-    exchange.place(order(2, "BUY", 100, "BBB"))
+    exchange.place(order(1, "BUY", 120))
+    exchange.place(order(2, "BUY", 60, "BBB"))
     exchange.advance()
-    assert held(exchange) == {"AAA": 100, "BBB": 100}  # equity 4,000; both need 3,500
-    day = {**FLAT, NOON: {"AAA": ("10.00", "10.00"), "BBB": ("40.00", "40.00")}, LATE: {"AAA": ("10.00", "10.00")}}
-    exchange = Exchange(written(day, size="60"), Terms(cash=D(10_000), fees=FREE, margin=MarginRules()))
+    assert held(exchange) == {"AAA": 120, "BBB": 60}
     exchange.advance()
-    exchange.place(order(1, "BUY", 100))
-    exchange.place(order(2, "BUY", 100, "BBB"))
-    exchange.advance()
-    assert held(exchange) == {"AAA": 40, "BBB": 40}
-    exchange.advance()
-    assert held(exchange) == {"BBB": 40}  # a new size of AAA was shown; BBB has none left
+    # 8,000 are owed and 7,200 are left: everything must go, and 60 of each can.
+    assert held(exchange) == {"AAA": 60}
 
 
 def test_a_cash_account_is_never_liquidated() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.hub import Hub
+from bursar.gateway.interest import Benchmark, InterestPlan
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 from bursar.gateway.terms import Terms
@@ -133,6 +135,20 @@ def test_a_ledger_is_told_for_all_currencies_together_for_one_or_for_each(client
     assert rows("$LEDGER:USD") == {"USD"}
     assert rows("$LEDGER:ALL") == {"BASE", "USD"}
     assert rows("$LEDGER:EUR") == set()
+
+
+def test_interest_that_is_posted_is_told_without_an_execution() -> None:
+    plan = InterestPlan(benchmarks=(Benchmark(rate=D("4.5")),))
+    hub = hub_of(worlds.written(*[worlds.QUIET] * 4, first=date(2022, 1, 31)), Terms(interest=plan))
+    client = Client(hub)
+    client.ask(q.ReqAccountUpdates(subscribe=True, acct_code=ACCOUNT))
+    told: list[r.AccountValue] = []
+    while hub.step():
+        told += only(r.AccountValue, client.told())
+    # January's night on 90,000 at 4 %, on the third day of February.
+    assert [each.value for each in told if (each.key, each.currency) == ("CashBalance", "USD")] == ["100010.00"]
+    # Two nights of February, which nobody was told of while they accrued.
+    assert [each.value for each in told if (each.key, each.currency) == ("AccruedCash", "USD")] == ["20.00"]
 
 
 def test_only_what_changed_is_told_again(client: Client) -> None:

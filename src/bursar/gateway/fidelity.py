@@ -60,16 +60,76 @@ BEHAVIOR: Final = (
         "on command: the same id with a last part one higher, in whose place it then stands. Busts are not imitated.",
     ),
     Trait("Orders made by hand in TWS, master client", MISSING),
-    Trait("Financial advisors' groups and models", MISSING, "several plain accounts can be held at once."),
+    Trait(
+        "Financial advisers",
+        APPROXIMATE,
+        "an adviser's master account is named before those of the clients, and its values are theirs together; every "
+        "order names a client's account. Groups, profiles, allocations and models are not imitated: requestFA and "
+        "replaceFA are refused, as is an order for a group.",
+    ),
     Trait(
         "Accounts",
         APPROXIMATE,
-        "cash accounts in one currency, shorts at 150 % where allowed. Values are told after executions; IBKR also "
-        "tells them every three minutes.",
+        "cash and Reg T accounts in several currencies, with every tag that two recorded accounts were told; tags of "
+        "what is not traded here are zero. Values are told after executions and postings; IBKR also tells them every "
+        "three minutes. Profit follows prices at every instant. SMA is equity less Reg T margin of the moment, "
+        "without its history; day trades are not counted (DayTradesRemaining is -1).",
     ),
-    Trait("Margin", APPROXIMATE, "of a cash account: the value of what it holds."),
-    Trait("Commissions", APPROXIMATE, "IBKR Pro fixed for US shares, dated, or plain basis points on adjusted prices."),
-    Trait("Instruments", APPROXIMATE, "US stocks and funds."),
+    Trait(
+        "Margin",
+        APPROXIMATE,
+        "50 % initial at all hours, where IBKR asks 25 % during the day and 50 % at its end, so that buying power is "
+        "twice and not four times what is available; maintenance 25 % long and 30 % short, more for cheap shorts. No "
+        "house margin, concentration or portfolio margin. Of a cash account: the value of what it holds.",
+    ),
+    Trait(
+        "Liquidation",
+        APPROXIMATE,
+        "in real time, without a call: all orders are canceled, then the position that needs the most is closed at "
+        "the market, as far as is needed, by an order of client 0 with a number below zero. IBKR promises no rule; "
+        "that it was the broker is told in the execution.",
+    ),
+    Trait(
+        "Selling short",
+        APPROXIMATE,
+        "whether and at what fee shares are lent is said by the terms and not by a market; where there are too few, "
+        "an order is held with 404 and whyHeld locate. Shares are never called back.",
+    ),
+    Trait(
+        "Interest",
+        APPROXIMATE,
+        "the tiers of IBKR Pro over benchmarks that the terms give, on settled cash, accrued daily and posted on the "
+        "third trading day of the next month. Tiers are as published for dollars and used for every currency; the "
+        "proceeds of shorts earn nothing.",
+    ),
+    Trait(
+        "Settlement and good faith",
+        APPROXIMATE,
+        "dated cycles of US shares. A cash account may buy with proceeds that have not settled, as IBKR lets it; "
+        "violations of good faith are counted only on request (`Terms.good_faith`), and three in a year restrict it to "
+        "settled cash for 90 days. IBKR's own number was not confirmed.",
+    ),
+    Trait(
+        "Currencies",
+        APPROXIMATE,
+        "pairs are exchanged at once and leave no virtual position, at 0.2 basis points and USD 2.00 at least; a cash "
+        "account must have what it pays abroad, a margin account borrows it, without a haircut.",
+    ),
+    Trait(
+        "Statements",
+        APPROXIMATE,
+        "a Flex report by a function, not over a web service: trades first in first out, cash, positions, equity by "
+        "day. What IBKR tells beyond is left out.",
+    ),
+    Trait(
+        "Commissions",
+        APPROXIMATE,
+        "IBKR Pro fixed or tiered for US shares, or plain basis points on adjusted prices. The SEC's fee is dated; the "
+        "rates of 2022, 2023 (its date) and 2026 are not confirmed, nor are the dates of FINRA's fee and its rate of "
+        "2022. In the tiered plan every fill takes liquidity at one exchange's fee; the consolidated audit trail's fee "
+        "is not charged.",
+    ),
+    Trait("Instruments", APPROXIMATE, "US stocks and funds, and pairs of currencies."),
     Trait(
         "Market data",
         APPROXIMATE,
@@ -116,8 +176,8 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         161: "a cancellation of an order whose auction takes no more changes",
         162: "no bars, bars that cannot be made, bars without permission, or too many requests where they are paced",
         200: "a contract that is unknown or contradicts itself",
-        201: "an order for which there is no money, a sale of what is not held, a child of a parent that ended, or an "
-        "order for an auction that takes no more",
+        201: "an order for which there is no money, margin or exchange rate, a sale of what is not held, a child of a "
+        "parent that ended, or an order for an auction that takes no more",
         202: "an order was canceled",
         300: "a market data line that is not open",
         320: "bytes that cannot be read; the connection is closed",

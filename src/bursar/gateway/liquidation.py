@@ -6,7 +6,7 @@ promise; the rule here is our own and is the same every time:
     first    every working order of the account is canceled, so that nothing opens what is to be closed
     which    the position that needs the most maintenance margin first; of two alike the one whose symbol comes first
     how much as little as brings excess liquidity back to zero, in whole lots, or all of it where that is not enough;
-             no more at once than is on display
+             no more at once than an order of any client could have
     price    at the market: the far side of the live quote. What has no two-sided quote waits for one
 
 Each closing is an order of client 0 with a number below zero, as TWS shows orders that no client of the API made; its
@@ -27,6 +27,7 @@ from bursar.gateway.commands import Place
 from bursar.gateway.credit import Credit
 from bursar.gateway.margin import requirement_of
 from bursar.gateway.matching.market import BUY, SELL, Market
+from bursar.gateway.notices import SUBMITTED, Order
 from bursar.gateway.world import World
 
 #: What a closing order says of itself.
@@ -46,8 +47,7 @@ class Closing:
 
 def next_closing(account: Account, credit: Credit, market: Market, world: World, day: date) -> Closing | None:
     """The next thing to close; None where excess is not below zero, or nothing can be dealt at."""
-    if account.margin is None:
-        return None
+    assert account.margin is not None, "cash accounts owe nothing"
     deficit = -credit.standing(account).excess
     if deficit <= 0:
         return None
@@ -60,13 +60,13 @@ def next_closing(account: Account, credit: Credit, market: Market, world: World,
         request = closing_order(
             account, Closing(symbol=symbol, action=SELL if held > 0 else BUY, quantity=abs(held)), -1
         )
-        price = market.price(request)
-        if price is None:
+        # Whatever is held was dealt in, so that it has had a quote.
+        instrument, latest = world.listed[symbol], market.latest[symbol]
+        order = Order(request=request, perm_id=0, status=SUBMITTED, placed_at=latest.at)
+        offers = market.offers(order, None, instrument)
+        if not offers:
             continue
-        instrument = world.listed[symbol]
-        shown = instrument.whole_lots(min(abs(held), market.displayed(request)))
-        if shown <= 0:
-            continue
+        price, most = offers[0]
         rate = credit.rate(instrument.currency) or ZERO
         worse = abs(credit.price(symbol) - price * instrument.multiplier) * rate
         # A share that goes sets its margin free, and costs what it trades away from its last print.
@@ -76,7 +76,7 @@ def next_closing(account: Account, credit: Credit, market: Market, world: World,
             charge = credit.commission(account, request, abs(held), day) * rate
             lots = ((deficit + charge) / freed / instrument.lot).to_integral_value(rounding=ROUND_CEILING)
             enough = min(lots * instrument.lot, abs(held))
-        return Closing(symbol=symbol, action=request.action, quantity=min(enough, shown))
+        return Closing(symbol=symbol, action=request.action, quantity=min(enough, most))
     return None
 
 

@@ -39,6 +39,8 @@ LEDGER = frozenset(
     }
 )  # fmt: skip
 
+#: What has a currency and is no money.
+_NAMES = frozenset({"AccountOrGroup", "Currency", "ExchangeRate", "RealCurrency"})
 #: Values by tag and currency; the currency is empty for what is no money.
 Values = dict[tuple[str, str], str]
 
@@ -138,6 +140,23 @@ def values(exchange: Exchange, account: str) -> Values:
     if standing.equity:
         told["Cushion", ""] = f"{standing.cushion:.6f}"
         told["Leverage", ""] = told["Leverage-S", ""] = f"{standing.leverage:.2f}"
+    return told
+
+
+def values_of_all(exchange: Exchange, master: str) -> Values:
+    """What an adviser's ``master`` account is told: the values of all accounts, added up."""
+    told: Values = {}
+    sums: dict[tuple[str, str], Decimal] = {}
+    for account in exchange.accounts:
+        for (tag, currency), value in values(exchange, account).items():
+            told[tag, currency] = master if value == account else value
+            if currency and tag not in _NAMES:
+                sums[tag, currency] = sums.get((tag, currency), ZERO) + Decimal(value)
+    told |= {key: str(amount) for key, amount in sums.items()}
+    own = exchange.terms.currency
+    if equity := sums["NetLiquidation", own]:
+        told["Cushion", ""] = f"{max(sums['ExcessLiquidity', own] / equity, ZERO):.6f}"
+        told["Leverage", ""] = told["Leverage-S", ""] = f"{sums['GrossPositionValue', own] / equity:.2f}"
     return told
 
 

@@ -1,8 +1,8 @@
 """Accounts, as one client is told of them: values, positions, summaries, and what of them changed.
 
 Everything here is a subscription: after an execution the positions that moved are told again, and those values
-that are not what they were. TWS also tells values every three minutes; here prices alone make nobody speak, but for
-profit, which is in ``profit``.
+that are not what they were; after cash that came or went without one, the values. TWS also tells values every three
+minutes; here prices alone make nobody speak, but for profit, which is in ``profit``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bursar.gateway.hub import Hub
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 from bursar.gateway.notices import Executed, Notice
-from bursar.gateway.portfolio import BASE, LEDGER, holding, values
+from bursar.gateway.portfolio import BASE, LEDGER, holding, values, values_of_all
 
 #: How many summaries one client may subscribe to at once.
 SUMMARIES_MAX = 2
@@ -33,6 +33,7 @@ class AccountAnswers:
         self._contracts = hub.contracts
         self._profit = ProfitAnswers(hub)
         self._positions = False
+        self._entries = {name: len(account.entries) for name, account in hub.exchange.accounts.items()}
         self._held: dict[int, tuple[str, ...]] = {}
         self._account = ""
         self._told: Values = {}
@@ -59,8 +60,13 @@ class AccountAnswers:
     def managed(self, request: q.ReqManagedAccts) -> Messages:
         """The accounts."""
         del request
-        master = (self._exchange.terms.adviser,) if self._exchange.terms.adviser else ()
-        yield r.ManagedAccounts(accounts=",".join((*master, *self._exchange.accounts)))
+        yield r.ManagedAccounts(accounts=",".join(self._names))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The accounts that values are told of, an adviser's master account before those of its clients."""
+        master = self._exchange.terms.adviser
+        return (*([master] if master else []), *self._exchange.accounts)
 
     def told(self, notices: Iterable[Notice]) -> Messages:
         """What subscriptions are told after ``notices``: executions of anybody move the accounts."""
@@ -68,20 +74,30 @@ class AccountAnswers:
         yield from self._profit.moved()
 
     def _moved(self, notices: Iterable[Notice]) -> Messages:
-        moved = dict.fromkeys((notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed))
+        executed = ((notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed))
+        moved = dict.fromkeys((*executed, *self._posted()))
         if not moved:
             return
+        dealt = [(account, symbol) for account, symbol in moved if symbol]
         if self._positions:
-            for account, symbol in moved:
+            for account, symbol in dealt:
                 yield self._position(account, symbol)
         for req_id, accounts in self._held.items():
-            for account, symbol in moved:
+            for account, symbol in dealt:
                 if account in accounts:
                     yield self._position_of(req_id, account, symbol)
-        if self._account in {account for account, _ in moved}:
-            yield from self._account_moved([symbol for account, symbol in moved if account == self._account])
+        if self._account in {self._exchange.terms.adviser, *(account for account, _ in moved)} - {""}:
+            yield from self._account_moved([symbol for account, symbol in dealt if account == self._account])
         yield from self._multi_moved()
         yield from self._summaries_moved()
+
+    def _posted(self) -> Iterable[tuple[str, str]]:
+        """Accounts whose cash moved without an execution, and what it was about: interest is about no symbol."""
+        for name, account in self._exchange.accounts.items():
+            known = self._entries.get(name, 0)
+            if len(account.entries) > known:
+                self._entries[name] = len(account.entries)
+                yield from ((name, entry.symbol) for entry in account.entries[known:])
 
     # ------------------------------------------------------------ positions
 
@@ -136,11 +152,12 @@ class AccountAnswers:
             self._account = ""
             return
         account = request.acct_code or next(iter(self._exchange.accounts))
-        if account not in self._exchange.accounts:
+        if account not in self._names:
             yield _invalid_account(r.NO_REQUEST, account)
             return
         self._account, self._told = account, {}
-        yield from self._account_moved(self._exchange.accounts[account].quantities)
+        held = self._exchange.accounts.get(account)
+        yield from self._account_moved(held.quantities if held else ())
         yield r.AccountDownloadEnd(account=account)
 
     def _account_moved(self, symbols: Collection[str]) -> Messages:
@@ -158,7 +175,7 @@ class AccountAnswers:
 
     def _subscribe_multi(self, request: q.ReqAccountUpdatesMulti) -> Messages:
         account = request.account or next(iter(self._exchange.accounts))
-        if account not in self._exchange.accounts:
+        if account not in self._names:
             yield _invalid_account(request.req_id, account)
             return
         self._multi[request.req_id] = (account, {})
@@ -187,7 +204,8 @@ class AccountAnswers:
         moment = (self._exchange.now, len(self._exchange.notices))
         known = self._worked_out.get(account)
         if known is None or known[0] != moment:
-            known = self._worked_out[account] = (moment, values(self._exchange, account))
+            told = values if account in self._exchange.accounts else values_of_all
+            known = self._worked_out[account] = (moment, told(self._exchange, account))
         return known[1]
 
     # ------------------------------------------------------------ summaries
