@@ -18,7 +18,15 @@ from bursar.errors import InputError
 from bursar.gateway.commands import Advance, Cancel, CancelAll, Place
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints, IbkrFixedUS
-from bursar.gateway.notices import CommissionReported, Executed, Notice, OrderOpened, Refused, StatusReported
+from bursar.gateway.notices import (
+    CommissionReported,
+    Executed,
+    HoldingChanged,
+    Notice,
+    OrderOpened,
+    Refused,
+    StatusReported,
+)
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from tests.gateway.worlds import BEFORE, CLOSE, LATE, NOON, OPEN, QUIET, order, simulated, written
@@ -62,6 +70,8 @@ def short(notice: Notice) -> str:
             return f"fee {notice.commission}"
         case Refused():
             return f"{notice.order_id} code {notice.code}"
+        case HoldingChanged():
+            return f"{notice.symbol} changed"
 
 
 def fills(played: Exchange) -> list[tuple[int, str, Decimal]]:

@@ -12,8 +12,9 @@ import pytest
 
 from bursar.domain.instruments import Instrument
 from bursar.errors import InputError
-from bursar.gateway.path import Shape
-from bursar.gateway.world import World
+from bursar.gateway.actions import Split
+from bursar.gateway.path import Shape, SimulatedTape
+from bursar.gateway.world import Halt, World
 from bursar.ports import Panel
 from bursar.runtime.worlds import ADJUSTED_TICK, compose
 from tests.gateway.worlds import session, weekdays
@@ -64,6 +65,28 @@ def test_adjusted_prices_have_no_tick_of_a_market() -> None:
     assert {each.tick for each in world().instruments} == {ADJUSTED_TICK}
     assert {each.tick for each in world(adjusted=False).instruments} == {Decimal("0.01")}
     assert (world().adjusted, world(adjusted=False).adjusted) == (True, False)
+
+
+def test_corporate_actions_and_halts_go_with_the_world_and_paths_know_of_splits() -> None:
+    day = date(2022, 1, 5)
+    split = Split(symbol="AAA", ex_day=day, new=Decimal(2))
+    halt = Halt(symbol="BBB", begin=session(day).open, end=session(day).close)
+    made = compose(
+        name="small",
+        instruments=INSTRUMENTS,
+        sessions=SESSIONS,
+        closes=PANEL,
+        seed=7,
+        first=date(2022, 1, 3),
+        adjusted=False,
+        actions=[split],
+        halts=[halt],
+    )
+    assert (made.actions, made.halts) == ((split,), (halt,))
+    assert isinstance(made.tape, SimulatedTape)
+    assert made.tape.steps is not None
+    assert made.tape.steps.sum() == np.log(0.5)
+    assert made.trades("BBB", session(day))[0].at == session(day).close
 
 
 def test_what_is_made_up_is_said() -> None:

@@ -23,6 +23,7 @@ from bursar.gateway.exchange import Exchange
 from bursar.gateway.notices import (
     CommissionReported,
     Executed,
+    HoldingChanged,
     Notice,
     OrderOpened,
     Refused,
@@ -210,6 +211,8 @@ class SimulatedBroker:
                 return ()
             case CommissionReported():
                 return reporter.charged(notice.exec_id, amount=notice.commission, currency=notice.currency)
+            case HoldingChanged():
+                return ()
 
 
 class SimulatedFeed:

@@ -211,6 +211,17 @@ class Account:
         self._move(entry.currency, entry.amount)
         self.entries.append(entry)
 
+    def restate(self, symbol: str, position: Position, *, into: str = "", factor: Decimal = Decimal(1)) -> None:
+        """What is held of ``symbol`` is ``position`` from now on, of ``into`` where that is given.
+
+        factor  what is on its way, in or out, becomes so many times as much
+        """
+        self.positions.pop(symbol, None)
+        self.positions[into or symbol] = position
+        for day, of in [key for key in self._deliveries if key[1] == symbol]:
+            moving = self._deliveries.pop((day, of)) * factor
+            self._deliveries[day, into or symbol] = self._deliveries.get((day, into or symbol), ZERO) + moving
+
     def begin_day(self, day: date) -> None:
         """A trading day begins: what was due by ``day`` has settled, and what was realized counts from zero."""
         for waiting in (self._proceeds, self._payments, self._deliveries):

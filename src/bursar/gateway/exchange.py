@@ -42,13 +42,15 @@ from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
 from bursar.gateway.liquidation import closing_order, next_closing
 from bursar.gateway.locates import Locates
+from bursar.gateway.matching import interventions
+from bursar.gateway.matching.corporate import Corporate
 from bursar.gateway.matching.deals import Deal, Deals
 from bursar.gateway.matching.floor import Floor
 from bursar.gateway.matching.hours import Hours
 from bursar.gateway.matching.liquidity import Depth
 from bursar.gateway.matching.market import Market
 from bursar.gateway.matching.orders import Orders
-from bursar.gateway.notices import Notice, Order, Refused, WhatIf
+from bursar.gateway.notices import HoldingChanged, Notice, Order, Refused, WhatIf
 from bursar.gateway.overnight import Overnight
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -76,6 +78,7 @@ class Exchange:
         self._floor = Floor(
             world, terms, self._hours, self._market, self.accounts, self.credit, self.history, self.notices
         )
+        self._corporate = Corporate(world, self.accounts, self._market, self._clear, self._changed)
         self._begin_day()
 
     # ------------------------------------------------------------ told
@@ -92,11 +95,11 @@ class Exchange:
             case Advance():
                 return self.advance()
             case Hit():
-                self._floor.hit(command)
+                interventions.hit(self._floor, command)
             case Doom():
                 self._floor.doom(command)
             case Correct():
-                self._floor.correct(command)
+                interventions.correct(self._floor, command)
             case _:
                 assert_never(command)
         return ()
@@ -214,7 +217,14 @@ class Exchange:
             self.equity_before[name] = self.credit.net_liquidation(account)
             account.begin_day(self.session.day)
             self.overnight.begin(account, self.session.day)
+        self._corporate.begin(before, self.session.day)
         self._move()
+
+    def _clear(self, symbol: str, reason: str) -> None:
+        interventions.clear(self._floor, symbol, reason)
+
+    def _changed(self, account: str, symbol: str) -> None:
+        self.notices.append(HoldingChanged(at=self.now, account=account, symbol=symbol))
 
     def _move(self) -> None:
         """Let the quotes of this instant meet what rests, and then accounts that they left without margin."""
@@ -226,7 +236,8 @@ class Exchange:
     def _liquidate(self, account: Account) -> None:
         """Close positions of ``account`` until its equity covers maintenance margin: see ``liquidation``."""
         while (closing := next_closing(account, self.credit, self._market, self.world, self.session.day)) is not None:
-            self._floor.close_out(closing_order(account, closing, self.orders.next_manual_id))
+            request = closing_order(account, closing, self.orders.next_manual_id)
+            interventions.close_out(self._floor, request)
 
 
 def replay(world: World, terms: Terms, lines: Iterable[str]) -> Exchange:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -140,8 +140,17 @@ class History:
         """The last print of the session before; of an earlier one where it did not trade."""
         for earlier in reversed(self._sessions[: bisect_left(self._opens, session.open)][-5:]):
             if trades := self._world.trades(symbol, earlier):
-                return trades[-1].price
+                shares = self._world.split_since(symbol, earlier.day, session.day)
+                return (
+                    trades[-1].price if shares == 1 else self._world.listed[symbol].on_tick(trades[-1].price / shares)
+                )
         return None
+
+    def _since_split(self, symbol: str, session: Session, last: datetime) -> list[Trade]:
+        """The prints of ``session`` up to ``last``, as prices and shares are after the splits since then."""
+        trades = [trade for trade in self._world.trades(symbol, session) if trade.at <= last]
+        shares = self._world.split_since(symbol, session.day, session.local(last).date())
+        return trades if shares == 1 else [_split(trade, shares) for trade in trades]
 
     def _reach(self, last: datetime, count: int, unit: str) -> tuple[datetime, Sequence[Session]]:
         """The moment from which bars are wanted, and the sessions that began since and before ``last``."""
@@ -159,13 +168,17 @@ class History:
     ) -> tuple[HistoryBar, ...] | NoBars:
         bars: list[HistoryBar] = []
         for session in sessions:
-            trades = [trade for trade in self._world.trades(symbol, session) if trade.at <= last]
+            trades = self._since_split(symbol, session, last)
             step = max((later.at - earlier.at for earlier, later in pairwise(trades)), default=timedelta(0))
             if size < DAY and step > size:
                 return _failed(f"invalid step: prints are {step} apart here")
             width = session.close - session.open if size == DAY else size
             bars.extend(bar for bar in _cut(trades, session, width) if size == DAY or bar.begin >= first)
         return tuple(bars) or _no_data(symbol)
+
+
+def _split(trade: Trade, shares: Decimal) -> Trade:
+    return replace(trade, price=trade.price / shares, size=trade.size * shares)
 
 
 def _cut(trades: Sequence[Trade], session: Session, width: timedelta) -> list[HistoryBar]:

@@ -162,11 +162,25 @@ class WhatIf:
     warning: str = ""
 
 
-Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingChanged:
+    """A position changed, or cash came for it, without an execution: its account is told, and no client's orders."""
+
+    at: datetime
+    account: str
+    symbol: str
+
+
+#: Nobody's number.
+NO_CLIENT = -1
+
+Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused | HoldingChanged
 
 
 def client_of(notice: Notice) -> int:
     """Whose order the notice is about."""
     if isinstance(notice, OrderOpened | StatusReported):
         return notice.order.request.client_id
+    if isinstance(notice, HoldingChanged):
+        return NO_CLIENT
     return notice.client_id

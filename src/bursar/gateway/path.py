@@ -101,6 +101,8 @@ class SimulatedTape:
 
     dates   (n_days,) datetime64[D], rising
     closes  (n_days, n_instruments) official closes; NaN where there was none, and then no quotes that day
+    steps   (n_days, n_instruments) what corporate actions alone move each price by on their day, in logarithms
+            (``actions.steps``); None where prices are adjusted, or nothing was split
     """
 
     instruments: tuple[Instrument, ...]
@@ -108,6 +110,7 @@ class SimulatedTape:
     closes: FloatArray
     seed: int
     shape: Shape = Shape()
+    steps: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.closes.shape != (len(self.dates), len(self.instruments)):
@@ -115,6 +118,8 @@ class SimulatedTape:
                 f"closes of shape {self.closes.shape} do not fit {len(self.dates)} days of "
                 f"{len(self.instruments)} instruments"
             )
+        if self.steps is not None and self.steps.shape != self.closes.shape:
+            raise InputError(f"steps of shape {self.steps.shape} do not fit closes of shape {self.closes.shape}")
         bad = np.argwhere(~(np.isnan(self.closes) | ((self.closes > 0) & np.isfinite(self.closes))))
         if len(bad):
             row, column = bad[0]
@@ -128,6 +133,8 @@ class SimulatedTape:
         digest = hashlib.sha256(repr((self.instruments, self.seed, self.shape)).encode())
         digest.update(self.dates.astype("datetime64[D]").astype("<i8").tobytes())
         digest.update(np.ascontiguousarray(self.closes, dtype="<f8").tobytes())
+        if self.steps is not None:
+            digest.update(np.ascontiguousarray(self.steps, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     def instants(self, session: Session) -> tuple[datetime, ...]:
@@ -206,6 +213,10 @@ class SimulatedTape:
         """Log of the previous close (of the day's own where there is none) and sigma, from earlier days alone."""
         first = max(row - self.shape.volatility_days - 1, 0)
         logs = np.log(self.closes[first:row, columns])
+        if self.steps is not None:
+            # What was closed at before a split, as it would have been after it.
+            moved = np.cumsum(self.steps[first : row + 1, columns], axis=0)
+            logs += moved[-1] - moved[:-1]
         previous = close.copy()
         for earlier in logs:
             previous = np.where(np.isnan(earlier), previous, earlier)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Protocol
@@ -19,6 +20,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Trade
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
+from bursar.gateway.actions import Action, Split
 
 #: Contract ids that we give out begin here, far above those in use at IBKR when this was written.
 FIRST_CONTRACT_ID = 1_800_000_000
@@ -68,6 +70,7 @@ class World:
     simulated  what in this world is made up, in words; empty only where nothing is
     adjusted   prices are adjusted for splits and dividends: fees by the share would be wrong on them
     halts      in which the tape says nothing of a symbol, whatever it holds
+    actions    of companies, on raw prices alone: on adjusted ones they would be counted twice
     calendar   every trading day that is known, where time skips some of them; settlement counts by it
     """
 
@@ -80,6 +83,7 @@ class World:
     adjusted: bool = True
     calendar: tuple[date, ...] = ()
     halts: tuple[Halt, ...] = ()
+    actions: tuple[Action, ...] = ()
     listed: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
     contract_ids: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
@@ -92,8 +96,24 @@ class World:
         listed = {instrument.symbol: instrument for instrument in self.instruments}
         if len(listed) != len(self.instruments):
             raise InputError(f"the world {self.name!r} lists a symbol twice")
+        self._check_actions(listed)
         object.__setattr__(self, "listed", MappingProxyType(listed))
         object.__setattr__(self, "contract_ids", MappingProxyType(_contract_ids(self.instruments)))
+
+    def _check_actions(self, listed: Mapping[str, Instrument]) -> None:
+        if self.actions and self.adjusted:
+            raise InputError(f"prices of the world {self.name!r} are adjusted: corporate actions are in them already")
+        named = {name for action in self.actions for name in (action.symbol, getattr(action, "into", action.symbol))}
+        for symbol in sorted(named - listed.keys()):
+            raise InputError(f"the world {self.name!r} has a corporate action of {symbol}, which it does not list")
+
+    def split_since(self, symbol: str, day: date, now: date) -> Decimal:
+        """Shares of ``symbol`` on ``now`` for one of ``day``, by its splits alone."""
+        shares = Decimal(1)
+        for action in self.actions:
+            if isinstance(action, Split) and action.symbol == symbol and day < action.ex_day <= now:
+                shares *= action.factor
+        return shares
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -120,7 +140,7 @@ class World:
     def fingerprint(self) -> str:
         """A digest of the world: two worlds that share it play the same."""
         parts = (self.name, self.instruments, self.sessions, self.adjusted, self.tape.fingerprint)
-        said = repr(parts) + (repr(self.halts) if self.halts else "")
+        said = repr(parts) + "".join(repr(each) for each in (self.halts, self.actions) if each)
         return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from bursar.domain.instruments import Instrument
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
+from bursar.gateway.actions import Action, steps
 from bursar.gateway.path import Shape, SimulatedTape
-from bursar.gateway.world import World
+from bursar.gateway.world import Halt, World
 from bursar.ports import Panel
 
 #: Adjusted prices have no tick of any market; this is the precision of the numbers.
@@ -32,6 +33,8 @@ def compose(
     shape: Shape | None = None,
     adjusted: bool = True,
     happened: bool = True,
+    actions: Sequence[Action] = (),
+    halts: Sequence[Halt] = (),
 ) -> World:
     """A world whose days are walked between the closes of ``closes``.
 
@@ -40,6 +43,8 @@ def compose(
     closes       official closes, a column for each instrument; NaN where one did not trade
     first, last  days of sessions, both included; without ``last``, up to the end of the closes
     adjusted     the closes are adjusted for splits and dividends: ticks become ADJUSTED_TICK
+    actions      of the companies, on closes that are not adjusted; paths take a split for no fall
+    halts        in which a symbol does not trade
     happened     False where the closes are made up as well
 
     Raises InputError where a day to play has no session or no closes, or an instrument no column.
@@ -47,12 +52,14 @@ def compose(
     shape = shape or Shape()
     played, past = _split(sessions, closes, first, last)
     chosen = tuple(replace(each, tick=ADJUSTED_TICK) if adjusted else each for each in instruments)
+    values = np.column_stack([closes.column(each.symbol) for each in chosen])
     tape = SimulatedTape(
         instruments=chosen,
         dates=closes.dates,
-        closes=np.column_stack([closes.column(each.symbol) for each in chosen]),
+        closes=values,
         seed=seed,
         shape=shape,
+        steps=steps(actions, chosen, closes.dates, values) if actions else None,
     )
     return World(
         name=name,
@@ -62,6 +69,8 @@ def compose(
         tape=tape,
         simulated=_made_up(shape, len(chosen), adjusted=adjusted, happened=happened),
         adjusted=adjusted,
+        actions=tuple(actions),
+        halts=tuple(halts),
     )
 
 

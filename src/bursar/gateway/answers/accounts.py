@@ -16,7 +16,7 @@ from bursar.gateway.answers.profit import ProfitAnswers
 from bursar.gateway.hub import Hub
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
-from bursar.gateway.notices import Executed, Notice
+from bursar.gateway.notices import Executed, HoldingChanged, Notice
 from bursar.gateway.portfolio import BASE, LEDGER, holding, values, values_of_all
 
 #: How many summaries one client may subscribe to at once.
@@ -74,7 +74,9 @@ class AccountAnswers:
         yield from self._profit.moved()
 
     def _moved(self, notices: Iterable[Notice]) -> Messages:
-        executed = ((notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed))
+        executed = (
+            (notice.account, notice.symbol) for notice in notices if isinstance(notice, Executed | HoldingChanged)
+        )
         moved = dict.fromkeys((*executed, *self._posted()))
         if not moved:
             return

@@ -19,6 +19,7 @@ from bursar.gateway.notices import (
     PRE_SUBMITTED,
     CommissionReported,
     Executed,
+    HoldingChanged,
     Notice,
     Order,
     OrderOpened,
@@ -174,6 +175,8 @@ class OrderAnswers:
                 return report.commission_report(notice)
             case Refused():
                 return report.error_about(notice)
+            case HoldingChanged():
+                raise AssertionError("it is about no order")
             case _:
                 assert_never(notice)
 

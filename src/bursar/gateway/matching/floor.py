@@ -22,7 +22,7 @@ from bursar.gateway.checks import (
     too_late_for_the_auction,
     waits_until,
 )
-from bursar.gateway.commands import Cancel, Correct, Doom, Hit, Place
+from bursar.gateway.commands import Cancel, Doom, Place
 from bursar.gateway.credit import Credit
 from bursar.gateway.history import DaySoFar, History
 from bursar.gateway.matching import auctions, groups, triggers
@@ -71,11 +71,11 @@ class Floor:
         self.deals = Deals(world, credit, accounts, terms.seed)
         self.admission = Admission(world.listed, frozenset(accounts), credit.currencies, hours, self.orders)
         self._listed = world.listed
-        self._hours = hours
-        self._market = market
+        self.hours = hours
+        self.market = market
         self._history = history
         self._holds = Holds(credit, accounts, self.orders)
-        self._notices = notices
+        self.notices = notices
         self._released: list[int] = []
         self._doomed: dict[int, Refusal] = {}
 
@@ -121,62 +121,31 @@ class Floor:
             if not self.orders[order.perm_id].ended and not self.admission.bound_to_auction(order.request):
                 self.withdraw(self.orders[order.perm_id])
 
-    def hit(self, command: Hit) -> None:
-        """Fill so much of a working order at its limit, or where the market is; nothing while the market is shut."""
-        order = self.orders.known(command.client_id, command.order_id)
-        if order is None or order.ended or order.workable <= 0 or not self._hours.open:
-            return
-        price = triggers.limit_of(order) or self._market.price(order.request)
-        if price is not None:
-            self._fill(order, min(command.total_quantity, order.workable), price)
-
     def doom(self, command: Doom) -> None:
         """Refuse the next new order of a client."""
         self._doomed[command.client_id] = (command.code, command.text)
 
-    def correct(self, command: Correct) -> None:
-        """Take an execution back and tell it again at another price; nothing where there is none of that id."""
-        deal = self.deals.find(command.exec_id)
-        if deal is None:
-            return
-        order, hours = self.orders[deal[0].perm_id], self._hours
-        order, corrected = self.deals.correct(order, deal, command.price, at=hours.now, day=hours.session.day)
-        self.orders.keep(order)
-        self._notices += corrected
-
-    def close_out(self, request: Place) -> None:
-        """Do away with the orders of an account, and deal ``request`` in it at once: see ``liquidation``."""
-        for order in self.orders.working:
-            if order.request.account == request.account and not self.orders[order.perm_id].ended:
-                self.withdraw(self.orders[order.perm_id], "Liquidation")
-        order = self.orders.keep(self.orders.taken(request, SUBMITTED, self._hours.now))
-        self._report(order)
-        price = self._market.price(request)
-        assert price is not None, "only what can be dealt at is closed"
-        self._market.deal(request, request.total_quantity, price)
-        self._fill(order, request.total_quantity, price)
-
     def moved(self) -> None:
         """Let the quotes of the present instant become the market, open or shut, and match what rests."""
-        hours, quotes = self._hours, self._hours.quotes
+        hours, quotes = self.hours, self.hours.quotes
         if hours.open:
-            self._market.take(quotes)
-            self._market.halt(hours.halted)
+            self.market.take(quotes)
+            self.market.halt(hours.halted)
             self._look_at_all()
             return
-        self._market.see(quotes)
-        self._market.shut()
+        self.market.see(quotes)
+        self.market.shut()
         if hours.now == hours.session.close:
             self._hold_closing_auction()
         elif quotes:
-            self._market.take(quotes)
+            self.market.take(quotes)
         self._look_at_all()
         if hours.now == hours.session.close or hours.day_ends:
             self._expire()
 
     def unaffordable(self, request: Place) -> Refusal | None:
         """Why its account could not carry ``request``, if it were placed now."""
-        order = Order(request=request, perm_id=0, status=PRE_SUBMITTED, placed_at=self._hours.now)
+        order = Order(request=request, perm_id=0, status=PRE_SUBMITTED, placed_at=self.hours.now)
         return self._unaffordable(order, request.total_quantity)
 
     # ------------------------------------------------------------ entering and changing
@@ -190,7 +159,7 @@ class Floor:
 
     def _accept(self, request: Place) -> Order | None:
         """Give a valid request its permId; None for one that is refused for want of money, shares or a parent."""
-        order = self.orders.taken(request, PRE_SUBMITTED, self._hours.now)
+        order = self.orders.taken(request, PRE_SUBMITTED, self.hours.now)
         parent = self.orders.known(request.client_id, request.parent_id) if request.parent_id else None
         order = groups.attached(order, parent, self._listed[request.symbol])
         refusal = self._doomed.pop(request.client_id, None) or self.admission.comes_late(order, parent)
@@ -203,16 +172,16 @@ class Floor:
             order = replace(order, met=False)
         order = self._standing(self._trailing(order), locating=bool(refusal))
         self._hold(self.orders.keep(order))
-        self._report(order)
+        self.report(order)
         if refusal:
             self.refuse(request, refusal)
-        elif not self._hours.open and parent is None:
-            self.refuse(request, waits_until(request, self._hours.upcoming))
+        elif not self.hours.open and parent is None:
+            self.refuse(request, waits_until(request, self.hours.upcoming))
         return order
 
     def _trailing(self, order: Order) -> Order:
         """``order`` with its trailing stop, if it has one, off the last print that is known."""
-        latest = self._market.latest.get(order.request.symbol)
+        latest = self.market.latest.get(order.request.symbol)
         if order.request.order_type not in TRAILING or order.released == ZERO or not latest or latest.last is None:
             return order
         return triggers.trailed(order, latest.last, self._listed[order.request.symbol])
@@ -232,7 +201,7 @@ class Floor:
             self.refuse(request, refusal)
             return
         self._hold(self.orders.keep(changed))
-        self._report(changed)
+        self.report(changed)
         self._look_at(changed.perm_id)
         self._look_at_released()
 
@@ -243,7 +212,7 @@ class Floor:
         for request in (parked, *family):
             if request.order_id in doomed or request.parent_id in doomed:
                 doomed.add(request.order_id)
-                self._end(self.orders.taken(request, PRE_SUBMITTED, self._hours.now), CANCELLED, _canceled())
+                self._end(self.orders.taken(request, PRE_SUBMITTED, self.hours.now), CANCELLED, _canceled())
             else:
                 self.orders.park(request)
 
@@ -265,7 +234,7 @@ class Floor:
         if order.ended or (order.why_held == LOCATE and not self._located(order)):
             return
         request = order.request
-        over = request.tif == "GTD" and self._hours.now >= good_till(request)
+        over = request.tif == "GTD" and self.hours.now >= good_till(request)
         if over or (request.conditions_cancel_order and request.conditions and self._true(request)):
             self.withdraw(order)
             return
@@ -291,26 +260,26 @@ class Floor:
         if order is not before:
             self.orders.keep(order)
         if (order.status, order.why_held) != (before.status, before.why_held):
-            self._report(order)
+            self.report(order)
         return order
 
     def _true(self, request: Place) -> bool:
         """True when the time of ``request`` has come and its conditions hold."""
-        hours = self._hours
+        hours = self.hours
         if not triggers.has_come(request, hours.now):
             return False
         if not request.conditions:
             return True
         if not hours.open and not request.conditions_ignore_rth:
             return False
-        return triggers.come_true(request.conditions, hours.now, self._market.last, self._day)
+        return triggers.come_true(request.conditions, hours.now, self.market.last, self._day)
 
     def _day(self, symbol: str) -> DaySoFar | None:
-        return self._history.day(symbol, self._hours.session, self._hours.now)
+        return self._history.day(symbol, self.hours.session, self.hours.now)
 
     def _triggered(self, order: Order) -> Order:
         """``order`` after the last print: its stop follows it, or is reached by it."""
-        last = self._market.last(order.request.symbol)
+        last = self.market.last(order.request.symbol)
         if last is None or not order.met or order.released == ZERO:
             return order
         if order.request.order_type in TRAILING:
@@ -334,7 +303,7 @@ class Floor:
 
     def _trades(self, order: Order) -> bool:
         """True while the market that ``order`` is meant for is open."""
-        request, hours = order.request, self._hours
+        request, hours = order.request, self.hours
         if auctions.opens(request):
             bell = hours.session.open
             cut_off = auctions.opening_cut_off(self._listed[request.symbol])
@@ -342,7 +311,7 @@ class Floor:
         if hours.open:
             return True
         plain = request.order_type != "MKT" and not auctions.closes(request)
-        return request.outside_rth and plain and self._market.last(request.symbol) is not None
+        return request.outside_rth and plain and self.market.last(request.symbol) is not None
 
     # ------------------------------------------------------------ dealing
 
@@ -351,19 +320,19 @@ class Floor:
         request, instrument = order.request, self._listed[order.request.symbol]
         limit = triggers.limit_of(order)
         if auctions.opens(request):
-            self._deal_in_auction(order, self._market.last(request.symbol))
+            self._deal_in_auction(order, self.market.last(request.symbol))
         else:
-            offers = self._market.offers(order, limit, instrument)
+            offers = self.market.offers(order, limit, instrument)
             whole = sum((quantity for _, quantity in offers), ZERO) == order.remaining
             for price, quantity in offers if whole or request.tif != "FOK" else ():
                 if not self.orders[order.perm_id].ended and self._deal(self.orders[order.perm_id], quantity, price):
-                    self._market.deal(request, quantity, price)
+                    self.market.deal(request, quantity, price)
         if request.tif in AT_ONCE and not self.orders[order.perm_id].ended:
             self.withdraw(self.orders[order.perm_id])
 
     def _hold_closing_auction(self) -> None:
         """Let the orders of the closing auction trade at the last print of the session."""
-        prints = {quote.symbol: quote.last for quote in self._hours.quotes}
+        prints = {quote.symbol: quote.last for quote in self.hours.quotes}
         for order in self.orders.working:
             order = self.orders[order.perm_id]
             if not order.ended and order.status == SUBMITTED and auctions.closes(order.request):
@@ -371,10 +340,10 @@ class Floor:
 
     def _deal_in_auction(self, order: Order, price: Decimal | None) -> None:
         limit = order.request.lmt_price
-        quantity = self._market.at_auction(order, self._listed[order.request.symbol])
+        quantity = self.market.at_auction(order, self._listed[order.request.symbol])
         reaches = price is not None and (limit is None or within(price, limit, order.request.action))
         if price is not None and reaches and quantity > 0 and self._deal(order, quantity, price):
-            self._market.dealt_at_auction(order.request.symbol, quantity)
+            self.market.dealt_at_auction(order.request.symbol, quantity)
 
     def _deal(self, order: Order, quantity: Decimal, price: Decimal) -> bool:
         """Fill ``quantity`` of ``order``, unless its account cannot carry it: then it ends, and this is False."""
@@ -382,17 +351,18 @@ class Floor:
         if refusal:
             self._end(order, CANCELLED if order.filled else INACTIVE, refusal)
             return False
-        self._fill(order, quantity, price)
+        self.fill(order, quantity, price)
         return True
 
-    def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
+    def fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
+        """Execute ``quantity`` of ``order``, whatever the market shows and the account has."""
         was_left = order.remaining
-        hours = self._hours
+        hours = self.hours
         order, (executed, report) = self.deals.book(order, quantity, price, at=hours.now, day=hours.session.day)
         self._hold(self.orders.keep(order))
-        self._notices.append(executed)
-        self._report(order)
-        self._notices.append(report)
+        self.notices.append(executed)
+        self.report(order)
+        self.notices.append(report)
         self._tell_children(order, quantity, was_left)
         self._tell_group(order, quantity, was_left)
 
@@ -403,7 +373,7 @@ class Floor:
             if grown.released != child.released:
                 grown = self._standing(grown)
                 self._hold(self.orders.keep(grown))
-                self._report(grown)
+                self.report(grown)
                 self._released.append(child.perm_id)
 
     def _tell_group(self, order: Order, filled: Decimal, was_left: Decimal) -> None:
@@ -419,7 +389,7 @@ class Floor:
                 self.withdraw(other)
             else:
                 self._hold(self.orders.keep(smaller))
-                self._report(smaller)
+                self.report(smaller)
 
     # ------------------------------------------------------------ ending
 
@@ -429,49 +399,50 @@ class Floor:
 
     def _expire(self) -> None:
         """End the orders of the day: at the closing bell, or with the day those that may trade outside hours."""
-        at_bell = self._hours.now == self._hours.session.close
+        at_bell = self.hours.now == self.hours.session.close
         for order in self.orders.working:
             request = order.request
-            due = self._hours.day_ends if request.outside_rth else at_bell
+            due = self.hours.day_ends if request.outside_rth else at_bell
             if request.tif == "DAY" and due and not self.orders[order.perm_id].ended:
                 self.withdraw(self.orders[order.perm_id])
 
     def _end(self, order: Order, status: str, why: Refusal) -> None:
         """Nothing more of ``order`` will trade, nor of its children what it did not release."""
-        order = self.orders.end(order, status, self._hours.now)
+        order = self.orders.end(order, status, self.hours.now)
         self._hold(order)
         self.refuse(order.request, why)
-        self._report(order)
+        self.report(order)
         for child in self.orders.children(order):
             if child.released is None:
                 continue
             if child.released > child.filled:
                 cut = self.orders.keep(groups.cut_to_released(child))
                 self._hold(cut)
-                self._report(cut)
+                self.report(cut)
             else:
                 self.withdraw(child)
 
     # ------------------------------------------------------------ money, and saying
 
     def _unaffordable(self, order: Order, quantity: Decimal) -> Refusal | None:
-        return self._holds.refusal(order, quantity, self._hours.session.day)
+        return self._holds.refusal(order, quantity, self.hours.session.day)
 
     def _hold(self, order: Order) -> None:
-        self._holds.hold(order, self._hours.session.day)
+        self._holds.hold(order, self.hours.session.day)
 
-    def _report(self, order: Order) -> None:
-        self._notices.append(OrderOpened(at=self._hours.now, order=order))
-        self._notices.append(StatusReported(at=self._hours.now, order=order))
+    def report(self, order: Order) -> None:
+        """Tell ``order`` as it stands."""
+        self.notices.append(OrderOpened(at=self.hours.now, order=order))
+        self.notices.append(StatusReported(at=self.hours.now, order=order))
 
     def refuse(self, about: Place | Cancel, why: Refusal) -> None:
         """Say why ``about`` is not done, or what is to be known of it."""
-        self._notices.append(self.refused(about, why))
+        self.notices.append(self.refused(about, why))
 
     def refused(self, about: Place | Cancel, why: Refusal) -> Refused:
         """What would be said."""
         code, text = why
-        return Refused(at=self._hours.now, client_id=about.client_id, order_id=about.order_id, code=code, text=text)
+        return Refused(at=self.hours.now, client_id=about.client_id, order_id=about.order_id, code=code, text=text)
 
 
 def _differ(one: Place, other: Place, names: tuple[str, ...]) -> bool:

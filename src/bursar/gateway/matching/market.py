@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from bursar.domain.instruments import Instrument
@@ -45,6 +46,13 @@ class Market:
     def shut(self) -> None:
         """Nothing can be dealt at any more."""
         self._live.clear()
+
+    def restate(self, symbol: str, factor: Decimal, into: str) -> None:
+        """Let the last quote of ``symbol``, times ``factor``, be that of ``into``: nobody can deal at it."""
+        quote = self.latest.get(symbol)
+        if quote is not None:
+            bid, ask, last = (None if price is None else price * factor for price in (quote.bid, quote.ask, quote.last))
+            self.latest[into] = replace(quote, symbol=into, bid=bid, ask=ask, last=last)
 
     def halt(self, symbols: Iterable[str]) -> None:
         """Nothing of ``symbols`` can be dealt at until their next quotes."""

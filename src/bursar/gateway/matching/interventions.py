@@ -1,0 +1,49 @@
+"""What is done to orders from outside the market: by the broker, by a corporate action, by a fault on command."""
+
+from __future__ import annotations
+
+from bursar.gateway.commands import Correct, Hit, Place
+from bursar.gateway.matching import triggers
+from bursar.gateway.matching.floor import Floor
+from bursar.gateway.notices import SUBMITTED
+
+
+def clear(floor: Floor, symbol: str, reason: str) -> None:
+    """Take back every order in ``symbol``."""
+    for order in floor.orders.working:
+        if order.request.symbol == symbol and not floor.orders[order.perm_id].ended:
+            floor.withdraw(floor.orders[order.perm_id], reason)
+
+
+def close_out(floor: Floor, request: Place) -> None:
+    """Do away with the orders of an account, and deal ``request`` in it at once: see ``liquidation``."""
+    for order in floor.orders.working:
+        if order.request.account == request.account and not floor.orders[order.perm_id].ended:
+            floor.withdraw(floor.orders[order.perm_id], "Liquidation")
+    order = floor.orders.keep(floor.orders.taken(request, SUBMITTED, floor.hours.now))
+    floor.report(order)
+    price = floor.market.price(request)
+    assert price is not None, "only what can be dealt at is closed"
+    floor.market.deal(request, request.total_quantity, price)
+    floor.fill(order, request.total_quantity, price)
+
+
+def hit(floor: Floor, command: Hit) -> None:
+    """Fill so much of a working order at its limit, or where the market is; nothing while the market is shut."""
+    order = floor.orders.known(command.client_id, command.order_id)
+    if order is None or order.ended or order.workable <= 0 or not floor.hours.open:
+        return
+    price = triggers.limit_of(order) or floor.market.price(order.request)
+    if price is not None:
+        floor.fill(order, min(command.total_quantity, order.workable), price)
+
+
+def correct(floor: Floor, command: Correct) -> None:
+    """Take an execution back and tell it again at another price; nothing where there is none of that id."""
+    deal = floor.deals.find(command.exec_id)
+    if deal is None:
+        return
+    order, hours = floor.orders[deal[0].perm_id], floor.hours
+    order, corrected = floor.deals.correct(order, deal, command.price, at=hours.now, day=hours.session.day)
+    floor.orders.keep(order)
+    floor.notices += corrected
