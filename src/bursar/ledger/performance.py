@@ -66,8 +66,8 @@ class Day:
 
 
 @dataclass(slots=True)
-class _Standing:
-    """Where a day ended."""
+class Close:
+    """Where a day ended: equity, every line, the rates, and how many flows of each portfolio are in it."""
 
     equity: Decimal = ZERO
     lines: Standings = field(default_factory=dict)
@@ -86,15 +86,27 @@ class Chronicle:
         self.account = account
         self.portfolio = portfolio
         self.skipped: list[tuple[date, str]] = []
+        self.closes = 0
         self._days: list[Day] = []
-        self._before = _Standing()
-        self._present = _Standing()
+        self._settled: dict[tuple[str, ...], Decimal] = {}
+        self._before = Close()
+        self._present = Close()
         self._prices: dict[str, Decimal] = {}
 
     @property
     def days(self) -> tuple[Day, ...]:
         """All days so far, oldest first."""
         return tuple(self._days)
+
+    @property
+    def closed(self) -> Close:
+        """How things stood at the last close; ``closes`` counts them."""
+        return self._present
+
+    @property
+    def earlier(self) -> dict[tuple[str, ...], Decimal]:
+        """What each line (currency, symbol, strategy) made on all days so far, in the base currency."""
+        return _added(self._settled, self._days[-1:])
 
     def apply(self, event: Event, keeper: Bookkeeper) -> None:
         """Close the day when ``event`` is an official mark; a second one on the same day closes it anew."""
@@ -114,9 +126,12 @@ class Chronicle:
             return
         if self._days and self._days[-1].day == day:
             self._days.pop()
+        else:
+            self._settled = _added(self._settled, self._days[-1:])
         self._days.append(closed)
+        self.closes += 1
 
-    def _close(self, day: date, book: Book) -> tuple[Day, _Standing]:
+    def _close(self, day: date, book: Book) -> tuple[Day, Close]:
         before, prices, rates = self._before, self._prices, book.rates
         base = book.accounts[self.account].base_currency
         books = [each for each in book.of_account(self.account) if self.portfolio in (None, each.portfolio)]
@@ -124,7 +139,7 @@ class Chronicle:
         lines: Standings = {}
         for each in books:
             lines |= standings(each, prices, book.instruments)
-        present = _Standing(
+        present = Close(
             sum((each.net_asset_value for each in worth), ZERO),
             lines,
             dict(rates),
@@ -161,6 +176,14 @@ class Chronicle:
                 amount = local * rate(flow.currency, book.rates, base)
                 came_in, went_out = came_in + max(amount, ZERO), went_out - min(amount, ZERO)
         return came_in, went_out, in_kind
+
+
+def _added(totals: Mapping[tuple[str, ...], Decimal], days: Iterable[Day]) -> dict[tuple[str, ...], Decimal]:
+    added = dict(totals)
+    for day in days:
+        for key, profit in day.profits.items():
+            added[key[2:5]] = added.get(key[2:5], ZERO) + profit.total
+    return added
 
 
 def _doubtful(worth: Sequence[Valuation]) -> float:
