@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from bursar.runtime.request import DemoRequest
 from bursar.runtime.results import DayResult, DemoResult, SeedSpread, Universe
 from bursar.runtime.stage import Progress, Stage, Teller, exchange, loop, prepare
 from bursar.runtime.summary import Summary
+from bursar.runtime.switch import Controls
 from bursar.runtime.yardstick import Bill, equal_weight, made_up_bill, report_keys, treasury_bill, without_best
 
 __all__ = ["DemoRequest", "DemoResult", "Progress", "play", "run", "spread", "tell"]
@@ -68,7 +69,7 @@ def _run(stage: Stage, folder: Path, progress: Progress | None) -> DemoResult:
         if progress:
             Teller(progress).committed(tuple(journal.read()))
         if request.in_process:
-            asyncio.run(play(stage, journal, progress))
+            asyncio.run(play(stage, journal, progress, Controls.of(request.home, folder)))
         else:
             asyncio.run(wire.play(stage, journal, folder, progress))
         events = [recorded.event for recorded in journal.read()]
@@ -121,11 +122,15 @@ def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
     return SeedSpread(total_return_pct=MappingProxyType(found))
 
 
-async def play(stage: Stage, journal: Journal, progress: Progress | None = None) -> None:
-    """Trade every day of ``stage`` in this process, into ``journal``."""
+async def play(
+    stage: Stage, journal: Journal, progress: Progress | None = None, controls: Controls | None = None
+) -> None:
+    """Trade every day of ``stage`` in this process, into ``journal``, as operators allow through ``controls``."""
     market = exchange(stage)
     broker = SimulatedBroker(market)
-    await loop(stage, SimulatedFeed(market, broker), broker, journal, progress).run()
+    run = loop(stage, SimulatedFeed(market, broker), broker, journal, progress, controls)
+    with controls.switch.listening() if controls else nullcontext():
+        await run.run()
 
 
 def _without_quorum(days: Sequence[DayResult]) -> tuple[str, ...]:

@@ -15,19 +15,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
-from bursar.domain.events import BreakFound, CancelRejected, Event, OrderRejected
+from bursar.domain.events import (
+    BreakFound,
+    CancelRejected,
+    Event,
+    OrderRejected,
+    TradingState,
+    TradingStateChanged,
+)
 from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, akin
 from bursar.errors import BrokerError
-from bursar.ports import Broker, Feed, History, Journal, Recorded
+from bursar.ports import Broker, Command, Commands, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
+from bursar.runtime.reserve import JournalAwayError, Reserve
+from bursar.runtime.switch import Switch
 from bursar.runtime.watch import LineWatch
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
+from bursar.trading.kill import Killer
 from bursar.trading.mandate import Ask, Step
+from bursar.trading.operator import obey, ordered
 
 
 class Observer(Protocol):
@@ -44,6 +56,10 @@ class Loop:
     beginning      what an empty journal begins with: the account, what can be traded, the first cash
     compare_every  how often books and broker are compared while nothing is wrong
     watch          over the line to the broker, where there is one
+    commands       the operators' inbox, looked at once a slice
+    switch         the kill switch
+    reserve        the file in which a kill is written down while the journal is away
+    patient        True to wait for a journal that went away, and obey the switch meanwhile, instead of ending
     """
 
     engine: Engine
@@ -63,6 +79,18 @@ class Loop:
     _snapshot: AccountSnapshot | None = None
     _fresh: bool = True
     _looked_twice: bool = False
+    commands: Commands | None = None
+    switch: Switch | None = None
+    reserve: Path | None = None
+    patient: bool = False
+    _unwritten: list[Event] = field(default_factory=list)
+    _inbox: list[Command] = field(default_factory=list)
+    _killer: Killer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._killer = Killer(self.engine)
+        if self.reserve is not None:
+            self.journal = Reserve(self.journal, self.reserve, self._stopping)
 
     async def run(self) -> None:
         """Work until the feed ends or ``finished`` says so. Starting is recovering."""
@@ -73,21 +101,61 @@ class Loop:
             await self.commit(self.beginning())
         await self._interrogate()
         async for market in self.feed:
-            await self._book()
-            self.engine.see(market)
-            self._refresh()
-            if self.watch is not None:
-                await self._listen(self.watch, market)
-            if self._snapshot is not None and not await self._reconciled(self._snapshot):
-                continue
-            await self._take(self.engine.guard())
-            for task in self.engine.due():
-                await self._take(await self._perform(task))
+            try:
+                await self._at(market)
+            except JournalAwayError:
+                # Nothing acts on what is not written. Whoever waits may still be told to close everything.
+                if not self.patient:
+                    raise
             if self.finished():
                 return
-            due = self._compared is None or market.at - self._compared >= self.compare_every
-            if due and self.engine.trusts_the_line:
-                await self._interrogate()
+
+    async def _at(self, market: Slice) -> None:
+        """One instant: book what was reported, look, do what operators ask, and then what is due."""
+        self._inbox += self.commands.take() if self.commands else ()
+        await self._book()
+        self.engine.see(market)
+        self._refresh()
+        await self.commit(self._switched())
+        await self._obey()
+        if self.watch is not None:
+            await self._listen(self.watch, market)
+        if self._snapshot is not None and not await self._reconciled(self._snapshot):
+            return
+        await self._take(self.engine.guard())
+        await self._take(self._killer.step())
+        for task in self.engine.due():
+            await self._take(await self._perform(task))
+        if self.finished():
+            return
+        due = self._compared is None or market.at - self._compared >= self.compare_every
+        if due and self.engine.trusts_the_line:
+            await self._interrogate()
+
+    # ------------------------------------------------------------ operators
+
+    def _stopping(self) -> bool:
+        """True while a kill is in force or asked for."""
+        asked = self.switch is not None and self.switch.asked() is not None
+        return asked or self.engine.standing.kill is not None or any(each.name == "kill" for each in self._inbox)
+
+    def _switched(self) -> tuple[Event, ...]:
+        """What the kill switch asks for that is not in force yet."""
+        pulled = self.switch.asked() if self.switch else None
+        if pulled is None:
+            return ()
+        return ordered(self.engine, pulled.form, pulled.reason, pulled.by, everything=pulled.everything)
+
+    async def _obey(self) -> None:
+        """Do what operators sent, each of it once."""
+        while self._inbox:
+            step = obey(self.engine, self._inbox[0])
+            await self._take(step)
+            del self._inbox[0]
+            if self.switch and any(map(_rearms, step.events)):
+                self.switch.clear()
+
+    # ------------------------------------------------------------ books and broker
 
     async def _listen(self, watch: LineWatch, market: Slice) -> None:
         """Take in how the line is, and do what it needs. A broker that was away is asked for everything again."""
@@ -107,7 +175,9 @@ class Loop:
 
     async def _book(self) -> None:
         """Commit what the broker reported, and what a person must look at because of it."""
-        await self.commit(self.broker.reports())
+        self._unwritten += self.broker.reports()
+        await self.commit(self._unwritten)
+        self._unwritten = []
         await self.commit(self.engine.contradictions().events)
 
     async def _reconciled(self, snapshot: AccountSnapshot) -> bool:
@@ -197,6 +267,10 @@ class Loop:
         symbols = tuple(sorted(engine.market.instruments))
         engine.refresh(self.history.asof(symbols, "close", known_at, self.history_days))
         self._refreshed = session.day
+
+
+def _rearms(event: Event) -> bool:
+    return isinstance(event, TradingStateChanged) and event.state is TradingState.ACTIVE
 
 
 def _not_taken(order_id: str, at: datetime, error: BrokerError) -> OrderRejected:

@@ -42,6 +42,7 @@ from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest, read
+from bursar.runtime.switch import Controls
 from bursar.runtime.worlds import compose
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Mandate
@@ -194,8 +195,15 @@ def gateway_recipe(folder: str, home: str) -> tuple[World, Terms]:
     return stage.world, terms(stage)
 
 
-def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: Progress | None = None) -> Loop:
-    """The loop of a run, over any feed and broker: it goes on from what ``journal`` holds."""
+def loop(
+    stage: Stage,
+    feed: Feed,
+    broker: Broker,
+    journal: Journal,
+    progress: Progress | None = None,
+    controls: Controls | None = None,
+) -> Loop:
+    """The loop of a run, over any feed and broker: it goes on from what ``journal`` holds, and obeys ``controls``."""
     fresh = engine(stage)
     return Loop(
         engine=fresh,
@@ -212,6 +220,9 @@ def loop(stage: Stage, feed: Feed, broker: Broker, journal: Journal, progress: P
         history_days=HISTORY_DAYS,
         beginning=lambda: beginning(stage, fresh),
         observers=[Teller(progress)] if progress else [],
+        commands=controls.commands if controls else None,
+        switch=controls.switch if controls else None,
+        reserve=controls.reserve if controls else None,
     )
 
 

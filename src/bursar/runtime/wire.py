@@ -20,6 +20,7 @@ from bursar.errors import BrokerError
 from bursar.ports import Journal
 from bursar.runtime.gateway_process import Child, Gateway, spawn
 from bursar.runtime.stage import Progress, Stage, loop
+from bursar.runtime.switch import Controls
 from bursar.runtime.watch import Heard, LineWatch, policy
 
 #: Where the folder of a run keeps the gateway's port, and its log of commands.
@@ -44,12 +45,15 @@ async def play(
 
     Raises BrokerError when the line broke more often than ``broker.reconnect_attempts_max`` allows without anything
     having been journalled between. Between attempts it waits ``broker.reconnect_delay_seconds``, doubled each time.
+    While the kill switch is pulled it is tried for ever.
     """
     watch = LineWatch(policy(stage.request.settings), journal)
-    while not watch.broken:
+    controls = Controls.of(stage.request.home, folder)
+    while not watch.broken or controls.switch.asked() is not None:
         child, before = _attend(folder, stage.request.home), watch.progress
         try:
-            await _over_one_connection(stage, journal, _port(folder), progress, watch)
+            with controls.switch.listening():
+                await _over_one_connection(stage, journal, _port(folder), progress, watch, controls)
         except BrokerError as error:
             if not error.retryable:
                 raise
@@ -57,7 +61,7 @@ async def play(
             at = watch.last_at or stage.sessions[0].open
             heard, wait = watch.lost(str(error), at, progressed=watch.progress > before)
             await _told(journal, watch, heard)
-            if not watch.broken:
+            if not watch.broken or controls.switch.asked() is not None:
                 await pause(max(wait.total_seconds(), RETRY_SECONDS))
         else:
             if child:
@@ -76,7 +80,7 @@ async def _told(journal: Journal, watch: LineWatch, heard: Heard) -> None:
 
 
 async def _over_one_connection(
-    stage: Stage, journal: Journal, port: int, progress: Progress | None, watch: LineWatch
+    stage: Stage, journal: Journal, port: int, progress: Progress | None, watch: LineWatch, controls: Controls
 ) -> None:
     """Run a new desk over a new connection, on from what ``journal`` holds."""
     settings = stage.request.settings
@@ -96,7 +100,7 @@ async def _over_one_connection(
     try:
         watch.attach(broker.connection.notices, feed.resubscribe)
         await _told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
-        desk = loop(stage, feed, broker, journal, progress)
+        desk = loop(stage, feed, broker, journal, progress, controls)
         desk.watch = watch
         await desk.run()
     finally:

@@ -22,6 +22,7 @@ from decimal import Decimal
 from bursar.domain.events import (
     AmendRequested,
     CancelRequested,
+    CommandReceived,
     Event,
     KillFinished,
     KillOrdered,
@@ -52,6 +53,7 @@ class Standing:
     kill         the order to stop that is in force, or None
     finished     True once a kill has done what it was to do
     stopped_by   who or what brought it out of ACTIVE
+    commands     the ids under which operators' commands were journalled
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,7 @@ class Standing:
         self.stopped_on: date | None = None
         self.closes: dict[str, Decimal] = {}
         self.messages: deque[datetime] = deque()
+        self.commands: set[str] = set()
         self._sent: dict[str, tuple[Order, datetime]] = {}
         self._today: date | None = None
         self._equity: Decimal | None = None
@@ -89,6 +92,8 @@ class Standing:
                 self._sent.pop(order_id, None)
             case AmendRequested() | CancelRequested():
                 self._note(event.at)
+            case CommandReceived(event_id=event_id):
+                self.commands.add(event_id)
             case KillOrdered():
                 self.kill, self.finished = event, False
             case KillFinished():

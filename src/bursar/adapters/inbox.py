@@ -1,0 +1,68 @@
+"""The operator's inbox as a folder: one JSON file a command, so that any program can leave one.
+
+A file is taken away when the next ones are asked for, by when what it led to is journalled. Whoever dies before finds
+it again; the journal knows its id and lets it do nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from bursar.errors import InputError
+from bursar.ports import Command
+
+
+class FolderCommands:
+    """Satisfies ``ports.Commands`` over a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken: set[Path] = set()
+
+    def send(self, command: Command) -> None:
+        """Leave a command; it appears whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        said = {
+            "command_id": command.command_id,
+            "name": command.name,
+            "arguments": dict(command.arguments),
+            "by": command.by,
+            "at": command.at.isoformat(),
+        }
+        path = self.folder / f"{command.at:%Y%m%dT%H%M%S%f}-{command.command_id}.json"
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+    def take(self) -> tuple[Command, ...]:
+        """Commands that were not taken before, oldest first."""
+        for path in self._taken:
+            path.unlink(missing_ok=True)
+        self._taken = set()
+        if not self.folder.is_dir():
+            return ()
+        found: dict[str, Command] = {}
+        for path in sorted(self.folder.glob("*.json")):
+            self._taken.add(path)
+            command = _read(path)
+            if command is not None:
+                found.setdefault(command.command_id, command)
+        return tuple(found.values())
+
+
+def _read(path: Path) -> Command | None:
+    """The command in a file; None for one that says nothing we know, which is put aside and not obeyed."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return Command(
+            command_id=str(said["command_id"]),
+            name=str(said["name"]),
+            arguments={str(key): str(value) for key, value in said["arguments"].items()},
+            by=str(said["by"]),
+            at=datetime.fromisoformat(said["at"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        path.replace(path.with_suffix(".refused"))
+        return None

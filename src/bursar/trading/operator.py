@@ -1,0 +1,121 @@
+"""What operators may ask for, and what comes of it: commands as events.
+
+    kill   form (halt or flatten), reason, everything (yes): stop the account
+    rearm  reason: let it trade again, where the written rule allows it (``standing``)
+
+Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bursar.domain.events import (
+    Alerted,
+    CommandReceived,
+    Event,
+    KillForm,
+    KillOrdered,
+    RearmRefused,
+    TradingState,
+    TradingStateChanged,
+)
+from bursar.ports import Command
+from bursar.trading.engine import Engine
+from bursar.trading.mandate import Step
+
+
+def obey(engine: Engine, command: Command) -> Step:
+    """What ``command`` leads to."""
+    received = CommandReceived(
+        event_id=f"command/{command.command_id}",
+        at=engine.market.at,
+        command=command.name,
+        arguments=dict(command.arguments),
+        by=command.by,
+    )
+    if received.event_id in engine.standing.commands:
+        return Step()
+    effect = _EFFECTS.get(command.name, _unknown)
+    return Step(events=(received, *effect(engine, command, received.event_id)))
+
+
+def ordered(
+    engine: Engine, form: KillForm, reason: str, by: str, *, everything: bool = False, causes: tuple[str, ...] = ()
+) -> tuple[Event, ...]:
+    """The events that stop an account; none where it is stopped as hard already. A halt can become a flatten."""
+    before = engine.standing.kill
+    if before is not None and _hardness(before.form, before.everything) >= _hardness(form, everything):
+        return ()
+    kill = KillOrdered(
+        event_id=engine.ids.new("g"),
+        at=engine.market.at,
+        causes=causes,
+        account=engine.mandate.account,
+        form=form,
+        reason=reason,
+        by=by,
+        everything=everything,
+    )
+    return kill, _changed(engine, TradingState.HALTED, reason, by, kill.event_id)
+
+
+def _hardness(form: KillForm, everything: bool) -> tuple[bool, bool]:
+    return form is KillForm.FLATTEN, everything
+
+
+def _kill(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    said = command.arguments
+    form = KillForm.FLATTEN if said.get("form") == KillForm.FLATTEN else KillForm.HALT
+    everything = said.get("everything") == "yes"
+    return ordered(
+        engine, form, said.get("reason") or "no reason given", command.by, everything=everything, causes=(cause,)
+    )
+
+
+def _rearm(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    session = engine.session
+    reason = command.arguments.get("reason", "").strip()
+    refusal = engine.standing.refusal(
+        session.day if session else None, engine.mandate.limits.drawdown_wait_sessions
+    ) or ("" if reason else "say why it may trade again: what happened, and what changed")
+    if not refusal:
+        return (_changed(engine, TradingState.ACTIVE, reason, command.by, cause),)
+    return (
+        RearmRefused(
+            event_id=engine.ids.new("g"),
+            at=engine.market.at,
+            causes=(cause,),
+            account=engine.mandate.account,
+            reason=refusal,
+            by=command.by,
+        ),
+    )
+
+
+def _unknown(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    known = ", ".join(_EFFECTS)
+    return (
+        Alerted(
+            event_id=engine.ids.new("g"),
+            at=engine.market.at,
+            causes=(cause,),
+            severity="warning",
+            message=f"{command.by} asked for {command.name!r}, which is no command; they are {known}",
+        ),
+    )
+
+
+def _changed(engine: Engine, state: TradingState, reason: str, by: str, cause: str) -> TradingStateChanged:
+    return TradingStateChanged(
+        event_id=engine.ids.new("g"),
+        at=engine.market.at,
+        causes=(cause,),
+        account=engine.mandate.account,
+        state=state,
+        reason=reason,
+        by=by,
+    )
+
+
+_EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {"kill": _kill, "rearm": _rearm}

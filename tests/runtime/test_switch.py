@@ -1,0 +1,215 @@
+"""The switch, the inbox and the reserve: how a kill reaches a run, and where it is written when the journal is away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bursar.adapters.inbox import FolderCommands
+from bursar.adapters.memory import MemoryJournal
+from bursar.config import home
+from bursar.desk import cli
+from bursar.domain.events import Alerted, Event, KillForm
+from bursar.errors import InputError, LedgerError
+from bursar.ports import Command, Recorded
+from bursar.runtime.reserve import JournalAwayError, Reserve
+from bursar.runtime.switch import Pulled, Switch
+
+AT = datetime(2022, 1, 3, 15, 0, tzinfo=UTC)
+
+
+# ---------------------------------------------------------------- the switch
+
+
+def test_an_empty_file_halts_and_a_word_flattens(tmp_path: Path) -> None:
+    switch = Switch(tmp_path)
+    assert switch.asked() is None
+    (tmp_path / "KILL").touch()
+    pulled = switch.asked()
+    assert pulled is not None
+    assert (pulled.form, pulled.reason) == (KillForm.HALT, "the file is there")
+    (tmp_path / "KILL").write_text("please FLATTEN, it burns\n")
+    pulled = switch.asked()
+    assert pulled is not None
+    assert (pulled.form, pulled.reason) == (KillForm.FLATTEN, "please FLATTEN, it burns")
+    (tmp_path / "KILL").write_bytes(b"\xff\xfe")
+    pulled = switch.asked()
+    assert pulled is not None
+    assert (pulled.form, "cannot be read" in pulled.reason) == (KillForm.HALT, True)
+
+
+def test_what_was_pulled_is_read_again_and_is_not_weakened(tmp_path: Path) -> None:
+    switch = Switch(tmp_path / "new")
+    hard = Pulled(form=KillForm.FLATTEN, reason="out", by="ann", everything=True)
+    switch.pull(hard)
+    assert switch.asked() == hard
+    switch.pull(Pulled(form=KillForm.HALT, reason="less", by="bob"))
+    assert switch.asked() == hard
+    switch.pull(Pulled(form=KillForm.FLATTEN, reason="not all", by="bob"))
+    assert switch.asked() == hard
+    switch.clear()
+    assert switch.asked() is None
+    switch.pull(Pulled(form=KillForm.HALT, reason="less", by="bob"))
+    switch.pull(hard)
+    assert switch.asked() == hard
+
+
+@pytest.mark.parametrize(("number", "form"), [(signal.SIGUSR1, KillForm.HALT), (signal.SIGUSR2, KillForm.FLATTEN)])
+def test_a_signal_pulls_it_for_the_process_that_gets_it(tmp_path: Path, number: int, form: KillForm) -> None:
+    switch = Switch(tmp_path)
+
+    async def listen() -> Pulled | None:
+        with switch.listening():
+            os.kill(os.getpid(), number)
+            for _ in range(100):
+                await asyncio.sleep(0)
+                if switch.asked():
+                    break
+        return switch.asked()
+
+    pulled = asyncio.run(listen())
+    assert pulled is not None
+    assert pulled.form is form
+    assert not switch.path.exists()
+
+
+def test_a_thread_beside_the_main_one_hears_no_signals_and_runs(tmp_path: Path) -> None:
+    async def listen() -> None:
+        with Switch(tmp_path).listening():
+            await asyncio.sleep(0)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(listen())).result()
+
+
+# ---------------------------------------------------------------- the inbox
+
+
+def sent(number: str) -> Command:
+    return Command(command_id=number, name="rearm", arguments={"reason": "ok"}, by="ann", at=AT)
+
+
+def test_a_command_is_found_again_by_who_died_before_he_took_the_next(tmp_path: Path) -> None:
+    FolderCommands(tmp_path / "commands").send(sent("1"))
+    FolderCommands(tmp_path / "commands").send(sent("1"))
+    inbox = FolderCommands(tmp_path / "commands")
+    assert inbox.take() == (sent("1"),)
+    assert FolderCommands(tmp_path / "commands").take() == (sent("1"),)  # nobody took the next one yet
+    inbox.send(sent("2"))
+    assert inbox.take() == (sent("2"),)
+    assert inbox.take() == ()
+    assert list((tmp_path / "commands").iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_holds_no_commands_and_nonsense_is_put_aside(tmp_path: Path) -> None:
+    inbox = FolderCommands(tmp_path / "commands")
+    assert inbox.take() == ()
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands" / "1.json").write_text("rm -rf")
+    (tmp_path / "commands" / "2.json").write_text('{"command_id": "2", "name": "x", "arguments": 7}')
+    assert inbox.take() == ()
+    assert sorted(path.name for path in (tmp_path / "commands").iterdir()) == ["1.refused", "2.refused"]
+
+
+# ---------------------------------------------------------------- the reserve
+
+
+class Away(MemoryJournal):
+    error: Exception | None = None
+
+    async def append(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        if self.error:
+            raise self.error
+        return await super().append(events)
+
+
+def alert(number: int) -> Alerted:
+    return Alerted(event_id=f"g-{number:08d}", at=AT, severity="info", message=str(number))
+
+
+def ids(journal: Reserve | MemoryJournal) -> list[tuple[int, str]]:
+    return [(recorded.sequence, recorded.event.event_id) for recorded in journal.read()]
+
+
+def test_events_wait_in_a_file_and_move_into_the_journal_in_their_order(tmp_path: Path) -> None:
+    inner, path = Away(), tmp_path / "reserve.jsonl"
+    reserve = Reserve(inner, path, lambda: True)
+
+    async def story() -> None:
+        await reserve.append([alert(1)])
+        inner.error = InputError("gone")
+        assert [recorded.sequence for recorded in await reserve.append([alert(2)])] == [2]
+        assert [recorded.sequence for recorded in await reserve.append([alert(2), alert(3)])] == [3]
+        assert reserve.away
+        # Whoever starts now reads both, under the numbers that they will have.
+        assert ids(Reserve(inner, path, lambda: True)) == [(1, "g-00000001"), (2, "g-00000002"), (3, "g-00000003")]
+        inner.error = LedgerError("damaged")  # a kill goes on whatever is wrong with it
+        await reserve.append([alert(4)])
+        inner.error = None
+        assert [recorded.sequence for recorded in await reserve.append([alert(5)])] == [5]
+
+    asyncio.run(story())
+    assert not reserve.away
+    assert not path.exists()
+    assert ids(inner) == [(number, f"g-{number:08d}") for number in range(1, 6)]
+    assert ids(reserve) == ids(inner)
+
+
+def test_what_waited_moves_once_even_when_the_move_was_cut_off(tmp_path: Path) -> None:
+    inner, path = Away(), tmp_path / "reserve.jsonl"
+
+    async def story() -> None:
+        inner.error = OSError("gone")
+        await Reserve(inner, path, lambda: True).append([alert(1)])
+        inner.error = None
+        await inner.append([alert(1)])  # moved, and power failed before the file was taken away
+        await Reserve(inner, path, lambda: False).append([alert(2)])
+
+    asyncio.run(story())
+    assert ids(inner) == [(1, "g-00000001"), (2, "g-00000002")]
+
+
+def test_without_a_kill_a_journal_that_is_away_stops_everything(tmp_path: Path) -> None:
+    inner = Away()
+    reserve = Reserve(inner, tmp_path / "reserve.jsonl", lambda: False)
+    inner.error = InputError("gone")
+    with pytest.raises(JournalAwayError, match="gone"):
+        asyncio.run(reserve.append([alert(1)]))
+    inner.error = LedgerError("contradiction")
+    with pytest.raises(LedgerError, match="contradiction"):
+        asyncio.run(reserve.append([alert(1)]))
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def test_the_command_leaves_the_file_and_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["kill", "--reason", "the news"]) == 0
+    assert "protection stays" in capsys.readouterr().out
+    assert cli.main(["kill", "--flatten", "--everything", "--reason", "out", "--json"]) == 0
+    assert '"form": "flatten"' in capsys.readouterr().out
+    pulled = Switch(home()).asked()
+    assert pulled is not None
+    assert (pulled.form, pulled.reason, pulled.everything) == (KillForm.FLATTEN, "out", True)
+    assert cli.main(["kill", "--flatten"]) == 0
+    assert "positions are closed" in capsys.readouterr().out
+    assert cli.main(["kill", "--everything"]) == 2
+
+
+def test_re_arming_needs_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["rearm"]) == 2
+    assert "needs a reason" in capsys.readouterr().err
+    assert cli.main(["rearm", "--reason", "fixed"]) == 0
+    assert cli.main(["rearm", "--reason", "fixed again", "--json"]) == 0
+    assert '"name": "rearm"' in capsys.readouterr().out
+    assert [command.arguments for command in FolderCommands(home() / "commands").take()] == [
+        {"reason": "fixed"},
+        {"reason": "fixed again"},
+    ]
