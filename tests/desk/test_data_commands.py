@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from bursar.desk.cli import main
@@ -83,6 +85,22 @@ def test_where_nobody_has_it_every_reason_is_told(capsys: pytest.CaptureFixture[
     # Nothing listens there, yfinance is not installed for tests, and there is no key: three reasons.
     _, err = run(capsys, "data", "import", "financial_datasets", "--symbols", "starter", code=2)
     assert "FINANCIAL_DATASETS_API_KEY" in err
+
+
+def test_a_file_of_option_chains_is_looked_at_and_not_kept(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bursar_home: Path
+) -> None:
+    day = date(2022, 1, 3)
+    pl.DataFrame(
+        {
+            "file_date": [day], "symbol": ["AAA"], "expiry": [date(2022, 2, 18)], "strike": [100.0], "right": ["C"],
+            "close": [2.0], "volume": [7], "implied_volatility": [0.3], "underlying_close": [150.0],
+        }
+    ).write_parquet(tmp_path / "chains.parquet")  # fmt: skip
+    out, _ = run(capsys, "data", "quality", str(tmp_path / "chains.parquet"))
+    assert "1 symbols, 1 rows: 0 errors, 1 questions" in out
+    assert "cost less than they are worth exercised" in " ".join(out.split())
+    assert not (bursar_home / "data").exists()
 
 
 def test_before_any_import_there_is_nothing_to_tell(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from bursar.adapters.calendars import ExchangeCalendar
 from bursar.adapters.clock import WallClock
 from bursar.adapters.history import ParquetHistory
 from bursar.adapters.vendors import PriceKind, bokeh, listings, wheels
+from bursar.adapters.vendors.chains import inspect_chains, read_chains
 from bursar.adapters.vendors.edgar import read_company
 from bursar.adapters.vendors.folder import read_folder
 from bursar.adapters.vendors.kept import write_facts, write_headlines
@@ -323,6 +324,14 @@ def kept_quality(home: Path, name: str) -> Quality:
         raise InputError(f"nothing was found out about {name}; import it: bursar data import") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} does not read: {error!r}; import it again") from error
+
+
+def chain_quality(path: Path) -> Quality:
+    """What is found in a file of option chains. Raises InputError for any other file."""
+    chains = read_chains(path.expanduser())
+    symbols = len({chain.symbol for chain in chains})
+    rows = sum(len(chain.closes) for chain in chains)
+    return Quality(symbols=symbols, rows=rows, findings=tuple(inspect_chains(chains)))
 
 
 def _free(name: str) -> None:

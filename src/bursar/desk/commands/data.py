@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -127,7 +128,9 @@ def import_(
 
 @data.command()
 def quality(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="An import, instead of all of them.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE", help="An import, or a Parquet file of option chains.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="Every finding, not the first twenty.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -135,6 +138,7 @@ def quality(
 
     An error cannot be: a price below zero, a low above its high. A question can be and should be looked at: a
     jump like a split nobody told us of, a price that stood still, missing sessions, a ticker with two lives.
+    A file of option chains is read and looked at, and not kept.
 
       bursar data quality
       bursar data quality folder_prices --all
@@ -142,11 +146,14 @@ def quality(
     from json import dumps, loads
 
     from bursar.config import home
-    from bursar.runtime.intake import kept_quality
+    from bursar.runtime.intake import chain_quality, kept_quality
 
     place = home()
-    names = [name] if name else sorted(path.parent.name for path in (place / "data").glob("*/quality.json"))
-    found = {each: kept_quality(place, each) for each in names}
+    if name and name.endswith(".parquet"):
+        found = {name: chain_quality(Path(name))}
+    else:
+        names = [name] if name else sorted(path.parent.name for path in (place / "data").glob("*/quality.json"))
+        found = {each: kept_quality(place, each) for each in names}
     if json:
         sys.stdout.write(dumps({each: loads(told.as_json()) for each, told in found.items()}, indent=2) + "\n")
         return
