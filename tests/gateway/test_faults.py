@@ -124,6 +124,14 @@ def test_an_execution_is_overtaken_by_the_status_that_follows_from_it() -> None:
     assert told == ["OpenOrder", "OrderStatus", "OpenOrder", "OrderStatus", "ExecDetails", "CommissionReport"]
 
 
+def test_an_answer_is_never_overtaken_by_its_own_end() -> None:
+    client = client_with(f.Reorder(message="execDetails", times=0), f.Delay(message="commissionReport", times=0))
+    client.ask(market(1))
+    client.session._hub.step()
+    client.told()
+    assert kinds(client.ask(q.ReqExecutions(req_id=1))) == ["ExecDetails", "CommissionReport", "ExecDetailsEnd"]
+
+
 def test_what_nothing_overtakes_comes_in_the_next_instant() -> None:
     client = client_with(f.Reorder(message="commissionReport"))
     hub = client.session._hub

@@ -32,7 +32,7 @@ from bursar.gateway.faults.of_line import (
     Swallow,
 )
 from bursar.gateway.faults.of_orders import CorrectExecution, FillAfterCancel, FillWhileAway, Reject
-from bursar.gateway.faults.plans import Plan, plan
+from bursar.gateway.faults.plans import Plan, plan, words_of
 from bursar.gateway.faults.state import Faults
 
 __all__ = [
@@ -66,4 +66,5 @@ __all__ = [
     "Trouble",
     "WeeklyLogin",
     "plan",
+    "words_of",
 ]

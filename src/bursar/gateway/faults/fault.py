@@ -30,9 +30,13 @@ KEPT, LOST = "kept", "lost"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What can go wrong in one conversation."""
+    """What can go wrong in one conversation.
+
+    unasked  strikes reports only where they are told as they happen, and not where they answer a request
+    """
 
     name: ClassVar[str] = ""
+    unasked: ClassVar[bool] = False
     client: Annotated[int | None, "in the conversation of this client alone; of every one without it"] = None
     nth: Annotated[int, "from which of these messages on"] = 1
     times: Annotated[int, "how many of them are struck; 0 is all from there on"] = 1

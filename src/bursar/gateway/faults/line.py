@@ -160,7 +160,7 @@ class Line:
                 continue
             if isinstance(message, r.NextValidId):
                 message = replace(message, order_id=max(1, message.order_id - self._weather.ids_back))
-            for bent in self._bent(message):
+            for bent in self._bent(message, asked=not pushed):
                 yield bent
                 yield from self._overtook()
 
@@ -204,9 +204,9 @@ class Line:
         self._overtaken = [each for each in counted if each[1] > 0]
         yield from (message for _, left, message in counted if left <= 0)
 
-    def _bent(self, message: object) -> Iterator[object]:  # noqa: C901 - one branch for each kind of fault
+    def _bent(self, message: object, *, asked: bool) -> Iterator[object]:  # noqa: C901 - one branch for each kind of fault
         now, copies, after = self._weather.instants, 1, []
-        for fault in self._faults.struck(type(message), self._client_id):
+        for fault in self._faults.struck(type(message), self._client_id, asked=asked):
             match fault:
                 case Drop(before=before):
                     self.broken = self._mute = True
@@ -237,7 +237,7 @@ class Line:
                 case FalseCancel(code=code, text=text) if isinstance(message, OpenOrder):
                     if message.state.status not in ENDED and not message.order.what_if:
                         after.append(r.ErrMsg(req_id=message.order.order_id, code=code, text=text))
-                case CorrectExecution() if isinstance(message, r.ExecDetails) and message.req_id == r.NO_REQUEST:
+                case CorrectExecution() if isinstance(message, r.ExecDetails):
                     self._faults.correct(fault, message.execution.exec_id)
                 case _:
                     pass

@@ -35,9 +35,13 @@ class Drop(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Fault):
-    """A message arrives late: a reply is told, or a request acted on, some instants of the world later."""
+    """A message arrives late: a reply is told, or a request acted on, some instants of the world later.
+
+    Reports of orders and accounts are late where they are told as they happen, not where they answer a request.
+    """
 
     name: ClassVar[str] = "delay"
+    unasked: ClassVar[bool] = True
     message: Annotated[str, "which"] = ""
     instants: Annotated[int, "by how many instants of the world"] = 1
 
@@ -69,9 +73,13 @@ class Duplicate(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reorder(Fault):
-    """A reply is overtaken by those that follow it, such as the execution by the status Filled."""
+    """A reply is overtaken by those that follow it, such as the execution by the status Filled.
+
+    Reports of orders and accounts are overtaken where they are told as they happen, not where they answer a request.
+    """
 
     name: ClassVar[str] = "reorder"
+    unasked: ClassVar[bool] = True
     message: Annotated[str, "which"] = ""
     behind: Annotated[int, "by how many; in the next instant it comes at the latest"] = 1
 
@@ -156,6 +164,7 @@ class LateCommission(Fault):
     """The commission of an execution comes some instants after it."""
 
     name: ClassVar[str] = "late_commission"
+    unasked: ClassVar[bool] = True
     instants: Annotated[int, "by how many instants of the world"] = 1
 
     def __post_init__(self) -> None:
@@ -172,6 +181,7 @@ class SentinelCommission(Fault):
     """A commission is told that is none: Java's largest double, or -1. The true one follows later, or never."""
 
     name: ClassVar[str] = "sentinel_commission"
+    unasked: ClassVar[bool] = True
     sentinel: Annotated[str, "unset (1.7976931348623157E308) or minus_one"] = "unset"
     instants: Annotated[int, "after how many instants the true one follows; 0 is never"] = 1
 
@@ -190,6 +200,7 @@ class FalseCancel(Fault):
     """An error about a working order that clients take for its end, and is not: 10349, 161, 10148, 104 ..."""
 
     name: ClassVar[str] = "false_cancel"
+    unasked: ClassVar[bool] = True
     code: Annotated[int, "of the error"] = 10349
     text: Annotated[str, "of the error"] = "Order TIF was set to DAY based on order preset."
 

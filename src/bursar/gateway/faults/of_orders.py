@@ -63,6 +63,7 @@ class CorrectExecution(Fault):
     """An execution is corrected after it was told: the same id with a higher last part, and another price."""
 
     name: ClassVar[str] = "correct_execution"
+    unasked: ClassVar[bool] = True
     price_change: Annotated[Decimal, "by how much the price changes"] = Decimal("-0.01")
     instants: Annotated[int, "after how many instants"] = 1
 

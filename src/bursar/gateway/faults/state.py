@@ -17,6 +17,13 @@ from bursar.gateway.faults.line import Line
 from bursar.gateway.faults.of_orders import CorrectExecution, FillWhileAway
 from bursar.gateway.faults.plans import Plan
 from bursar.gateway.faults.weather import Weather
+from bursar.gateway.messages import OpenOrder
+from bursar.gateway.messages import replies as r
+
+#: What is told as it happens, and told again to whoever asks.
+REPORTS = frozenset(
+    {OpenOrder, r.OrderStatus, r.ExecDetails, r.CommissionReport, r.Position, r.AccountValue, r.PortfolioValue}
+)
 
 
 class Faults:
@@ -55,15 +62,20 @@ class Faults:
 
     # ------------------------------------------------------------ what happens
 
-    def struck(self, kind: type, client_id: int) -> tuple[Fault, ...]:
-        """The faults of a conversation that strike at one more message of ``kind``. Troubles begin by themselves."""
+    def struck(self, kind: type, client_id: int, *, asked: bool = False) -> tuple[Fault, ...]:
+        """The faults of a conversation that strike at one more message of ``kind``. Troubles begin by themselves.
+
+        asked  it answers a request
+        """
         places = self._by_kind.get(kind)
         if places is None:
             return ()
         found = []
         for place in places:
             fault = self._faults[place]
-            if fault.client in (None, client_id) and self._strikes(place, fault):
+            if fault.client not in (None, client_id) or (asked and fault.unasked and kind in REPORTS):
+                continue
+            if self._strikes(place, fault):
                 if isinstance(fault, Trouble):
                     self.weather.begin(fault)
                 else:
