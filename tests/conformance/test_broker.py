@@ -23,6 +23,7 @@ from bursar.adapters.clock import ReplayClock
 from bursar.adapters.ib import connect
 from bursar.adapters.ib_connection import Address
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.adapters.troubled import TroubledBroker, TroubledFeed
 from bursar.domain.events import (
     AmendRejected,
     AmendRequested,
@@ -42,6 +43,7 @@ from bursar.domain.money import Money
 from bursar.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
 from bursar.errors import BrokerError
 from bursar.gateway.exchange import Exchange
+from bursar.gateway.faults import Faults
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.hub import Hub
 from bursar.gateway.server import Server
@@ -66,6 +68,14 @@ async def simulated(world: World, terms: Terms) -> AsyncIterator[tuple[Broker, F
 
 
 @asynccontextmanager
+async def untroubled(world: World, terms: Terms) -> AsyncIterator[tuple[Broker, Feed]]:
+    """In process, under a plan of faults in which there are none."""
+    hub = Hub(Exchange(world, terms), faults=Faults())
+    broker = TroubledBroker(hub)
+    yield broker, TroubledFeed(hub, broker)
+
+
+@asynccontextmanager
 async def over_tcp(world: World, terms: Terms) -> AsyncIterator[tuple[Broker, Feed]]:
     """The same exchange behind our gateway, reached through ib_async."""
     async with Server(Hub(Exchange(world, terms))) as server:
@@ -77,7 +87,7 @@ async def over_tcp(world: World, terms: Terms) -> AsyncIterator[tuple[Broker, Fe
 
 
 #: One line for each implementation.
-IMPLEMENTATIONS: dict[str, Opens] = {"simulated": simulated, "ib": over_tcp}
+IMPLEMENTATIONS: dict[str, Opens] = {"simulated": simulated, "troubled": untroubled, "ib": over_tcp}
 
 
 @pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))

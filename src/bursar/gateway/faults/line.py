@@ -117,6 +117,11 @@ class Line:
                     pass
         return Heard(act=act, orders=tuple(orders) if act else (), say=answer or ())
 
+    @property
+    def looks_empty(self) -> bool:
+        """Whether the answer to the last request looks empty."""
+        return self._empty
+
     def answered(self) -> None:
         """The answers to the last request were given."""
         self._empty = False
