@@ -47,9 +47,16 @@ def leg(
         quantity=Decimal(quantity),
         type=kind,
         price=Decimal("95" if stop else "110"),
+    )
+    made = as_order(
+        wish,
+        order_id=f"o-{number:08}",
+        account=ACCOUNT,
+        portfolio="main",
+        strategy="",
+        reason="",
         oca_group=group or "",
     )
-    made = as_order(wish, order_id=f"o-{number:08}", account=ACCOUNT, portfolio="main", strategy="", reason="")
     order = replace(made, oca_group=group)
     return OrderState(order=order, status=status, placed_at=OPEN, filled=Decimal(filled), acknowledged=True)
 
@@ -68,7 +75,7 @@ def sale(quantity: int, *, number: int = 9, status: OrderStatus = OrderStatus.NE
 
 
 def step(quantity: int, working: list[OrderState], wanted: Levels | None = WANTED, kept_back: int = 0) -> Mend:
-    return mend("AAPL", Decimal(quantity), wanted, working, new_group="new", kept_back=Decimal(kept_back))
+    return mend("AAPL", Decimal(quantity), wanted, working, kept_back=Decimal(kept_back))
 
 
 # ---------------------------------------------------------------- levels
@@ -97,11 +104,19 @@ def test_a_position_whose_cost_nobody_knows_has_no_levels() -> None:
 
 def test_a_new_position_gets_a_stop_and_a_target_in_one_group_the_stop_first() -> None:
     told = step(100, [])
-    assert [(wish.type, wish.side, wish.quantity, wish.price, wish.oca_group) for wish in told.place] == [
-        (OrderType.STOP, Side.SELL, Decimal(100), Decimal(95), "new"),
-        (OrderType.LIMIT, Side.SELL, Decimal(100), Decimal(110), "new"),
+    assert [(wish.type, wish.side, wish.quantity, wish.price) for wish in told.place] == [
+        (OrderType.STOP, Side.SELL, Decimal(100), Decimal(95)),
+        (OrderType.LIMIT, Side.SELL, Decimal(100), Decimal(110)),
     ]
-    order = as_order(told.place[0], order_id="o-00000001", account=ACCOUNT, portfolio="main", strategy="m", reason="r")
+    order = as_order(
+        told.place[0],
+        order_id="o-00000001",
+        account=ACCOUNT,
+        portfolio="main",
+        strategy="m",
+        reason="r",
+        oca_group="g",
+    )
     assert (order.time_in_force, order.purpose, order.effect) == (
         TimeInForce.GOOD_TILL_CANCELED,
         Purpose.PROTECTION,
@@ -219,10 +234,19 @@ class Desk:
         return f"o-{self.numbers:08}"
 
     def ask(self, kept_back: int = 0) -> None:
-        told = mend("AAPL", Decimal(self.held), WANTED, list(self.working.values()), new_group=f"g{self.numbers}",
-                    kept_back=Decimal(kept_back))  # fmt: skip
+        working = list(self.working.values())
+        told = mend("AAPL", Decimal(self.held), WANTED, working, kept_back=Decimal(kept_back))
+        group = f"g{self.numbers}"
         for wish in told.place:
-            order = as_order(wish, order_id=self.number(), account=ACCOUNT, portfolio="main", strategy="", reason="")
+            order = as_order(
+                wish,
+                order_id=self.number(),
+                account=ACCOUNT,
+                portfolio="main",
+                strategy="",
+                reason="",
+                oca_group=group,
+            )
             self.working[order.order_id] = OrderState(order=order, status=OrderStatus.PENDING_NEW, placed_at=OPEN)
         for order in told.amend:
             state = self.working[order.order_id]

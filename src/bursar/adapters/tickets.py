@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from bursar.domain.orders import Order, OrderType, Side, TimeInForce
+from bursar.domain.orders import Order, OrderType, Purpose, Side, TimeInForce
 
 ORDER_TYPES = MappingProxyType(
     {
@@ -36,8 +36,9 @@ ACTIONS = MappingProxyType({Side.BUY: "BUY", Side.SELL: "SELL"})
 TRAILING = frozenset({OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TRAIL_LIMIT, OrderType.LIMIT_ON_CLOSE})
 _STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
-#: How the orders of a group deal with each other: the first fill cancels the others.
-CANCEL_THE_OTHERS = 1
+#: How the orders of a group deal with each other: the first fill cancels the others, or takes as much from them. A
+#: stop beside a target is reduced: canceled at the target's first share, it would leave the rest without a stop.
+CANCEL_THE_OTHERS, REDUCE_THE_OTHERS = 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +77,16 @@ def ticket(order: Order) -> Ticket:
         time_in_force=TIMES_IN_FORCE[order.time_in_force],
         good_till=_moment(order.good_till) if order.good_till else "",
         oca_group=order.oca_group or "",
-        oca_type=CANCEL_THE_OTHERS if order.oca_group else 0,
+        oca_type=_oca_type(order),
         account=order.account,
         reference=order.order_id,
     )
+
+
+def _oca_type(order: Order) -> int:
+    if not order.oca_group:
+        return 0
+    return REDUCE_THE_OTHERS if order.purpose is Purpose.PROTECTION else CANCEL_THE_OTHERS
 
 
 def limit_price(order: Order) -> Decimal | None:

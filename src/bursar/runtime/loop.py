@@ -20,6 +20,7 @@ from typing import Protocol
 
 from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import (
+    AmendRejected,
     BreakFound,
     CancelRejected,
     Event,
@@ -233,9 +234,20 @@ class Loop:
                     raise
                 await self.commit([_not_canceled(order_id, self.engine.market.at, error)])
 
+    async def amend(self, orders: Sequence[ApprovedOrder]) -> None:
+        """Ask the broker to change working orders. What it does not even take stays as it was."""
+        for changed in orders:
+            try:
+                await self.broker.amend(changed)
+            except BrokerError as error:
+                if error.retryable:
+                    raise
+                await self.commit([_not_amended(changed.order.order_id, self.engine.market.at, error)])
+
     async def _take(self, step: Step) -> None:
         await self.commit(step.events)
         await self.cancel(step.cancels)
+        await self.amend(step.amends)
         await self.send(step.orders)
         if step.ask:
             await self._take(await self._asked(step.ask))
@@ -288,6 +300,17 @@ def _not_taken(order_id: str, at: datetime, error: BrokerError) -> OrderRejected
 def _not_canceled(order_id: str, at: datetime, error: BrokerError) -> CancelRejected:
     return CancelRejected(
         event_id=f"{order_id}/not_canceled/{at:%Y-%m-%dT%H:%M:%SZ}",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        code=error.code,
+        message=str(error),
+    )
+
+
+def _not_amended(order_id: str, at: datetime, error: BrokerError) -> AmendRejected:
+    return AmendRejected(
+        event_id=f"{order_id}/not_amended/{at:%Y-%m-%dT%H:%M:%SZ}",
         at=at,
         causes=(order_id,),
         order_id=order_id,

@@ -22,14 +22,24 @@ from bursar.domain.events import (
     DecisionSkipped,
     Event,
     ExitTriggered,
+    FillCorrected,
+    Filled,
     LineChanged,
     Marked,
+    Merged,
+    OptionEnded,
     OrderCanceled,
     OrderPlaced,
     OrderRejected,
+    PositionAdopted,
+    PositionMoved,
+    PositionReleased,
     Rejected,
     SessionClosed,
     SessionOpened,
+    Split,
+    SpunOff,
+    SymbolChanged,
     TaskFinished,
     TradingState,
     ViewFormed,
@@ -55,8 +65,10 @@ from bursar.trading.line import LineState
 from bursar.trading.mandate import Ask, Mandate, Step
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
+from bursar.trading.protect import Cover
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import adopt, settle
+from bursar.trading.shelter import make_room, shelter
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
@@ -65,6 +77,19 @@ __all__ = ["Ask", "Engine", "Mandate", "Step"]
 
 #: Tasks that wait while the line to the broker cannot be trusted. The others report, and go on.
 NEED_THE_LINE = frozenset({Task.DECIDE, Task.TRADE, Task.MONITOR})
+
+#: What changes a position without an order.
+MOVES_POSITIONS = (
+    FillCorrected,
+    Merged,
+    OptionEnded,
+    PositionAdopted,
+    PositionMoved,
+    PositionReleased,
+    Split,
+    SpunOff,
+    SymbolChanged,
+)
 
 
 class Engine:
@@ -92,6 +117,7 @@ class Engine:
         self._past: Past | None = None
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
+        self.cover = Cover()
         self._line = LineState.UP.value
 
     # ------------------------------------------------------------ what changes the state
@@ -128,12 +154,16 @@ class Engine:
                 self._decided = event
             case ExitTriggered(symbol=symbol):
                 self._exits[symbol] = event.at
+            case Filled(order_id=order_id) if self._protects(order_id):
+                self._exits[event.symbol] = event.at
             case OrderRejected(order_id=order_id):
                 self._refused[self.orders[order_id].order.symbol] = event.at
             case LineChanged(state=state):
                 self._line = state
             case _:
                 pass
+        if self.mandate.protection_at_broker and (change or isinstance(event, MOVES_POSITIONS)):
+            self.cover.look(event.at, self.portfolio.positions.values(), self.orders.working())
 
     def recover(self, events: Iterable[Event]) -> None:
         """Take in a journal from its beginning."""
@@ -154,6 +184,13 @@ class Engine:
         if self._portfolio is None:
             self._portfolio = self._books.book().portfolio(self.mandate.account, self.mandate.portfolio)
         return self._portfolio
+
+    def _protects(self, order_id: str) -> bool:
+        return order_id in self.orders and self.orders[order_id].order.purpose is Purpose.PROTECTION
+
+    def refused_at(self, symbol: str) -> datetime | None:
+        """When the broker last refused an order of ``symbol``."""
+        return self._refused.get(symbol)
 
     def sight(self) -> Sight:
         """What the gate may know at this instant."""
@@ -225,7 +262,8 @@ class Engine:
             case Task.DECIDE:
                 return self._finish(task, session, self._decide())
             case Task.TRADE:
-                return self._finish(task, session, self._trade())
+                waits, step = self._trade()
+                return step if waits else self._finish(task, session, step)
             case Task.MONITOR:
                 return self._monitor()
             case Task.CLOSE:
@@ -364,18 +402,23 @@ class Engine:
         )
         return Step(events=(skipped,))
 
-    def _trade(self) -> Step:
-        """Turn today's decision into orders and put them to the gate, whole."""
+    def _trade(self) -> tuple[bool, Step]:
+        """Turn today's decision into orders and put them to the gate, whole; True where that must wait.
+
+        It waits while protection at the broker is not what it should be, or must make room for what is sold.
+        """
         decided, state = self._decided, self.standing.state
         if decided is None or decided.at.date() != self.market.at.date() or state is TradingState.HALTED:
-            return Step()
+            return False, Step()
         try:
             drafts = self._drafts(decided)
             if state is TradingState.REDUCING:
                 drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
-            return self._submit(drafts, causes=(decided.event_id,))
+            if self.mandate.protection_at_broker and (first := make_room(self, drafts)) is not None:
+                return True, first
+            return False, self._submit(drafts, causes=(decided.event_id,))
         except DataError as error:
-            return self._skip(str(error))
+            return False, self._skip(str(error))
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
@@ -440,6 +483,10 @@ class Engine:
         seen = to_close(sight, without) if closing else exposure(sight, without, previews)
         return judge(basket, seen, self.limits(), causes=causes, new_id=self.ids.new)
 
+    def judge_closing(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
+        """What the gate says of orders that only take risk away."""
+        return self._judge(basket, causes)
+
     def _order(self, draft: Draft) -> Order:
         return Order(
             order_id=self.ids.new("o"),
@@ -458,7 +505,10 @@ class Engine:
         """Close what has reached its stop or its target, unless an order is at it already.
 
         What the broker refused is tried again when the market has moved on, and not at the same instant for ever.
+        Where protection rests at the broker, that is what is looked after instead.
         """
+        if self.mandate.protection_at_broker:
+            return shelter(self)[0]
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.portfolio.positions.items())

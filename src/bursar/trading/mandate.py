@@ -23,6 +23,7 @@ class Mandate:
     trade_min               smallest trade worth its cost, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
     trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
+    protection_at_broker    stops and targets rest at the broker, instead of being watched from here
     person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
     """
 
@@ -38,6 +39,7 @@ class Mandate:
     trade_min: Decimal = Decimal("0.005")
     unsettled: bool = False
     trades_without_quorum: bool = True
+    protection_at_broker: bool = False
     person_simulated: bool = False
 
 
@@ -52,8 +54,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What a task led to: events to commit together, then cancels and orders to send.
+    """What a task led to: events to commit together, then cancels, changes and orders to send.
 
+    amends   working orders that the broker is asked to change into these
     cancels  orders that the broker is asked to cancel, before anything else is sent
     ask      what the broker must be asked before more is said: see ``Engine.answer``
     """
@@ -61,4 +64,5 @@ class Step:
     events: tuple[Event, ...] = ()
     orders: tuple[ApprovedOrder, ...] = ()
     cancels: tuple[str, ...] = ()
+    amends: tuple[ApprovedOrder, ...] = ()
     ask: Ask | None = None

@@ -52,7 +52,6 @@ class Wish:
     quantity: Decimal
     type: OrderType
     price: Decimal
-    oca_group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +125,6 @@ def mend(
     wanted: Levels | None,
     working: Sequence[OrderState],
     *,
-    new_group: str,
     kept_back: Decimal = ZERO,
 ) -> Mend:
     """The next step towards a stop and a target for all of ``position`` that nothing else is closing.
@@ -134,7 +132,6 @@ def mend(
     position   signed; zero asks that nothing rests
     wanted     levels, or None where no one knows the entry: then what rests is kept at its prices
     working    every working order of the symbol
-    new_group  name of the OCA group of a pair that is placed anew
     kept_back  that somebody is about to sell: protection shrinks by it first
     """
     held = protective(working)
@@ -147,7 +144,7 @@ def mend(
     if quantity == 0 or (held and pair is None):
         return Mend(cancel=tuple(state.order.order_id for state in held), waits=bool(held))
     if pair is None:
-        return Mend(place=_wishes(symbol, side, quantity, wanted, new_group)) if wanted else Mend()
+        return Mend(place=_wishes(symbol, side, quantity, wanted)) if wanted else Mend()
     changed = tuple(
         order
         for state, price in zip(pair, (wanted.stop, wanted.target) if wanted else (None, None), strict=True)
@@ -166,9 +163,9 @@ def _pair(held: Sequence[OrderState], side: Side) -> tuple[OrderState, OrderStat
     return (stops[0], targets[0]) if one_group and all(state.order.side is side for state in held) else None
 
 
-def _wishes(symbol: str, side: Side, quantity: Decimal, wanted: Levels, group: str) -> tuple[Wish, Wish]:
+def _wishes(symbol: str, side: Side, quantity: Decimal, wanted: Levels) -> tuple[Wish, Wish]:
     def wish(kind: OrderType, price: Decimal) -> Wish:
-        return Wish(symbol=symbol, side=side, quantity=quantity, type=kind, price=price, oca_group=group)
+        return Wish(symbol=symbol, side=side, quantity=quantity, type=kind, price=price)
 
     # The stop first: of the two it is the one that must not be missing.
     return wish(OrderType.STOP, wanted.stop), wish(OrderType.LIMIT, wanted.target)
@@ -182,8 +179,10 @@ def _changed(state: OrderState, quantity: Decimal, price: Decimal | None) -> Ord
     return replace(order, limit_price=price) if order.type is OrderType.LIMIT else replace(order, stop_price=price)
 
 
-def as_order(wish: Wish, *, order_id: str, account: str, portfolio: str, strategy: str, reason: str) -> Order:
-    """The order of a wish. It stays until it is canceled: a position does not end with the day."""
+def as_order(
+    wish: Wish, *, order_id: str, account: str, portfolio: str, strategy: str, reason: str, oca_group: str
+) -> Order:
+    """The order of a wish, in the group of its pair. It stays until it is canceled: positions outlive the day."""
     stop = wish.type is OrderType.STOP
     return Order(
         order_id=order_id,
@@ -199,7 +198,7 @@ def as_order(wish: Wish, *, order_id: str, account: str, portfolio: str, strateg
         stop_price=wish.price if stop else None,
         limit_price=None if stop else wish.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCELED,
-        oca_group=wish.oca_group,
+        oca_group=oca_group,
         reason=reason,
     )
 

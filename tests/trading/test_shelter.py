@@ -1,0 +1,199 @@
+"""Protection at the broker through whole days: every position has its pair, and no more ever rests than is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.config import Settings
+from bursar.domain.events import AmendRequested, Filled, OrderAmended, OrderPlaced, TaskFinished
+from bursar.domain.orders import ApprovedOrder, OrderType, Purpose, Side
+from bursar.domain.targets import Target, Targets
+from bursar.domain.views import View
+from bursar.errors import BrokerError
+from bursar.gateway.exchange import Exchange
+from bursar.ports import Recorded
+from bursar.runtime import stage as stages
+from bursar.runtime.loop import Loop
+from bursar.runtime.request import DemoRequest
+from bursar.runtime.stage import Stage
+from bursar.trading.protect import resting
+from bursar.trading.strategy import Holdings
+from bursar.trading.view import MarketView
+
+DAYS = 6
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    made = stages.prepare(
+        DemoRequest(
+            days=DAYS,
+            first=date(2022, 1, 18),
+            seed=3,
+            cash=Decimal(100_000),
+            settings=Settings(),
+            in_process=True,
+            home=tmp_path_factory.mktemp("home"),
+        )
+    )
+    # Near enough to be reached within days.
+    mandate = replace(made.mandate, protection_at_broker=True, stop_loss=Decimal("0.03"), take_profit=Decimal("0.03"))
+    return replace(made, mandate=mandate)
+
+
+@dataclass(frozen=True)
+class Seesaw:
+    """Wants much of two stocks on one day and little of them on the next, so that it sells what is protected."""
+
+    name: str = "seesaw"
+
+    def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
+        weight = 0.15 if market.session.day.day % 2 else 0.05
+        return Targets(
+            strategy=self.name,
+            targets=tuple(Target(symbol=symbol, weight=weight, reason="up or down") for symbol in ("JNJ", "KO")),
+        )
+
+
+class Watcher:
+    """Looks after every commit whether more rests to close a position than is held."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.looks = 0
+        self.too_much: list[str] = []
+
+    def committed(self, recorded: Sequence[Recorded]) -> None:
+        engine = self.loop.engine
+        self.looks += 1
+        for symbol in {state.order.symbol for state in engine.orders.working()}:
+            position = engine.portfolio.positions.get(symbol)
+            held = position.quantity if position else Decimal(0)
+            if resting(engine.orders.working(symbol)) > held:
+                self.too_much.append(f"{symbol} after {recorded[-1].event.event_id}")
+
+
+def play(stage: Stage) -> tuple[Loop, Watcher, Exchange]:
+    exchange = stages.exchange(stage)
+    broker = SimulatedBroker(exchange)
+    loop = stages.loop(stage, SimulatedFeed(exchange, broker), broker, MemoryJournal())
+    watcher = Watcher(loop)
+    loop.observers.append(watcher)
+    asyncio.run(loop.run())
+    return loop, watcher, exchange
+
+
+@pytest.fixture(scope="module")
+def played(stage: Stage) -> tuple[Loop, Watcher, Exchange]:
+    return play(stage)
+
+
+def test_no_more_ever_rests_than_is_held(played: tuple[Loop, Watcher, Exchange]) -> None:
+    _, watcher, _ = played
+    assert watcher.looks > 50
+    assert watcher.too_much == []
+
+
+def test_every_position_ends_the_days_with_its_pair(played: tuple[Loop, Watcher, Exchange]) -> None:
+    loop, _, exchange = played
+    engine = loop.engine
+    assert engine.portfolio.positions
+    for symbol, position in engine.portfolio.positions.items():
+        legs = [state for state in engine.orders.working(symbol) if state.order.purpose is Purpose.PROTECTION]
+        assert sorted(state.order.type for state in legs) == [OrderType.LIMIT, OrderType.STOP]
+        assert {state.remaining for state in legs} == {position.quantity}
+        assert len({state.order.oca_group for state in legs}) == 1
+    theirs = {order.request.order_ref: order.remaining for order in exchange.open_orders()}
+    assert theirs == {state.order.order_id: state.remaining for state in engine.orders.working()}
+    assert engine.cover.bare == frozenset()
+
+
+def test_stops_and_targets_fill_at_the_broker_and_take_their_partner_with_them(
+    played: tuple[Loop, Watcher, Exchange],
+) -> None:
+    loop, _, _ = played
+    events = [recorded.event for recorded in loop.journal.read()]
+    placed = {event.order.order_id: event.order for event in events if isinstance(event, OrderPlaced)}
+    exits = [
+        event for event in events if isinstance(event, Filled) and placed[event.order_id].purpose is Purpose.PROTECTION
+    ]
+    assert exits
+    assert all(event.side is Side.SELL for event in exits)
+    stops = [event for event in exits if placed[event.order_id].type is OrderType.STOP]
+    assert stops
+    # At the first print through it, never at its own price.
+    assert all(event.price < (placed[event.order_id].stop_price or 0) for event in stops)
+
+
+def test_the_seconds_without_a_stop_are_those_until_the_broker_has_it(played: tuple[Loop, Watcher, Exchange]) -> None:
+    loop, _, _ = played
+    # A fill is reported at the instant at which the market stands still for it; its pair goes then, and is there.
+    assert set(loop.engine.cover.unprotected_seconds.values()) <= {0.0}
+
+
+def test_a_restart_replays_to_the_same_protection(stage: Stage, played: tuple[Loop, Watcher, Exchange]) -> None:
+    loop, _, _ = played
+    again = stages.engine(stage)
+    again.recover(recorded.event for recorded in loop.journal.read())
+    assert {state.order.order_id: state for state in again.orders.working()} == {
+        state.order.order_id: state for state in loop.engine.orders.working()
+    }
+    assert again.cover.unprotected_seconds == loop.engine.cover.unprotected_seconds
+
+
+def test_before_a_sale_protection_shrinks_confirmed_and_the_day_goes_on(stage: Stage) -> None:
+    wide = replace(stage.mandate, stop_loss=Decimal("0.2"), take_profit=Decimal("0.3"))
+    loop, watcher, _ = play(replace(stage, strategy=Seesaw(), mandate=wide))
+    assert watcher.too_much == []
+    events = [recorded.event for recorded in loop.journal.read()]
+    sales = [
+        place
+        for place, event in enumerate(events)
+        if isinstance(event, OrderPlaced) and event.order.purpose is Purpose.REDUCE
+    ]
+    assert len(sales) >= 4
+    for place in sales:
+        symbol = events[place].order.symbol  # type: ignore[attr-defined]  # chosen above
+        before = [
+            event for event in events[:place] if isinstance(event, AmendRequested) and event.order.symbol == symbol
+        ]
+        shrunk = {event.order.order_id for event in before[-2:]}
+        confirmed = {event.order_id for event in events[:place] if isinstance(event, OrderAmended)}
+        assert len(shrunk) == 2
+        assert shrunk <= confirmed
+    traded = [event for event in events if isinstance(event, TaskFinished) and event.task == "trade"]
+    assert len(traded) == DAYS  # each day's trade is finished once, though it had to wait
+
+
+def test_what_the_broker_refuses_is_tried_again_when_the_market_has_moved_on_and_nothing_opens_meanwhile(
+    stage: Stage,
+) -> None:
+    class Refusing(SimulatedBroker):
+        refused = 0
+
+        async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
+            if approved.order.type is OrderType.STOP and self.refused < 3:
+                self.refused += 1
+                raise BrokerError("no stops now", code=201, retryable=False)
+            await super().place(approved, held=held)
+
+    exchange = stages.exchange(stage)
+    broker = Refusing(exchange)
+    wide = replace(stage.mandate, stop_loss=Decimal("0.2"), take_profit=Decimal("0.3"))
+    made = replace(stage, strategy=Seesaw(), mandate=wide)
+    loop = stages.loop(made, SimulatedFeed(exchange, broker), broker, MemoryJournal())
+    watcher = Watcher(loop)
+    loop.observers.append(watcher)
+    asyncio.run(loop.run())
+    assert broker.refused == 3
+    assert watcher.too_much == []
+    assert loop.engine.cover.bare == frozenset()
+    assert sum(loop.engine.cover.unprotected_seconds.values()) > 0
