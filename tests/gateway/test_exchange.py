@@ -19,6 +19,7 @@ from bursar.gateway.commands import Advance, Cancel, CancelAll, Place
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints, IbkrFixedUS
 from bursar.gateway.notices import (
+    Bound,
     CommissionReported,
     Executed,
     HoldingChanged,
@@ -70,6 +71,8 @@ def short(notice: Notice) -> str:
             return f"fee {notice.commission}"
         case Refused():
             return f"{notice.order_id} code {notice.code}"
+        case Bound(order=held):
+            return f"{held.number} bound"
         case HoldingChanged():
             return f"{notice.symbol} changed"
 

@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.errors import InputError
-from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Condition, Place, decode, encode
+from bursar.gateway.commands import (
+    Advance,
+    Bind,
+    ByHand,
+    Cancel,
+    CancelAll,
+    Command,
+    Condition,
+    Place,
+    RollBack,
+    decode,
+    encode,
+)
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.terms import Terms
@@ -46,6 +58,17 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(Cancel, client_id=st.integers(0, 32), order_id=st.integers()),
     st.builds(CancelAll, client_id=st.integers(0, 32)),
     st.just(Advance()),
+    st.builds(Bind, auto=st.booleans()),
+    st.just(RollBack()),
+    st.builds(
+        ByHand,
+        client_id=st.just(0),
+        order_id=st.just(0),
+        account=st.just("A"),
+        symbol=st.just("AAA"),
+        action=st.just("BUY"),
+        total_quantity=DECIMALS,
+    ),
 )
 
 

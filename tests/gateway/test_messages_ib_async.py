@@ -319,6 +319,7 @@ def test_ib_async_reads_contract_details(version: int, caplog: pytest.LogCapture
 PLAIN: list[tuple[object, str, tuple[Any, ...]]] = [
     (r.ErrMsg(req_id=5, code=201, text="Order rejected"), "error", (5, 201, "Order rejected", "")),
     (r.NextValidId(order_id=31), "nextValidId", (31,)),
+    (r.OrderBound(perm_id=77, client_id=3, order_id=-5), "orderBound", (77, 3, -5)),
     (r.ManagedAccounts(accounts="DU9000001,DU9000002"), "managedAccounts", ("DU9000001,DU9000002",)),
     (r.CurrentTime(time=AT), "currentTime", (int(AT.timestamp()),)),
     (

@@ -21,6 +21,7 @@ from bursar.errors import BrokerError
 from bursar.gateway.commands import Cancel, Place
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.notices import (
+    Bound,
     CommissionReported,
     Executed,
     HoldingChanged,
@@ -211,7 +212,7 @@ class SimulatedBroker:
                 return ()
             case CommissionReported():
                 return reporter.charged(notice.exec_id, amount=notice.commission, currency=notice.currency)
-            case HoldingChanged():
+            case HoldingChanged() | Bound():
                 return ()
 
 

@@ -86,6 +86,23 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand(Place):
+    """A person enters an order in TWS itself: it belongs to client 0, whatever number it is sent with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """Client 0 takes the orders that were made by hand for its own; ``auto``: those to come as well, from now on."""
+
+    auto: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBack:
+    """TWS forgets the numbers of orders that ended, so that they are given once more, as after some restarts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """A client takes one of its orders back."""
 
@@ -131,7 +148,7 @@ class Correct:
     price: Decimal
 
 
-Command = Place | Cancel | CancelAll | Advance | Hit | Doom | Correct
+Command = Place | ByHand | Bind | RollBack | Cancel | CancelAll | Advance | Hit | Doom | Correct
 
 KINDS: Mapping[str, type[Command]] = {
     "place": Place,
@@ -141,6 +158,9 @@ KINDS: Mapping[str, type[Command]] = {
     "hit": Hit,
     "doom": Doom,
     "correct": Correct,
+    "by_hand": ByHand,
+    "bind": Bind,
+    "roll_back": RollBack,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _DECIMALS = frozenset(

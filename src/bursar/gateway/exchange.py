@@ -36,7 +36,20 @@ from bursar.domain.market import Quote
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.account import Account, open_accounts
-from bursar.gateway.commands import Advance, Cancel, CancelAll, Command, Correct, Doom, Hit, Place, decode
+from bursar.gateway.commands import (
+    Advance,
+    Bind,
+    ByHand,
+    Cancel,
+    CancelAll,
+    Command,
+    Correct,
+    Doom,
+    Hit,
+    Place,
+    RollBack,
+    decode,
+)
 from bursar.gateway.credit import Credit
 from bursar.gateway.fees import check_fees
 from bursar.gateway.history import History
@@ -86,8 +99,15 @@ class Exchange:
     def apply(self, command: Command) -> tuple[Quote, ...]:
         """Do what ``command`` says. Returns the quotes that changed, which only ``Advance`` makes."""
         match command:
+            case ByHand():
+                interventions.by_hand(self._floor, command)
             case Place():
                 self.place(command)
+            case Bind():
+                self.orders.auto_bind = self.orders.auto_bind or command.auto
+                interventions.bind(self._floor)
+            case RollBack():
+                self.orders.roll_back()
             case Cancel():
                 self.cancel(command)
             case CancelAll():

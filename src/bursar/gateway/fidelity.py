@@ -40,26 +40,74 @@ BEHAVIOR: Final = (
     Trait(
         "Order types",
         APPROXIMATE,
-        "MKT and LMT, for the DAY or GTC. Every field of an order is read; one that asks for more (brackets, "
-        "conditions, algorithms, stops ...) is refused, never passed over.",
+        "MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MOC, LOC; DAY, GTC, GTD, IOC, FOK, OPG; good after a time. "
+        "Every field of an order is read; one that asks for more (algorithms, pegs, scales, adjusted stops, hidden or "
+        "minimum sizes ...) is refused, never passed over. Of trigger methods there is one: the last print.",
+    ),
+    Trait(
+        "Brackets",
+        APPROXIMATE,
+        "children wait (child, or child,trigger) and work for as much as their parent is filled; they end with it. "
+        "Exits of one parent are a group of type 3, named after its permId. What is not transmitted is held back "
+        "without a word until one of its family is. How TWS divides a part of a fill among children is not confirmed.",
+    ),
+    Trait(
+        "OCA groups",
+        APPROXIMATE,
+        "type 1 cancels the others at the first fill, types 2 and 3 reduce them in proportion; 0 is taken for 1. One "
+        "order is filled after the other, so that nothing need be blocked. Canceling one leaves the others.",
+    ),
+    Trait(
+        "Conditions",
+        APPROXIMATE,
+        "price, time, volume and percent change, joined one after the other; of margin and executions they are "
+        "refused. Once true they stay true.",
+    ),
+    Trait(
+        "Auctions",
+        APPROXIMATE,
+        "both trade at the first and the last print of the session, whole or up to a part of its volume, with the "
+        "cut-offs of their exchanges; imbalances are not told. The text with which a late order is refused is a guess.",
+    ),
+    Trait(
+        "Outside regular hours",
+        APPROXIMATE,
+        "orders that say so trade where the tape has quotes then, which simulated days do not; MKT, MOC, LOC and OPG "
+        "ignore it (2109).",
     ),
     Trait(
         "Order states",
         APPROXIMATE,
-        "PreSubmitted before the open, Submitted, Filled, Cancelled, Inactive, in one order of messages always: IBKR's "
-        "varies. PendingSubmit and PendingCancel are left to clients, as IBKR leaves them.",
+        "PreSubmitted (with whyHeld child, trigger or locate), Submitted, Filled, Cancelled, Inactive, in one order of "
+        "messages always: IBKR's varies. PendingSubmit and PendingCancel are left to clients, as IBKR leaves them. "
+        "That a stop moved is told when the order is next told.",
     ),
     Trait(
         "Matching",
         APPROXIMATE,
-        "against the best bid and ask of a simulated path; at most the size on display where partial fills are on.",
+        "against the best bid and ask of a simulated path, one order after the other as they came. On `Terms`: at most "
+        "the size on display, or a made-up book with a queue and a part of the volume (`Liquidity`). A stop fills "
+        "at the market that it finds at the first print through it.",
+    ),
+    Trait("Halts", APPROXIMATE, "of a symbol, on a schedule of the world: orders rest, nothing is quoted or printed."),
+    Trait(
+        "Corporate actions",
+        APPROXIMATE,
+        "dividends, splits, new names and spin-offs, on a schedule of the world. Orders of the symbol are canceled, "
+        "except for a dividend, for which IBKR would adjust some that ask for it. Fractions are paid in cash at the "
+        "last price, withholding tax is not taken, dividends that are due are in no value before they are paid.",
     ),
     Trait(
         "Corrections of executions",
         APPROXIMATE,
         "on command: the same id with a last part one higher, in whose place it then stands. Busts are not imitated.",
     ),
-    Trait("Orders made by hand in TWS, master client", MISSING),
+    Trait(
+        "Orders made by hand in TWS, master client",
+        APPROXIMATE,
+        "on command: they belong to client 0, without a number until it binds them (a number below zero). The master "
+        "client is told of every client's orders.",
+    ),
     Trait(
         "Financial advisers",
         APPROXIMATE,
@@ -257,6 +305,11 @@ def page() -> str:
             *(f"- {name}: {what}." for name, what in guesses),
             "- Sizes of bids and asks are in shares in all versions; older versions of TWS may tell US stocks in lots.",
             "- Times are told in US/Eastern; in TWS that is a choice at log-in.",
+            "- A trailing stop that is given a price to begin at moves to its distance from the next print.",
+            "- A child of a parent that ended, filled or not, is refused with 201, as users report.",
+            "- An order that waits for conditions or a time is PreSubmitted with an empty whyHeld.",
+            "- MOC and LOC are Submitted while the session is open, though the exchange deals with them at its close.",
+            "- Numbers that a roll-back sets free are those of orders that ended; which ones TWS forgets is not known.",
             "",
         )
     )

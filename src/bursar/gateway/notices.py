@@ -31,6 +31,7 @@ class Order:
     perm_id      the exchange's own number, stable for its life
     filled_value price times quantity over its executions, without the multiplier
     commission   charged so far
+    bound        False for an order made by hand that no client took for its own: it is told with the number 0
     parent       permId of the order that this one is a child of; 0 without one
     released     how much of a child may trade, since so much of its parent is filled; None for all
     oca_group    the group that it takes part in, named by its client or, for a bracket's exits, after their parent
@@ -50,6 +51,7 @@ class Order:
     last_fill_price: Decimal = ZERO
     ended_at: datetime | None = None
     why_held: str = ""
+    bound: bool = True
     parent: int = 0
     released: Decimal | None = None
     oca_group: str = ""
@@ -63,6 +65,11 @@ class Order:
     def key(self) -> tuple[int, int]:
         """Client id and order id, which together name it."""
         return (self.request.client_id, self.request.order_id)
+
+    @property
+    def number(self) -> int:
+        """The order id that clients are told."""
+        return self.request.order_id if self.bound else 0
 
     @property
     def remaining(self) -> Decimal:
@@ -171,15 +178,23 @@ class HoldingChanged:
     symbol: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """orderBound: client 0 took an order that was made by hand for its own, under a number of the API."""
+
+    at: datetime
+    order: Order
+
+
 #: Nobody's number.
 NO_CLIENT = -1
 
-Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused | HoldingChanged
+Notice = OrderOpened | StatusReported | Executed | CommissionReported | Refused | HoldingChanged | Bound
 
 
 def client_of(notice: Notice) -> int:
     """Whose order the notice is about."""
-    if isinstance(notice, OrderOpened | StatusReported):
+    if isinstance(notice, OrderOpened | StatusReported | Bound):
         return notice.order.request.client_id
     if isinstance(notice, HoldingChanged):
         return NO_CLIENT

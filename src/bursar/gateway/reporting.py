@@ -87,6 +87,8 @@ def what_if_order(held: Held, answer: WhatIf, contracts: Contracts) -> OpenOrder
 def _told(held: Held, contracts: Contracts) -> Order:
     """An order in the protocol's words, with where its stop is now and what it is grouped with."""
     order = _order(held.request, held.perm_id)
+    if not held.bound:
+        order = replace(order, order_id=0)
     if held.stop_price is not None:
         order = replace(order, trail_stop_price=held.stop_price, lmt_price=limit_of(held) or ZERO)
     if held.oca_group:
@@ -143,7 +145,7 @@ def _condition(condition: Condition, contracts: Contracts) -> ToldCondition:
 def order_status(held: Held) -> r.OrderStatus:
     """OrderStatus."""
     return r.OrderStatus(
-        order_id=held.request.order_id,
+        order_id=held.number,
         status=held.status,
         filled=held.filled,
         remaining=held.remaining,
@@ -154,6 +156,11 @@ def order_status(held: Held) -> r.OrderStatus:
         client_id=held.request.client_id,
         why_held=held.why_held,
     )
+
+
+def order_bound(held: Held) -> r.OrderBound:
+    """OrderBound."""
+    return r.OrderBound(perm_id=held.perm_id, client_id=held.request.client_id, order_id=held.number)
 
 
 def exec_details(executed: Executed, contract: Contract, req_id: int = r.NO_REQUEST) -> r.ExecDetails:

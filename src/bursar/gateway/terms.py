@@ -34,6 +34,7 @@ class Terms:
     good_faith      cash accounts that sell what they have not paid for are restricted (``faith``)
     adviser         the master account of a financial adviser, whose clients the accounts then are; "" for none
     liquidity       a book with a depth, a queue and a part of the volume; None for as much as is wanted, or displayed
+    master_client   is told of the orders of every client; None for none
     presets         an order without a time in force is for the day, and says so with 10349, as where TWS has a preset
     """
 
@@ -52,6 +53,7 @@ class Terms:
     adviser: str = ""
     liquidity: Liquidity | None = None
     presets: bool = False
+    master_client: int | None = None
 
     def __post_init__(self) -> None:
         if not self.accounts or len(set(self.accounts)) != len(self.accounts):

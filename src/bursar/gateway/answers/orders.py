@@ -9,14 +9,17 @@ from typing import assert_never
 from bursar.gateway import reporting as report
 from bursar.gateway.answers import Answers, Messages
 from bursar.gateway.checks import Refusal
-from bursar.gateway.commands import Cancel, CancelAll, Place
+from bursar.gateway.commands import Bind, Cancel, CancelAll, Place
 from bursar.gateway.hub import Hub
+from bursar.gateway.liquidation import TWS
 from bursar.gateway.messages import CompletedOrdersEnd, OpenOrderEnd, PlaceOrder
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
 from bursar.gateway.messages.kinds import moment_of
 from bursar.gateway.notices import (
+    NO_CLIENT,
     PRE_SUBMITTED,
+    Bound,
     CommissionReported,
     Executed,
     HoldingChanged,
@@ -37,7 +40,10 @@ SIDES = {"BUY": "BOT", "SELL": "SLD", "BOT": "BOT", "SLD": "SLD"}
 
 
 class OrderAnswers:
-    """See the module. Reports of orders go to the client that placed them, and to no other."""
+    """See the module. Reports of orders go to the client that placed them, and to the master, if there is one.
+
+    Client 0 is told of orders that were made by hand, too: without a number until it binds them.
+    """
 
     def __init__(self, hub: Hub, client_id: int) -> None:
         self._hub = hub
@@ -61,8 +67,10 @@ class OrderAnswers:
 
     def told(self, notices: Iterable[Notice]) -> Messages:
         """What is told of ``notices``, which may be about anybody's orders."""
+        master = self._client_id == self._exchange.terms.master_client
         for notice in notices:
-            if client_of(notice) == self._client_id:
+            client = client_of(notice)
+            if client == self._client_id or (master and client != NO_CLIENT):
                 yield self._message(notice)
 
     def next_id(self, request: q.ReqIds) -> Messages:
@@ -112,7 +120,11 @@ class OrderAnswers:
     # ------------------------------------------------------------ asking
 
     def _open_orders(self, request: q.ReqOpenOrders) -> Messages:
+        """Of one client; client 0 so binds what was made by hand."""
         del request
+        orders = self._exchange.open_orders(self._client_id)
+        if not all(order.bound for order in orders):
+            self._hub.do(Bind(auto=False))
         yield from self._standing(self._exchange.open_orders(self._client_id))
 
     def _all_open_orders(self, request: q.ReqAllOpenOrders) -> Messages:
@@ -120,9 +132,11 @@ class OrderAnswers:
         yield from self._standing(self._exchange.open_orders())
 
     def _auto_open_orders(self, request: q.ReqAutoOpenOrders) -> Messages:
-        """There are no orders made by hand to bind; only client 0 may ask."""
-        if request.auto_bind and self._client_id != 0:
+        """Bind what was and will be made by hand; only client 0 may ask."""
+        if request.auto_bind and self._client_id != TWS:
             yield _error(r.NO_REQUEST, NOT_CLIENT_ZERO)
+        elif request.auto_bind and not self._exchange.orders.auto_bind:
+            self._hub.do(Bind(auto=True))
 
     def _standing(self, orders: Iterable[Order]) -> Messages:
         for order in orders:
@@ -175,6 +189,8 @@ class OrderAnswers:
                 return report.commission_report(notice)
             case Refused():
                 return report.error_about(notice)
+            case Bound(order=order):
+                return report.order_bound(order)
             case HoldingChanged():
                 raise AssertionError("it is about no order")
             case _:

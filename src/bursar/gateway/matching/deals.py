@@ -56,7 +56,7 @@ class Deals:
         executed = Executed(
             at=at,
             client_id=request.client_id,
-            order_id=request.order_id,
+            order_id=order.number,
             perm_id=order.perm_id,
             order_ref=request.order_ref,
             exec_id=self._next_id(),

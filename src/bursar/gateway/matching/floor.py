@@ -22,7 +22,7 @@ from bursar.gateway.checks import (
     too_late_for_the_auction,
     waits_until,
 )
-from bursar.gateway.commands import Cancel, Doom, Place
+from bursar.gateway.commands import ByHand, Cancel, Doom, Place
 from bursar.gateway.credit import Credit
 from bursar.gateway.history import DaySoFar, History
 from bursar.gateway.matching import auctions, groups, triggers
@@ -162,6 +162,8 @@ class Floor:
         order = self.orders.taken(request, PRE_SUBMITTED, self.hours.now)
         parent = self.orders.known(request.client_id, request.parent_id) if request.parent_id else None
         order = groups.attached(order, parent, self._listed[request.symbol])
+        if isinstance(request, ByHand):
+            order = replace(order, bound=False)
         refusal = self._doomed.pop(request.client_id, None) or self.admission.comes_late(order, parent)
         if refusal is None and order.workable > 0:
             refusal = self._unaffordable(order, order.workable)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from bursar.gateway.commands import Correct, Hit, Place
+from dataclasses import replace
+
+from bursar.gateway.commands import ByHand, Correct, Hit, Place
+from bursar.gateway.liquidation import TWS
 from bursar.gateway.matching import triggers
 from bursar.gateway.matching.floor import Floor
-from bursar.gateway.notices import SUBMITTED
+from bursar.gateway.notices import SUBMITTED, Bound
+
+
+def by_hand(floor: Floor, request: ByHand) -> None:
+    """Take in an order that a person entered in TWS: it is client 0's, and bound at once where that asked for it."""
+    floor.place(replace(request, client_id=TWS, order_id=floor.orders.next_manual_id))
+    if floor.orders.auto_bind:
+        bind(floor)
+
+
+def bind(floor: Floor) -> None:
+    """Give every working order that was made by hand a number of the API, and tell client 0."""
+    for order in floor.orders.working:
+        if not order.bound:
+            bound = floor.orders.keep(replace(order, bound=True))
+            floor.notices.append(Bound(at=floor.hours.now, order=bound))
+            floor.report(bound)
 
 
 def clear(floor: Floor, symbol: str, reason: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bursar.gateway.checks import Refusal
-from bursar.gateway.commands import Place
+from bursar.gateway.commands import ByHand, Place
 from bursar.gateway.matching.groups import family
 from bursar.gateway.notices import Order
 
@@ -31,6 +31,7 @@ class Orders:
         self._next_ids: dict[int, int] = {}
         self._next_manual_id = -1
         self._taken = 0
+        self.auto_bind = False
 
     # ------------------------------------------------------------ asked
 
@@ -82,6 +83,8 @@ class Orders:
     def bad_number(self, request: Place) -> Refusal | None:
         """Why a new order cannot be called as ``request`` is."""
         number = (request.client_id, request.order_id)
+        if isinstance(request, ByHand):
+            return None
         if request.order_id < self.next_id(request.client_id) and number not in self._parked:
             return 103, "Duplicate order id"
         return None
@@ -128,6 +131,14 @@ class Orders:
     def end(self, order: Order, status: str, at: datetime) -> Order:
         """Keep that nothing more of ``order`` will trade."""
         return self.keep(replace(order, status=status, why_held="", ended_at=at))
+
+    def roll_back(self) -> None:
+        """Forget the numbers of orders that ended: clients get them again."""
+        standing = [*(order.request for order in self.working), *self.untransmitted]
+        self._numbers = {order.key: order.perm_id for order in self.working}
+        self._next_ids = {}
+        for request in standing:
+            self._use(request)
 
     def _use(self, request: Place) -> None:
         self._next_ids[request.client_id] = max(self.next_id(request.client_id), request.order_id + 1)

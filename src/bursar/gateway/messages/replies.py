@@ -406,6 +406,15 @@ class OrderStatus:
     mkt_cap_price: Number = ZERO
 
 
+@reply(100)
+class OrderBound:
+    """An order that was made by hand has a number of the API from now on: it is client 0's."""
+
+    perm_id: Whole
+    client_id: Whole
+    order_id: Whole
+
+
 _EXECUTED: Layout = (
     *of("", "req_id order_id"),
     *of("contract", REPORTED),

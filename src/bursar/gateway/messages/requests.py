@@ -270,7 +270,7 @@ class ReqOpenOrders:
     """Ask for this client's open orders."""
 
 
-@request(15, version=1, lacks="there are no orders made by hand that could be bound")
+@request(15, version=1)
 class ReqAutoOpenOrders:
     """Bind orders made by hand to this client, whose number must be 0."""
 
