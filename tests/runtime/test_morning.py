@@ -394,7 +394,7 @@ def test_an_answer_that_cites_what_it_was_not_given_changes_nothing() -> None:
     lying = answers(by_rule, because=[{"evidence": 9, "says": "secret sources"}])
     events = held(job(reasoner=Reasoner(model=RecordedModel(lying))))
     assert {each.problem for each in of(ModelAsked, events) if each.analyst == "technical"} == {
-        "it cites evidence 9, and was given 1 to 5"
+        "it cites evidence 9, and was given 1 to 8"
     }
     assert [e.view for e in of(ViewFormed, events)] == [e.view for e in of(ViewFormed, by_rule)]
 
