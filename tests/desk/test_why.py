@@ -15,8 +15,10 @@ from rich.console import Console
 from bursar.adapters.memory import MemoryJournal
 from bursar.desk import why
 from bursar.domain.events import (
+    Abstained,
     Approved,
     Check,
+    CommitteeMet,
     Decided,
     Event,
     ExitTriggered,
@@ -36,6 +38,7 @@ from bursar.domain.targets import Target
 from bursar.domain.views import Evidence, View
 from bursar.errors import InputError
 from bursar.ports import Recorded
+from tests.samples import SAMPLES
 
 AT = datetime(2022, 1, 3, 14, 30, tzinfo=UTC)
 
@@ -295,3 +298,55 @@ def test_a_chain_stays_flat_and_a_fork_gets_branches() -> None:
     assert [line.index("2022") for line in events] == [0] + [4] * 7
     forked = told(why.explain(journal(), "d-1")).splitlines()
     assert sum(line.startswith(("├── 2022", "└── 2022")) for line in forked) == 3
+
+
+# ---------------------------------------------------------------- a committee
+
+
+def test_the_walk_goes_through_the_committee_to_votes_models_and_signals() -> None:
+    """A meeting on AAPL: two views, one behind which a model and one behind which a signal stands; XOM is left out."""
+    met = SAMPLES["committee_met"]
+    assert isinstance(met, CommitteeMet)
+    asked, sent = SAMPLES["model_asked"], SAMPLES["signal_received"]
+    silent = Abstained(event_id="n-1", at=AT, analyst="sentiment", symbols=("AAPL",), reason="no headline of it")
+    elsewhere = replace(silent, event_id="n-2", symbols=("XOM",))
+    apple = replace(view(1, "AAPL"), causes=(asked.event_id, sent.event_id))
+    meeting = replace(met, causes=("v-00000001", "v-00000002", "n-1", "n-2"))
+    decided = Decided(
+        event_id="d-1",
+        at=AT,
+        causes=(meeting.event_id,),
+        portfolio="main",
+        strategy="committee",
+        targets=(Target(symbol="AAPL", weight=0.1, reason="the committee says buy"),),
+        equity=Decimal(1000),
+        prices={},
+    )
+    held = journal(
+        asked,
+        sent,
+        apple,
+        view(2, "XOM"),
+        silent,
+        elsewhere,
+        meeting,
+        decided,
+        placed(1, causes=("d-1",)),
+        OrderCanceled(event_id="x", at=AT, causes=("o-00000001",), order_id="o-00000001", reason="a test"),
+    )
+    links = why.explain(held, "1")
+    shown = told(links)
+    assert "the committee resolved: buy AAPL, confidence 61, from 3 distinct sources; bullish" in shown
+    assert "technical: 62 % for a rise, with 60 % of the weight" in shown
+    assert "sentiment had no opinion: no headline of it" in shown
+    assert "openai:gpt-4o-mini repeated what it had said for sentiment on AAPL: no valid answer" in shown
+    assert "desk sent a signal on AAPL: not listened to" in shown
+    assert "and 1 view of other stocks" in shown
+    assert "n-2" not in shown
+    assert "the committee met on 1 symbol" in told(why.explain(held, meeting.event_id))
+
+
+def test_a_meeting_that_was_not_about_the_symbol_says_so() -> None:
+    met = SAMPLES["committee_met"]
+    link = why._link(met.event_id, {each.event.event_id: each for each in journal(met)}, "XOM", set())
+    assert (link.says, link.details) == ("the committee met on 1 symbol", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -87,3 +87,32 @@ def test_a_version_is_declared_with_its_kind() -> None:
         assert CATALOGUE["tried_in_a_test"] is Tried
     finally:
         del CATALOGUE["tried_in_a_test"]
+
+
+# ---------------------------------------------------------------- a committee's events
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [("confidence", 101, "confidence is 101"), ("quantity", Decimal(-1), "the action says the direction")],
+)
+def test_a_resolution_says_how_sure_and_how_much_within_bounds(field: str, value: Any, message: str) -> None:
+    (resolved,) = cast("e.CommitteeMet", SAMPLES["committee_met"]).resolutions
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(resolved, **{field: value})
+
+
+def test_a_pooled_view_is_as_sure_of_its_sign_as_the_votes_are() -> None:
+    """0.61 for a rise: of a rise it is 61 % sure, and of a fall (how much pointed the other way) 39 %."""
+    met = cast("e.CommitteeMet", SAMPLES["committee_met"])
+    (pooled,) = met.pooled()
+    assert (pooled.confidence, pooled.analyst, pooled.view_id) == (0.61, "committee", met.event_id)
+    falling = dataclasses.replace(met.resolutions[0], expected_excess_return=-0.01)
+    (pooled,) = dataclasses.replace(met, resolutions=(falling,)).pooled()
+    assert pooled.confidence == pytest.approx(0.39)
+    assert dataclasses.replace(met, quorum=4).pooled() == ()
+
+
+def test_a_signal_is_not_received_before_it_was_issued() -> None:
+    with pytest.raises(InputError, match="the signal says that it was issued at"):
+        _with("signal_received", at=SAMPLES["signal_received"].at - timedelta(seconds=1))

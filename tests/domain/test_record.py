@@ -183,6 +183,20 @@ def test_an_old_version_is_brought_up_step_by_step(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_an_abstention_of_one_symbol_reads_as_one_of_several() -> None:
+    old = (
+        b'{"analyst":"technical","at":"2022-01-03T14:30:00Z","causes":[],"event_id":"n-00000001","kind":"abstained",'
+        b'"reason":"no volume","symbol":"XOM","version":1}'
+    )
+    assert decode(old) == Abstained(
+        event_id="n-00000001",
+        at=datetime(2022, 1, 3, 14, 30, tzinfo=UTC),
+        analyst="technical",
+        symbols=("XOM",),
+        reason="no volume",
+    )
+
+
 def test_a_version_without_a_way_up_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Alerted, "version", 2)
     with pytest.raises(LedgerError, match="'alerted' version 1 cannot be read any more: no upcast to 2"):

@@ -36,7 +36,8 @@ from bursar.domain.targets import Targets
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.ports import Panel
-from bursar.research.reasoning import Reasoner, prompt
+from bursar.research.reasoning import Judgment, Reasoner, prompt, revised
+from bursar.research.signals import Filter, view_of
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.runtime.build import Shelf, morning
 from bursar.runtime.morning import Morning
@@ -57,6 +58,16 @@ WHOLE = Shelf(
     fundamentals=MemoryFundamentals(filed()),
     news=MemoryNews(headlines()),
     raw=HISTORY,
+)
+HELD = PositionAdopted(
+    event_id="adopted",
+    at=MONDAY,
+    account=ACCOUNT,
+    portfolio="main",
+    symbol="REST",
+    quantity=Decimal(100),
+    cost_basis=money(10_000),
+    acquired=date(2021, 6, 1),
 )
 CLOSES_ALONE = Shelf(title="a test", history=HISTORY)
 
@@ -161,21 +172,11 @@ def test_without_prices_as_paid_a_market_value_is_nobodys_source() -> None:
 
 def test_openings_are_sized_and_endings_are_whole() -> None:
     """A source from outside is sure of ACME and fears for REST, of which 100 shares are held."""
-    adopted = PositionAdopted(
-        event_id="adopted",
-        at=MONDAY,
-        account=ACCOUNT,
-        portfolio="main",
-        symbol="REST",
-        quantity=Decimal(100),
-        cost_basis=money(10_000),
-        acquired=date(2021, 6, 1),
-    )
     pushed = [
         signal(symbol="REST", confidence=0.99, expected_excess_return=-0.2),
         signal(confidence=0.9, expected_excess_return=0.2, signal_id="2"),
     ]
-    meeting = met(held(job(signals=pushed, signals__sources="desk"), engine(past=[adopted])))
+    meeting = met(held(job(signals=pushed, signals__sources="desk"), engine(past=[HELD])))
     by_symbol = {each.symbol: each for each in meeting.resolutions}
     buy, sell = by_symbol["ACME"], by_symbol["REST"]
     assert (sell.action, sell.quantity, sell.weight) == (Action.SELL, Decimal(100), 0.0)
@@ -441,3 +442,52 @@ def test_what_is_no_signal_alerts_once_and_the_morning_goes_on() -> None:
     for event in first:
         made.absorb(event)
     assert not of(Alerted, held(made))
+
+
+def test_a_filter_refuses_what_is_too_old_by_itself() -> None:
+    heard_by = Filter(sources=frozenset({"desk"}))
+    assert heard_by.refuses(signal(issued=MONDAY - timedelta(days=6)), engine().market) == "it is older than 5 days"
+    assert heard_by.refuses(signal(issued=MONDAY - timedelta(days=5)), engine().market) == ""
+
+
+def test_a_signal_on_what_has_no_volatility_expects_nothing() -> None:
+    market = engine().market
+    silent = replace(market, closes=Panel(market.closes.dates[-9:], market.closes.symbols, market.closes.values[-9:]))
+    assert view_of(signal(), silent, "v-1").expected_excess_return == 0.0
+
+
+def test_views_that_no_meeting_pooled_count_each_for_itself() -> None:
+    made = engine()
+    for event in asyncio.run(replace(job(), seats=()).hold(made)):
+        made.absorb(event)
+    assert {view.analyst for view in made.views()} >= {"technical", "fundamentals"}
+
+
+def test_a_committee_that_sells_wants_none_of_it() -> None:
+    pushed = [signal(symbol="REST", confidence=0.99, expected_excess_return=-0.2)]
+    made = engine(past=[HELD])
+    for event in asyncio.run(job(signals=pushed, signals__sources="desk").hold(made)):
+        made.absorb(event)
+    wanted = CommitteeStrategy().wishes(
+        made.market, made.views(), Holdings(equity=Decimal(100_000), weights={"REST": 0.1})
+    )
+    assert "REST" not in {target.symbol for target in wanted}
+
+
+def test_a_record_settles_nothing_before_a_week_has_passed() -> None:
+    made = job()
+    for event in held(made):
+        made.absorb(event)
+    by_friday = engine(MONDAY + timedelta(days=4))
+    assert all(seat.votes == 0 for seat in met(held(made, by_friday)).seats)
+
+
+def test_what_a_model_says_of_a_symbol_without_volatility_changes_nothing() -> None:
+    market = engine().market
+    short = replace(market, closes=Panel(market.closes.dates[-9:], market.closes.symbols, market.closes.values[-9:]))
+    (formed, *_) = (event.view for event in of(ViewFormed, held(job())))
+    judgment = Judgment.model_validate(
+        {"score": -1.0, "confidence": 0.9, "because": [{"evidence": 1, "says": "it is bad"}]}
+    )
+    assert revised(formed, judgment, "a model", short) == formed
+    assert revised(formed, judgment, "a model", market).confidence == 0.8

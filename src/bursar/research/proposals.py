@@ -17,7 +17,6 @@ import numpy as np
 
 from bursar.domain.committee import Action, Resolution
 from bursar.domain.money import ZERO
-from bursar.errors import DataError
 from bursar.quant import sizing
 from bursar.quant.arrays import FloatArray
 from bursar.research.analysts.scoring import volatility
@@ -127,11 +126,8 @@ def _kept(symbol: str, held: Decimal, market: MarketView, purse: Purse) -> float
 
 
 def _last_close(symbol: str, market: MarketView) -> float:
-    close = float(market.closes.column(symbol)[-1])
-    if not math.isfinite(close):
-        # Ranking has told its volatility from the same closes, so this is a fault and no lack of data.
-        raise DataError(f"{symbol} has no close of {market.closes.dates[-1]}")
-    return close
+    """There is one: ranking has told the symbol's volatility from the same closes, without a gap."""
+    return float(market.closes.column(symbol)[-1])
 
 
 def _book_returns(market: MarketView, purse: Purse) -> FloatArray | None:
@@ -153,6 +149,4 @@ def _with_book(symbol: str, market: MarketView, book: FloatArray | None) -> floa
         return 0.0
     own = simple_returns(market.closes.column(symbol)[-CORRELATION_DAYS - 1 :, None])[1:, 0]
     whole = np.isfinite(own)
-    if whole.sum() < CORRELATION_DAYS / 2 or not own[whole].std() * book[whole].std() > 0.0:
-        return 0.0
     return float(np.clip(np.corrcoef(own[whole], book[whole])[0, 1], -1.0, 1.0))
