@@ -100,7 +100,7 @@ class SimulatedBroker:
         return AccountSnapshot(
             account=self._account,
             at=exchange.now,
-            cash=MappingProxyType({held.currency: held.cash}),
+            cash=MappingProxyType(held.balances),
             positions=tuple(
                 BrokerPosition(symbol=symbol, quantity=quantity, average_cost=held.position(symbol).avg_cost)
                 for symbol, quantity in sorted(held.quantities.items())
@@ -119,7 +119,7 @@ class SimulatedBroker:
             ),
             waiting=self._reporter.waiting,
             equity=exchange.credit.net_liquidation(held),
-            buying_power=exchange.credit.available_cash(held),
+            buying_power=exchange.credit.standing(held).power,
         )
 
     def _new_number(self) -> int:

@@ -27,7 +27,7 @@ SECTION_31_RATES: tuple[tuple[date, Decimal], ...] = (
     (date(2019, 4, 16), Decimal("20.70")),  # SEC, Fee Rate Advisory #2 for fiscal year 2019
     (date(2020, 2, 18), Decimal("22.10")),  # SEC, Fee Rate Advisory #2 for fiscal year 2020
     (date(2021, 2, 25), Decimal("5.10")),  # FINRA, Information Notice 2/16/21
-    (date(2022, 5, 14), Decimal("22.90")),  # not confirmed
+    (date(2022, 5, 14), Decimal("22.90")),  # rate from a broker's page, date not confirmed
     (date(2023, 2, 27), Decimal("8.00")),  # SEC Release 34-96724; rate from brokers' pages, date not confirmed
     (date(2024, 5, 22), Decimal("27.80")),  # SEC Release 34-99973; date from the 60 days
     (date(2025, 5, 14), Decimal("0.00")),  # FINRA, Information Notice 4/24/25

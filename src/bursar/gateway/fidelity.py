@@ -173,9 +173,9 @@ BEHAVIOR: Final = (
         "Commissions",
         APPROXIMATE,
         "IBKR Pro fixed or tiered for US shares, or plain basis points on adjusted prices. The SEC's fee is dated; the "
-        "rates of 2022, 2023 (its date) and 2026 are not confirmed, nor are the dates of FINRA's fee and its rate of "
-        "2022. In the tiered plan every fill takes liquidity at one exchange's fee; the consolidated audit trail's fee "
-        "is not charged.",
+        "dates of 2022 and 2023 and the row of 2026 are not confirmed, nor are the dates of FINRA's fee and its rate "
+        "of 2022. In the tiered plan every fill takes liquidity at one exchange's fee; the consolidated audit trail's "
+        "fee is not charged.",
     ),
     Trait("Instruments", APPROXIMATE, "US stocks and funds, and pairs of currencies."),
     Trait(

@@ -93,8 +93,9 @@ class Deals:
         account, multiplier = self._accounts[executed.account], self._listed[executed.symbol].multiplier
         signed = executed.shares if executed.side == "BOT" else -executed.shares
         settles, size = settles_on(day, self._days), executed.shares * multiplier
-        account.book(executed.symbol, -signed, size * executed.price, -report.commission, settles)
-        realized = account.book(executed.symbol, signed, size * price, report.commission, settles)
+        currency = self._listed[executed.symbol].currency
+        account.book(executed.symbol, -signed, size * executed.price, -report.commission, settles, currency)
+        realized = account.book(executed.symbol, signed, size * price, report.commission, settles, currency)
         order = replace(order, filled_value=order.filled_value + executed.shares * (price - executed.price))
         root, _, revision = executed.exec_id.rpartition(".")
         exec_id = f"{root}.{int(revision) + 1:02d}"
