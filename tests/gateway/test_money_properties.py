@@ -113,9 +113,10 @@ class Teller:
             if self.exchange.next_instant is None:
                 return
             self.exchange.advance()
-            self.look()
+            self.look(moved=True)
 
-    def look(self) -> None:
+    def look(self, *, moved: bool = False) -> None:
+        """Take in what was said; after prices ``moved`` nobody may be left without margin."""
         notices, self.seen = self.exchange.notices[self.seen :], len(self.exchange.notices)
         for notice in notices:
             if isinstance(notice, Executed):
@@ -130,9 +131,9 @@ class Teller:
             for entry in account.entries[self.posted[name] :]:
                 self.cash[name] += entry.amount
             self.posted[name] = len(account.entries)
-            self.judge(name)
+            self.judge(name, moved=moved)
 
-    def judge(self, name: str) -> None:
+    def judge(self, name: str, *, moved: bool) -> None:
         exchange, account = self.exchange, self.exchange.accounts[name]
         held = {symbol: quantity for (of, symbol), quantity in self.shares.items() if of == name and quantity}
         assert account.cash == self.cash[name]
@@ -150,7 +151,7 @@ class Teller:
         assert standing.initial >= standing.maintenance >= sum(map(abs, worth.values()), D(0)) / 4
         assert standing.excess == equity - standing.maintenance
         assert standing.available == equity - standing.initial - standing.held
-        if standing.excess < 0 and exchange.open and not exchange.terms.partial_fills:
+        if moved and standing.excess < 0 and exchange.open and not exchange.terms.partial_fills:
             assert not held, "whoever has no margin left and could be dealt with is sold out"
 
     def close(self) -> None:
