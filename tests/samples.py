@@ -117,6 +117,11 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     (e.TradingStateChanged, {"account": ACCOUNT, "state": e.TradingState.HALTED, "reason": "drill", "by": "operator"}),
     (e.KillOrdered, {"account": ACCOUNT, "form": e.KillForm.FLATTEN, "reason": "drill", "by": "operator"}),
     (e.KillFinished, {"account": ACCOUNT, "kept": (AAPL,)}),
+    (
+        e.AccountSwitched,
+        {"account": ACCOUNT, "to": "DU9000002", "mode": e.Mode.PAPER, "reason": "a drill", "by": "operator"},
+    ),
+    (e.SwitchRefused, {"account": ACCOUNT, "to": "savings", "why": "no budget", "by": "operator"}),
     (e.RearmRefused, {"account": ACCOUNT, "reason": "not closed yet", "by": "operator"}),
     (e.CommandReceived, {"command": "halt", "arguments": {"why": "drill"}, "by": "operator"}),
     (e.LineChanged, {"state": "down", "reason": "1100"}),

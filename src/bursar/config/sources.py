@@ -117,6 +117,8 @@ def _from_file(path: Path, known: Mapping[str, Entry]) -> dict[str, Given]:
         raise InputError(f"{path} is not TOML: {error}; compare it with bursar.toml.example") from error
     given: dict[str, Given] = {}
     for name, value in table.items():
+        if name == "accounts":
+            continue  # several accounts: see accounts.py
         if name in SHORT_NAMES:
             _add(given, SHORT_NAMES[name], value, path)
         elif name in Settings.model_fields:

@@ -161,6 +161,10 @@ class RiskLimits:
                 f"together only {self.leverage_max:.0%} (leverage_max); lower the first or raise the second"
             )
 
+    def with_budget(self, notional_per_day: Decimal) -> RiskLimits:
+        """These limits with another daily budget for what opens."""
+        return replace(self, notional_per_day_max=notional_per_day)
+
     def adapted(self, volatility: float | None) -> RiskLimits:
         """These limits in a market of that annual volatility: smaller where it is above the reference, else the same.
 

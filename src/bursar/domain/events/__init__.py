@@ -116,16 +116,19 @@ from bursar.domain.events.run import (
     TradingStateChanged,
 )
 from bursar.domain.events.safety import (
+    AccountSwitched,
     KillFinished,
     KillForm,
     KillOrdered,
     RearmRefused,
+    SwitchRefused,
 )
 
 __all__ = [
     "CATALOGUE",
     "Abstained",
     "AccountOpened",
+    "AccountSwitched",
     "Alerted",
     "AmendRejected",
     "AmendRequested",
@@ -191,6 +194,7 @@ __all__ = [
     "SignalReceived",
     "Split",
     "SpunOff",
+    "SwitchRefused",
     "SymbolChanged",
     "TaskFinished",
     "TradingState",

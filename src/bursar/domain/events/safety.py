@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bursar.domain.events.base import Event
+from bursar.domain.events.run import Mode
 
 
 class KillForm(StrEnum):
@@ -47,4 +48,29 @@ class RearmRefused(Event, kind="rearm_refused"):
 
     account: str
     reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSwitched(Event, kind="account_switched"):
+    """Trading went on in another account. Journalled in both: in the one that was left, and in the one taken up.
+
+    mode  of the account that was taken up
+    What opened in the old account was canceled before; what protects it stays at work there.
+    """
+
+    account: str
+    to: str
+    mode: Mode
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchRefused(Event, kind="switch_refused"):
+    """Somebody wanted to trade in another account, and something did not agree. Nothing changed."""
+
+    account: str
+    to: str
+    why: str
     by: str

@@ -1,0 +1,217 @@
+"""Changing accounts while trading: validated first, journalled in both, and the old one left without open entries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bursar.adapters.memory import MemoryCommands, MemoryJournal
+from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.config import Given, build
+from bursar.config.accounts import AccountProfile
+from bursar.config.risk import Risk
+from bursar.domain.accounts import AccountSnapshot
+from bursar.domain.events import (
+    AccountSwitched,
+    Event,
+    KillFinished,
+    OrderPlaced,
+    SwitchRefused,
+    TradingState,
+    TradingStateChanged,
+)
+from bursar.domain.market import Slice
+from bursar.errors import BrokerError, InputError
+from bursar.gateway.exchange import Exchange
+from bursar.runtime import stage as stages
+from bursar.runtime.request import DemoRequest
+from bursar.runtime.stage import Stage
+from bursar.runtime.switch import Controls, Switch
+from bursar.runtime.trader import Seat, Trader
+
+PROFILES = {
+    "first": AccountProfile(account_id="DU9000001"),
+    "second": AccountProfile(account_id="DU9000002", client_id=2),
+    "stranger": AccountProfile(account_id="DU9000003", client_id=3),
+    "margin": AccountProfile(account_id="DU9000002", client_id=4, risk=Risk(leverage_max=Decimal(2))),
+    "savings": AccountProfile(account_id="U7654321", mode="live", port=7496, notional_per_day_max=Decimal(1)),
+}
+
+
+@cache
+def stage_of(home: Path, account: str) -> Stage:
+    said = {
+        "account.account_id": account,
+        "schedule.monitor_minutes": 60,
+        "market.watchlist": "AAPL, JPM, XOM, PFE",
+        "models.selected_agents": "technical_analyst",
+        "strategy.names": "momentum",
+    }
+    settings = build({key: Given(value, "in a test") for key, value in said.items()})
+    request = DemoRequest(
+        days=3, first=date(2022, 1, 5), seed=3, cash=Decimal(100_000), settings=settings, in_process=True, home=home
+    )
+    return stages.prepare(request)
+
+
+class Answering(SimulatedBroker):
+    """A broker that may answer for another account, or tell no equity."""
+
+    says: str = ""
+    poor = False
+
+    async def account(self) -> AccountSnapshot:
+        snapshot = await super().account()
+        snapshot = replace(snapshot, account=self.says) if self.says else snapshot
+        return replace(snapshot, equity=None) if self.poor else snapshot
+
+
+class Told(SimulatedFeed):
+    """Runs what a test wants done at a step."""
+
+    def __init__(self, exchange: Exchange, broker: SimulatedBroker, house: House, name: str) -> None:
+        super().__init__(exchange, broker)
+        self.house, self.name = house, name
+
+    async def __aiter__(self) -> AsyncIterator[Slice]:
+        async for market in super().__aiter__():
+            await self.house.stepped(self.name)
+            yield market
+
+
+class House:
+    """Two accounts at one broker, each with its own journal, and a trader in one of them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.journals = {name: MemoryJournal() for name in PROFILES}
+        self.exchanges: dict[str, Exchange] = {}
+        self.steps, self.at = 0, dict[int, tuple[str, str, str]]()
+        self.errors: list[Exception] = []
+        self.says, self.poor = "", False
+        self.trader = Trader(PROFILES, self.sit)
+
+    async def sit(self, name: str, profile: AccountProfile) -> Seat:
+        account = profile.account_id if profile.account_id.startswith("DU9") else "DU9000009"
+        stage = stage_of(self.home, account)
+        exchange = self.exchanges.setdefault(name, stages.exchange(stage))
+        broker = Answering(exchange, journal=[recorded.event for recorded in self.journals[name].read()])
+        broker.says, broker.poor = ("DU9999999", False) if name == "stranger" else ("", self.poor)
+        controls = Controls(
+            switch=Switch(self.home), commands=MemoryCommands(), reserve=self.home / f"{name}.reserve.jsonl"
+        )
+        feed = Told(exchange, broker, self, name)
+        return Seat(
+            name=name,
+            profile=profile,
+            loop=stages.loop(stage, feed, broker, self.journals[name], None, controls),
+        )
+
+    async def stepped(self, _name: str) -> None:
+        self.steps += 1
+        if self.steps in self.at:
+            name, reason, typed = self.at[self.steps]
+            try:
+                await self.trader.change(name, by="ann", reason=reason, typed=typed)
+            except (InputError, BrokerError) as error:
+                self.errors.append(error)
+
+    def play(self) -> None:
+        asyncio.run(self.trader.run("first"))
+
+    def events(self, name: str) -> list[Event]:
+        return [recorded.event for recorded in self.journals[name].read()]
+
+
+def only(events: list[Event], kind: type[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def test_a_change_is_journalled_in_both_accounts_and_the_old_one_opens_nothing_more(shared: Path) -> None:
+    house = House(shared)
+    house.at[14] = ("second", "the practice is over", "")
+    house.play()
+    old, new = house.events("first"), house.events("second")
+    (left,), (taken,) = only(old, AccountSwitched), only(new, AccountSwitched)
+    assert left == taken
+    assert isinstance(left, AccountSwitched)
+    assert (left.account, left.to, left.by, left.reason) == (
+        "DU9000001",
+        "DU9000002",
+        "ann",
+        "the practice is over",
+    )
+    assert only(old, KillFinished)
+    halted = next(n for n, event in enumerate(old) if isinstance(event, TradingStateChanged))
+    assert not [event for event in old[halted:] if isinstance(event, OrderPlaced)]
+    assert house.exchanges["first"].accounts["DU9000001"].quantities, "what was held stays"
+    assert {event.order.account for event in new if isinstance(event, OrderPlaced)} == {"DU9000002"}
+    assert house.trader.seat is not None
+    assert house.trader.seat.name == "second"
+
+
+def test_who_comes_back_finds_the_account_as_it_was_left_and_trades_on(shared: Path) -> None:
+    house = House(shared)
+    house.at = {14: ("second", "a look elsewhere", ""), 18: ("first", "back again", "")}
+    house.play()
+    states = [event.state for event in house.events("first") if isinstance(event, TradingStateChanged)]
+    assert states == [TradingState.HALTED, TradingState.ACTIVE]
+    assert len(only(house.events("first"), AccountSwitched)) == 2
+    assert len(only(house.events("second"), AccountSwitched)) == 2
+    assert house.trader.seat is not None
+    assert house.trader.seat.name == "first"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("nobody", "why not", "there is no account 'nobody'"),
+        ("second", "  ", "say why another account"),
+        ("first", "again", "is traded already"),
+        ("stranger", "try it", "account DU9999999 answered"),
+        ("margin", "more of it", "a cash account"),
+        ("savings", "for real", "type exactly: trade real money in U7654321"),
+    ],
+)
+def test_a_change_that_does_not_agree_is_refused_journalled_and_changes_nothing(
+    shared: Path, name: str, reason: str, words: str
+) -> None:
+    house = House(shared)
+    house.at[14] = (name, reason, "")
+    house.play()
+    assert words in str(house.errors[0])
+    (refused,) = only(house.events("first"), SwitchRefused)
+    assert isinstance(refused, SwitchRefused)
+    assert (refused.to, refused.why, refused.by) == (name, str(house.errors[0]), "ann")
+    assert not only(house.events("first"), TradingStateChanged)
+    assert house.trader.seat is not None
+    assert house.trader.seat.name == "first"
+
+
+def test_a_live_account_behind_which_another_answers_is_refused_even_with_the_phrase(shared: Path) -> None:
+    house = House(shared)
+    house.at[14] = ("savings", "for real", "trade real money in U7654321")
+    house.play()
+    assert "DU9000009 answered behind port 7496, and U7654321 was named" in str(house.errors[0])
+
+
+def test_an_account_without_equity_and_a_second_change_on_the_way_are_refused(shared: Path) -> None:
+    house = House(shared)
+    house.at = {14: ("second", "now", "")}
+    house.poor = True
+    with pytest.raises(InputError, match="start with one"):
+        asyncio.run(house.trader.change("second", by="ann", reason="now"))
+    house.play()
+    assert "tells no equity" in str(house.errors[0])
