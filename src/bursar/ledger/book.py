@@ -176,6 +176,7 @@ class Bookkeeper:
     def __init__(self, start: Book | None = None) -> None:
         self._books = Books()
         self._history: list[Event] = []
+        self._handed: Book | None = None
         for event in start.history if start else ():
             self.apply(event)
         if start:
@@ -204,7 +205,9 @@ class Bookkeeper:
     def book(self) -> Book:
         """The book as it is now. What has not changed since the last one is shared with it."""
         books = self._books
-        return Book(
+        if self._handed is not None and self._handed.sequence == books.sequence:
+            return self._handed
+        self._handed = Book(
             sequence=books.sequence,
             at=books.at,
             accounts=MappingProxyType(dict(books.accounts)),
@@ -215,6 +218,7 @@ class Bookkeeper:
             rates=MappingProxyType(dict(books.rates)),
             history=Log(self._history),
         )
+        return self._handed
 
     def postings(self) -> tuple[tuple[AccountName, Decimal], ...]:
         """What the last event was entered as; nothing for an event that moves no money and no cost."""

@@ -134,7 +134,8 @@ class Chronicle:
     def _close(self, day: date, book: Book) -> tuple[Day, Close]:
         before, prices, rates = self._before, self._prices, book.rates
         base = book.accounts[self.account].base_currency
-        books = [each for each in book.of_account(self.account) if self.portfolio in (None, each.portfolio)]
+        name = self.portfolio
+        books = book.of_account(self.account) if name is None else (book.portfolio(self.account, name),)
         worth = [value(each, prices, rates, base) for each in books]
         lines: Standings = {}
         for each in books:
