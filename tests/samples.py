@@ -318,7 +318,7 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     (e.SymbolChanged, {"symbol": "FB", "new_symbol": "META"}),
     (e.OptionEnded, _HERE | {"symbol": CALL, "quantity": Decimal(2), "how": e.OptionEnd.EXERCISED, "cash": usd("10")}),
     (e.BreakFound, {"account": ACCOUNT, "symbol": AAPL, "what": "quantity", "ours": "10", "theirs": "9"}),
-    (e.ProposalMade, {"event_id": PROPOSAL.proposal_id, "proposal": PROPOSAL}),
+    (e.ProposalMade, {"event_id": PROPOSAL.proposal_id, "proposal": PROPOSAL, "outlook": OUTLOOK}),
     (
         e.ProposalTapped,
         {"event_id": "p-00000001/tapped", "proposal_id": "p-00000001", "by": "owner", "outlook": OUTLOOK},

@@ -125,6 +125,7 @@ class Loop:
             return
         await self._take(self.engine.guard())
         await self._take(self._killer.step())
+        await self._take(self.engine.work())
         for task in self.engine.due():
             await self._take(await self._perform(task))
         if self.finished():

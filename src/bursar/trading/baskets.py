@@ -30,6 +30,7 @@ from bursar.trading.oms import Orders, OrderState
 class Terms:
     """How sagas are worked.
 
+    seconds_max        how long a proposal can be tapped
     leg_seconds_max    how long a leg may take before what is left of it is canceled and all is traded back
     moved_max          how far a price may have moved since the proposal, as a fraction
     adverse_move       that the worst legging loss assumes
@@ -37,6 +38,7 @@ class Terms:
     confidence_min, risk_max  what a proposal needs to be tapped
     """
 
+    seconds_max: int = 1800
     leg_seconds_max: int = 60
     moved_max: Decimal = Decimal("0.005")
     adverse_move: Decimal = Decimal("0.02")
@@ -88,6 +90,8 @@ def _refusals(proposal: Proposal, at: datetime, terms: Terms) -> Sequence[str]:
     found = []
     if at >= proposal.expires_at:
         found.append(f"it expired at {proposal.expires_at:%Y-%m-%d %H:%M} UTC; ask for a new one")
+    if not any(leg.effect is Effect.OPEN for leg in proposal.legs):
+        return found  # what only takes risk away needs no belief
     if proposal.confidence < terms.confidence_min:
         found.append(f"its confidence is {proposal.confidence:.2f}; at least {terms.confidence_min:.2f} is needed")
     if proposal.expected_return <= 0:

@@ -24,6 +24,7 @@ from bursar.domain.events import (
     ExitTriggered,
     FillCorrected,
     Filled,
+    KillForm,
     LineChanged,
     Marked,
     Merged,
@@ -34,6 +35,7 @@ from bursar.domain.events import (
     PositionAdopted,
     PositionMoved,
     PositionReleased,
+    ProposalTapped,
     Rejected,
     SessionClosed,
     SessionOpened,
@@ -50,27 +52,30 @@ from bursar.domain.orders import Effect, Order, OrderStatus, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.domain.targets import Targets
 from bursar.domain.views import View
-from bursar.errors import DataError
+from bursar.errors import DataError, InputError
 from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
 from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Task
+from bursar.trading.baskets import Sagas, outlook
 from bursar.trading.breaks import Breaks, compare
 from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
 from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
 from bursar.trading.line import LineState
-from bursar.trading.mandate import Ask, Mandate, Step
+from bursar.trading.mandate import Ask, Autonomy, Mandate, Step
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
+from bursar.trading.proposing import proposals, would
 from bursar.trading.protect import Cover
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import adopt, settle
 from bursar.trading.shelter import make_room, shelter
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
+from bursar.trading.tapping import LegOf, told, work
 from bursar.trading.view import MarketView
 
 __all__ = ["Ask", "Engine", "Mandate", "Step"]
@@ -118,6 +123,8 @@ class Engine:
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
         self.cover = Cover()
+        self.sagas = Sagas()
+        self.legs: dict[str, LegOf] = {}
         self._line = LineState.UP.value
 
     # ------------------------------------------------------------ what changes the state
@@ -141,6 +148,7 @@ class Engine:
         change = self.orders.apply(event)
         symbol = self.orders[change.order_id].order.symbol if change else ""
         self.breaks.apply(event, change, symbol, self.mandate.account)
+        self.sagas.apply(event)
         self._portfolio = None
         self.standing.apply(event, self.portfolio if isinstance(event, SessionClosed) else None)
         match event:
@@ -414,11 +422,61 @@ class Engine:
             drafts = self._drafts(decided)
             if state is TradingState.REDUCING:
                 drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
+            if self.mandate.autonomy is not Autonomy.AUTOMATIC:
+                return False, self._propose(decided, drafts)
             if self.mandate.protection_at_broker and (first := make_room(self, drafts)) is not None:
                 return True, first
             return False, self._submit(drafts, causes=(decided.event_id,))
         except DataError as error:
             return False, self._skip(str(error))
+
+    def _propose(self, decided: Decided, drafts: Sequence[Draft]) -> Step:
+        """Put a decision before a person, or only say what it would have been."""
+        if self.mandate.autonomy is Autonomy.OBSERVE or not drafts:
+            return self._skip(would(drafts))
+        made = proposals(
+            decided,
+            drafts,
+            {view.view_id: view for view in self._views.values()},
+            mandate=self.mandate,
+            at=self.market.at,
+            quotes=self.market.quotes,
+            instruments=self.market.instruments,
+            held=self._held(),
+            cash=exposure(self.sight()).cash_settled,
+            new_id=self.ids.new,
+        )
+        return Step(events=made)
+
+    def _held(self) -> dict[str, Decimal]:
+        return {symbol: position.quantity for symbol, position in self.portfolio.positions.items()}
+
+    def tap(self, proposal_id: str, by: str) -> ProposalTapped:
+        """A person's yes to a proposal. Raises InputError, in words, where it cannot count; nothing is sent then."""
+        saga = self.sagas.get(proposal_id)
+        if self.mandate.autonomy is Autonomy.OBSERVE:
+            raise InputError(f"this account is only observed; raise its autonomy before you tap {proposal_id}")
+        if self.standing.state is not TradingState.ACTIVE:
+            raise InputError(f"the account is {self.standing.state}; re-arm it before you tap {proposal_id}")
+        if saga is None:
+            raise InputError(f"there is no proposal {proposal_id}; bursar proposals lists them")
+        shown = outlook(
+            saga.proposal,
+            self.market.at,
+            self.market.quotes,
+            self._held(),
+            exposure(self.sight()).cash_settled,
+            self.mandate.taps,
+            {symbol: instrument.multiplier for symbol, instrument in self.market.instruments.items()},
+        )
+        session = self.session
+        if session is None or not session.contains(self.market.at):
+            shown = replace(shown, refusals=(*shown.refusals, "the market is shut; tap while it is open"))
+        return self.sagas.tap(proposal_id, self.market.at, by, shown)
+
+    def work(self) -> Step:
+        """The next move of what was tapped; nothing while the line to the broker cannot be trusted."""
+        return work(self) if self.trusts_the_line else Step()
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
@@ -455,6 +513,10 @@ class Engine:
         except DataError as error:
             return self._skip(str(error))
 
+    def put(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Step:
+        """Let the gate judge a basket, and place what it approves."""
+        return self._put(basket, causes)
+
     def _put(
         self,
         basket: tuple[Order, ...],
@@ -473,7 +535,8 @@ class Engine:
             for approved in verdict.approved
         )
         ask = Ask(basket=basket, orders=verdict.previews, causes=causes) if verdict.previews else None
-        return Step(events=(*before, *verdict.events, *placed), orders=verdict.approved, ask=ask)
+        legs = told(self.legs, verdict, self.market.at)
+        return Step(events=(*before, *verdict.events, *placed, *legs), orders=verdict.approved, ask=ask)
 
     def _judge(
         self, basket: tuple[Order, ...], causes: tuple[str, ...], previews: Mapping[str, Preview] | None = None
@@ -508,7 +571,8 @@ class Engine:
         Where protection rests at the broker, that is what is looked after instead.
         """
         if self.mandate.protection_at_broker:
-            return shelter(self)[0]
+            killed = self.standing.kill  # which makes room for its own orders, and puts protection back
+            return Step() if killed and killed.form is KillForm.FLATTEN else shelter(self)[0]
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.portfolio.positions.items())

@@ -5,12 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from bursar.domain.events import Event
 from bursar.domain.money import ZERO
 from bursar.domain.orders import ApprovedOrder, Order
 from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Agenda
+from bursar.trading.baskets import Terms
+
+
+class Autonomy(StrEnum):
+    """What is done with a decision; see ``trading/proposing.py``. Only a person raises it."""
+
+    OBSERVE = "observe"
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +34,8 @@ class Mandate:
     trade_min               smallest trade worth its cost, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
     trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
+    autonomy                what is done with a decision
+    taps                    how proposals are tapped and worked
     protection_at_broker    stops and targets rest at the broker, instead of being watched from here
     person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
     """
@@ -39,6 +52,8 @@ class Mandate:
     trade_min: Decimal = Decimal("0.005")
     unsettled: bool = False
     trades_without_quorum: bool = True
+    autonomy: Autonomy = Autonomy.AUTOMATIC
+    taps: Terms = field(default_factory=lambda: Terms(confidence_min=0.5, risk_max=1.0))
     protection_at_broker: bool = False
     person_simulated: bool = False
 

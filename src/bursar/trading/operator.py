@@ -2,6 +2,7 @@
 
     kill   form (halt or flatten), reason, everything (yes): stop the account
     rearm  reason: let it trade again, where the written rule allows it (``standing``)
+    tap    proposal: work it, leg by leg (``baskets``)
 
 Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
 """
@@ -9,6 +10,7 @@ Every command is journalled with who sent it, whatever becomes of it; one that w
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bursar.domain.events import (
     Alerted,
@@ -20,6 +22,7 @@ from bursar.domain.events import (
     TradingState,
     TradingStateChanged,
 )
+from bursar.errors import InputError
 from bursar.ports import Command
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
@@ -93,16 +96,23 @@ def _rearm(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     )
 
 
+def _tap(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    try:
+        tapped = engine.tap(command.arguments.get("proposal", ""), command.by)
+    except InputError as error:
+        return (_warned(engine, str(error), cause),)
+    return (replace(tapped, causes=(*tapped.causes, cause)),)
+
+
 def _unknown(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     known = ", ".join(_EFFECTS)
-    return (
-        Alerted(
-            event_id=engine.ids.new("g"),
-            at=engine.market.at,
-            causes=(cause,),
-            severity="warning",
-            message=f"{command.by} asked for {command.name!r}, which is no command; they are {known}",
-        ),
+    said = f"{command.by} asked for {command.name!r}, which is no command; they are {known}"
+    return (_warned(engine, said, cause),)
+
+
+def _warned(engine: Engine, message: str, cause: str) -> Alerted:
+    return Alerted(
+        event_id=engine.ids.new("g"), at=engine.market.at, causes=(cause,), severity="warning", message=message
     )
 
 
@@ -118,4 +128,8 @@ def _changed(engine: Engine, state: TradingState, reason: str, by: str, cause: s
     )
 
 
-_EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {"kill": _kill, "rearm": _rearm}
+_EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {
+    "kill": _kill,
+    "rearm": _rearm,
+    "tap": _tap,
+}

@@ -12,9 +12,10 @@ from bursar.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalMade(Event, kind="proposal_made"):
-    """Something was proposed to a person; nothing is sent."""
+    """Something was proposed to a person; nothing is sent. outlook: what tapping at once would have meant."""
 
     proposal: Proposal
+    outlook: Outlook | None = None
 
     def __post_init__(self) -> None:
         Event.__post_init__(self)

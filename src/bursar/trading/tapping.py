@@ -1,0 +1,145 @@
+"""Tapping: carries tapped proposals out, one move at a time, through the same gate as every other order.
+
+What a saga needs next is said by ``baskets.next_move``; here it becomes events and messages. An order of a leg and
+the word that it is one are committed together, so that after a restart nobody wonders whose order it was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from bursar.domain.events import CancelRequested, Event, LegRefused, LegSent, ProposalEnded, Rejected
+from bursar.domain.orders import Effect, Order, Purpose
+from bursar.domain.proposals import Leg
+from bursar.errors import DataError
+from bursar.risk.gate import Verdict
+from bursar.trading.baskets import Move, Saga, Sagas, next_move
+from bursar.trading.mandate import Step
+from bursar.trading.proposing import as_order
+from bursar.trading.rebalance import Draft
+from bursar.trading.shelter import Desk, make_room
+
+
+class TapDesk(Desk, Protocol):
+    """What tapping needs of an engine, beside what shelter does."""
+
+    sagas: Sagas
+    legs: dict[str, LegOf]
+
+    def put(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Step:
+        """Let the gate judge a basket, and place what it approves."""
+        ...
+
+
+class LegOf:
+    """Which leg of which proposal an order is for, until it is journalled."""
+
+    __slots__ = ("compensates", "place", "proposal_id")
+
+    def __init__(self, proposal_id: str, place: int, *, compensates: bool) -> None:
+        self.proposal_id, self.place, self.compensates = proposal_id, place, compensates
+
+
+def work(desk: TapDesk) -> Step:
+    """The next move of the oldest proposal that has one. One at a time: two that share cash must not race for it."""
+    for saga in desk.sagas.executing():
+        step = _step(desk, saga, next_move(saga, desk.orders, desk.market.at, desk.mandate.taps))
+        if step.events or step.orders or step.cancels or step.amends or step.ask:
+            return step
+    return Step()
+
+
+def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
+    at, proposal_id = desk.market.at, saga.proposal.proposal_id
+    if move.end is not None:
+        state, end, reason = move.end
+        ended = ProposalEnded(
+            event_id=f"{proposal_id}/ended",
+            at=at,
+            causes=tuple(saga.sent.values()) or (proposal_id,),
+            proposal_id=proposal_id,
+            state=state,
+            end=end,
+            reason=reason,
+            loss=desk.sagas.loss(saga),
+        )
+        return Step(events=(ended,))
+    if move.cancel:
+        return Step(events=tuple(_cancel(order_id, at) for order_id in move.cancel), cancels=move.cancel)
+    if move.send is None:
+        return Step()
+    place, leg = move.send
+    if desk.mandate.protection_at_broker and leg.effect is Effect.CLOSE:
+        first = make_room(desk, (_draft(leg, saga.proposal.strategy),))
+        if first is not None:
+            return first
+    return _send(desk, saga, place, leg, compensates=move.compensates)
+
+
+def _send(desk: TapDesk, saga: Saga, place: int, leg: Leg, *, compensates: bool) -> Step:
+    proposal_id = saga.proposal.proposal_id
+    order = as_order(leg, desk.mandate, saga.proposal.strategy, desk.ids.new("o"), compensates=compensates)
+    desk.legs[order.order_id] = LegOf(proposal_id, place, compensates=compensates)
+    try:
+        return desk.put((order,), causes=(f"{proposal_id}/tapped",))
+    except DataError as error:
+        return Step(events=(refused(order.order_id, desk.legs[order.order_id], desk.market.at, str(error)),))
+
+
+def told(legs: dict[str, LegOf], verdict: Verdict, at: datetime) -> tuple[Event, ...]:
+    """What a verdict means for the proposals whose legs it judged: sent, or refused."""
+    events: list[Event] = [
+        LegSent(
+            event_id=f"{approved.order.order_id}/leg",
+            at=at,
+            causes=(approved.order.order_id,),
+            proposal_id=leg.proposal_id,
+            leg=leg.place,
+            order_id=approved.order.order_id,
+            compensates=leg.compensates,
+        )
+        for approved in verdict.approved
+        if (leg := legs.get(approved.order.order_id))
+    ]
+    events += [
+        refused(event.order.order_id, leg, at, event.message)
+        for event in verdict.events
+        if isinstance(event, Rejected) and (leg := legs.get(event.order.order_id))
+    ]
+    return tuple(events)
+
+
+def refused(order_id: str, leg: LegOf, at: datetime, reason: str) -> LegRefused:
+    """The word that a leg was not let out."""
+    return LegRefused(
+        event_id=f"{order_id}/leg_refused",
+        at=at,
+        causes=(leg.proposal_id,),
+        proposal_id=leg.proposal_id,
+        leg=leg.place,
+        reason=reason,
+        compensates=leg.compensates,
+    )
+
+
+def _cancel(order_id: str, at: datetime) -> CancelRequested:
+    return CancelRequested(
+        event_id=f"{order_id}/cancel_requested/{at:%Y-%m-%dT%H:%M:%SZ}",
+        at=at,
+        causes=(order_id,),
+        order_id=order_id,
+        reason="the leg took too long; what was traded is traded back",
+    )
+
+
+def _draft(leg: Leg, strategy: str) -> Draft:
+    return Draft(
+        symbol=leg.symbol,
+        side=leg.side,
+        quantity=leg.quantity,
+        effect=leg.effect,
+        purpose=Purpose.REDUCE,
+        strategy=strategy,
+        reason=leg.reason,
+    )
