@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from bursar.errors import InputError
 from bursar.gateway.account import CashEntry
+from bursar.gateway.actions import Action, Dividend, SpinOff, Split, SymbolChange
 from bursar.gateway.borrow import Lending
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
@@ -24,7 +26,7 @@ from bursar.gateway.margin import MarginRules
 from bursar.gateway.statement import statement
 from bursar.gateway.taxlots import Lots
 from bursar.gateway.terms import Terms
-from tests.gateway.worlds import order, simulated, written
+from tests.gateway.worlds import QUIET, order, simulated, written
 
 ACCOUNT = "DU9000001"
 D = Decimal
@@ -148,6 +150,94 @@ def test_dividends_and_fees_stand_in_their_own_columns() -> None:
     assert tax["description"] == "Withholding Tax"
     (change,) = rows(report, "ChangeInNAV")
     assert told(change, "dividends withholdingTax otherFees fxTranslation") == ["1.2", "-0.18", "-1.5", "0"]
+
+
+TUESDAY = date(2022, 1, 4)
+
+
+def acted(*actions: Action, lot: str = "1") -> str:
+    """The statement of two days, of which the second begins with ``actions``; seven shares were bought at 101."""
+    world = replace(written(QUIET, QUIET, lot=lot), actions=actions)
+    exchange = Exchange(world, Terms(fees=BasisPoints(rate=D(0))))
+    exchange.advance()
+    exchange.place(order(1, "BUY", 3))
+    exchange.place(order(2, "BUY", 4))
+    while exchange.next_instant is not None:
+        exchange.advance()
+    account = exchange.accounts[ACCOUNT]
+    report = statement(exchange, ACCOUNT)
+    summaries = [row for row in rows(report, "OpenPosition") if row["levelOfDetail"] == "SUMMARY"]
+    assert {row["symbol"]: D(row["position"]) for row in summaries} == account.quantities
+    # However it came about: what is there, less what was paid in, was realized, is open, or was posted.
+    realized = [D(row["fifoPnlRealized"]) for name in ("Trade", "CorporateAction") for row in rows(report, name)]
+    opened = [D(row["fifoPnlUnrealized"]) for row in summaries]
+    dividends = [D(row["amount"]) for row in rows(report, "CashTransaction") if row["type"] == "Dividends"]
+    equity = exchange.credit.net_liquidation(account)
+    assert sum([*realized, *opened, *dividends], D(0)) == equity - 100_000
+    (change,) = rows(report, "ChangeInNAV")
+    assert change["fxTranslation"] == "0"
+    return report
+
+
+def test_a_split_stands_among_corporate_actions_and_its_lots_keep_their_cost() -> None:
+    report = acted(Split(symbol="AAA", ex_day=TUESDAY, new=D(3), old=D(2)))
+    (split,) = rows(report, "CorporateAction")
+    # Seven become ten and a half; the half is paid out at two thirds of 100, its lot had cost 303 for 4.5 of them.
+    assert told(split, "type quantity proceeds description") == ["FS", "3", "33.33", "AAA SPLIT 3 FOR 2"]
+    assert D(split["fifoPnlRealized"]) == D("33.33") - (D(303) / 9).quantize(D("1e-8"))
+    _, first, second = rows(report, "OpenPosition")
+    assert told(first, "position levelOfDetail") == ["4", "LOT"]
+    assert told(second, "position costBasisMoney") == ["6", "404"]
+    base, _ = rows(report, "CashReportCurrency")
+    assert base["other"] == "33.33"
+
+
+def test_a_reverse_split_and_one_without_rests_are_told_as_they_are() -> None:
+    (split,) = rows(acted(Split(symbol="AAA", ex_day=TUESDAY, new=D(1), old=D(7))), "CorporateAction")
+    assert told(split, "type quantity proceeds") == ["RS", "-6", "0"]
+
+
+def test_a_new_name_takes_the_lots_with_it() -> None:
+    report = acted(SymbolChange(symbol="AAA", ex_day=TUESDAY, into="BBB"))
+    gone, came = rows(report, "CorporateAction")
+    assert told(gone, "symbol quantity type") == ["AAA", "-7", "IC"]
+    assert told(came, "symbol quantity") == ["BBB", "7"]
+    summary, *_ = rows(report, "OpenPosition")
+    assert told(summary, "symbol position costBasisMoney") == ["BBB", "7", "707"]
+
+
+def test_a_spin_off_takes_its_part_of_the_cost_of_every_lot() -> None:
+    report = acted(SpinOff(symbol="AAA", ex_day=TUESDAY, into="BBB", shares=D("0.5"), part=D("0.2")))
+    (spun,) = rows(report, "CorporateAction")
+    # Seven shares bring three and a half; the half is paid out at 100 * 0.2 / 0.5.
+    assert told(spun, "symbol quantity proceeds type") == ["BBB", "3", "20", "SO"]
+    costs = {row["symbol"]: row["costBasisMoney"] for row in rows(report, "OpenPosition") if row["side"] == "Long"
+             and row["levelOfDetail"] == "SUMMARY"}  # fmt: skip
+    # A fifth of 303 went with 1.5 shares, of which a third was paid out.
+    assert costs == {"AAA": "565.6", "BBB": str(D("141.4") - D("20.2"))}
+
+
+def test_a_dividend_is_cash_and_no_corporate_action() -> None:
+    report = acted(Dividend(symbol="AAA", ex_day=TUESDAY, pay_day=TUESDAY, amount=D("0.11")))
+    assert rows(report, "CorporateAction") == []
+    (paid,) = [row for row in rows(report, "CashTransaction") if row["type"] == "Dividends"]
+    assert told(paid, "symbol amount reportDate") == ["AAA", "0.77", "20220104"]
+
+
+def test_an_action_on_what_is_not_held_is_not_told() -> None:
+    assert rows(acted(Split(symbol="BBB", ex_day=TUESDAY, new=D(2))), "CorporateAction") == []
+
+
+def test_a_trade_after_an_action_meets_the_lots_as_they_then_are() -> None:
+    world = replace(written(QUIET, QUIET), actions=(Split(symbol="AAA", ex_day=TUESDAY, new=D(2)),))
+    exchange = Exchange(world, Terms(fees=BasisPoints(rate=D(0))))
+    exchange.advance()
+    exchange.place(order(1, "BUY", 10))
+    while exchange.session is world.sessions[0] or not exchange.open:
+        exchange.advance()
+    exchange.place(order(2, "SELL", 5))
+    _, sold = rows(statement(exchange, ACCOUNT), "Trade")
+    assert told(sold, "cost fifoPnlRealized") == ["-252.5", "242.5"]  # five at 99, which cost 50.50 each
 
 
 def test_two_pairs_of_days_or_an_account_that_are_not_there_are_refused() -> None:

@@ -238,6 +238,8 @@ class Exchange:
             account.begin_day(self.session.day)
             self.overnight.begin(account, self.session.day)
         self._corporate.begin(before, self.session.day)
+        for account in self.accounts.values():
+            self.overnight.mark(account)
         self._move()
 
     def _clear(self, symbol: str, reason: str) -> None:

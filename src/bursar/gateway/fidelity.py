@@ -166,8 +166,8 @@ BEHAVIOR: Final = (
     Trait(
         "Statements",
         APPROXIMATE,
-        "a Flex report by a function, not over a web service: trades first in first out, cash, positions, equity by "
-        "day. What IBKR tells beyond is left out.",
+        "a Flex report by a function, not over a web service: trades first in first out, corporate actions, cash, "
+        "positions, equity by day. What IBKR tells beyond is left out; dividends do not accrue between their days.",
     ),
     Trait(
         "Commissions",

@@ -106,11 +106,6 @@ class Overnight:
                 if fee:
                     _add(night.accruals, BORROW, currency, day, -fee)
         night.days.append(self.closed(account, day))
-        night.unrealized = {
-            symbol: position.quantity * self._credit.price(symbol) - position.cost
-            for symbol, position in account.positions.items()
-            if position.quantity
-        }
 
     def begin(self, account: Account, day: date) -> None:
         """Post what accrued before this month, once its third trading day has come."""
@@ -125,6 +120,14 @@ class Overnight:
                 entry_kind, words = _WORDS[kind]
                 said = words.format(currency=currency, month=f"{_MONTHS[of.month - 1]}-{of.year}")
                 account.post(CashEntry(day=day, kind=entry_kind, amount=amount, currency=currency, description=said))
+
+    def mark(self, account: Account) -> None:
+        """Remember the profit on what ``account`` begins a day with, at the last close and after corporate actions."""
+        self.nights[account.name].unrealized = {
+            symbol: position.quantity * self._credit.price(symbol) - position.cost
+            for symbol, position in account.positions.items()
+            if position.quantity
+        }
 
     def _short(self, account: Account) -> dict[str, Decimal]:
         """Shares that are short and were delivered, below zero."""

@@ -5,6 +5,7 @@ nothing that a client believes. Elements and attributes are those of IBKR's acti
 yyyyMMdd), as far as this exchange has something to say in them; the rest of IBKR's is left out, never made up.
 
     Trades          executions, at cost basis first in, first out
+    CorporateActions  splits, new names and spin-offs, with what was paid for parts of a share
     CashTransactions  deposits, dividends, interest, fees: all cash that moved without an execution
     OpenPositions   a summary for each symbol, and its lots
     CashReport      for each currency, and all together: from the starting to the ending balance
@@ -20,7 +21,6 @@ Source of the shape: Flex reports of real accounts, as readers of such reports k
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from xml.sax.saxutils import quoteattr
@@ -28,16 +28,13 @@ from xml.sax.saxutils import quoteattr
 from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import settles_on
-from bursar.errors import InputError
 from bursar.gateway.account import CashEntry
+from bursar.gateway.booked import DEPOSITS, IN_LIEU, Acted, Booked, Told, collect
 from bursar.gateway.exchange import Exchange
-from bursar.gateway.notices import CommissionReported, Executed
-from bursar.gateway.overnight import DayClosed
 from bursar.gateway.taxlots import Lots
 
 #: All currencies together, in a cash report.
 BASE_SUMMARY = "BASE_SUMMARY"
-DEPOSITS = "Deposits/Withdrawals"
 #: Where a cash report adds up each kind of cash transaction.
 _COLUMNS = {
     DEPOSITS: "depositWithdrawals",
@@ -47,46 +44,14 @@ _COLUMNS = {
     "Broker Interest Paid": "brokerInterest",
     "Broker Interest Received": "brokerInterest",
     "Other Fees": "otherFees",
+    IN_LIEU: "other",
 }
 _SUMS = (
     "commissions", "depositWithdrawals", "dividends", "paymentInLieu", "withholdingTax", "brokerInterest", "otherFees",
-    "netTradesSales", "netTradesPurchases",
+    "other", "netTradesSales", "netTradesPurchases",
 )  # fmt: skip
 
 Attributes = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
-    """An execution as the statement has it."""
-
-    day: date
-    executed: Executed
-    report: CommissionReported
-    instrument: Instrument
-    signed: Decimal
-    proceeds: Decimal
-    cost: Decimal
-    realized: Decimal
-    closed: Decimal
-
-
-@dataclass(slots=True)
-class _Told:
-    """All that a statement is made of."""
-
-    account: str
-    first: date
-    last: date
-    before: DayClosed | None
-    days: list[DayClosed]
-    deals: list[Booked]
-    entries: list[CashEntry]
-    lots: dict[str, Lots] = field(default_factory=dict)
-
-    @property
-    def end(self) -> DayClosed:
-        return self.days[-1]
 
 
 def statement(exchange: Exchange, account: str, first: date | None = None, last: date | None = None) -> str:
@@ -94,7 +59,7 @@ def statement(exchange: Exchange, account: str, first: date | None = None, last:
 
     Raises InputError for an account or for days that the exchange does not have.
     """
-    told = _collect(exchange, account, first, last)
+    told = collect(exchange, account, first, last)
     currency = exchange.terms.currency
     period = {"accountId": account, "fromDate": _day(told.first), "toDate": _day(told.last), "period": ""}
     generated = f"{exchange.session.local(exchange.now):%Y%m%d;%H%M%S}"
@@ -103,7 +68,8 @@ def statement(exchange: Exchange, account: str, first: date | None = None, last:
         ("CashReport", _cash_report(told)),
         ("Trades", (_trade(exchange, told, each) for each in told.deals)),
         ("OpenPositions", _positions(exchange, told)),
-        ("CashTransactions", (_cash(exchange, told, entry) for entry in told.entries)),
+        ("CorporateActions", (_action(exchange, told, each) for each in told.acted)),
+        ("CashTransactions", (_cash(exchange, told, entry) for entry in told.entries if entry.kind != IN_LIEU)),
         ("SecuritiesInfo", _securities(exchange, told)),
         ("ConversionRates", _rates(told, currency)),
     )
@@ -131,75 +97,10 @@ def statement(exchange: Exchange, account: str, first: date | None = None, last:
     return "\n".join(lines) + "\n"
 
 
-# ---------------------------------------------------------------- what it is made of
-
-
-def _collect(exchange: Exchange, account: str, first: date | None, last: date | None) -> _Told:
-    if account not in exchange.accounts:
-        raise InputError(f"the exchange keeps no account {account}; it keeps {', '.join(exchange.accounts)}")
-    held, overnight = exchange.accounts[account], exchange.overnight
-    days = [*overnight.nights[account].days, overnight.closed(held, exchange.session.day)]
-    known = [each.day for each in days]
-    first, last = first or known[0], last or known[-1]
-    if first not in known or last not in known or last < first:
-        raise InputError(
-            f"a statement from {first} to {last} cannot be made; this exchange has traded from {known[0]} to "
-            f"{known[-1]}"
-        )
-    lots: dict[str, Lots] = {}
-    deals = [each for each in _booked(exchange, account, lots, last) if each.day >= first]
-    opening = CashEntry(
-        day=known[0],
-        kind=DEPOSITS,
-        amount=held.opened_with,
-        currency=held.currency,
-        description="CASH RECEIPTS / ELECTRONIC FUND TRANSFERS",
-    )
-    entries = [each for each in (opening, *held.entries) if first <= each.day <= last and each.amount]
-    return _Told(
-        account=account,
-        first=first,
-        last=last,
-        before=next((each for each in reversed(days) if each.day < first), None),
-        days=[each for each in days if first <= each.day <= last],
-        deals=deals,
-        entries=entries,
-        lots=lots,
-    )
-
-
-def _booked(exchange: Exchange, account: str, lots: dict[str, Lots], last: date) -> Iterator[Booked]:
-    """Executions of ``account`` up to ``last``, oldest first; ``lots`` is left as it is then."""
-    for executed, report in exchange.deals.all:
-        day = exchange.session.local(executed.at).date()
-        if executed.account != account or day > last:
-            continue
-        instrument = exchange.world.listed[executed.symbol]
-        signed = executed.shares if executed.side == "BOT" else -executed.shares
-        proceeds = -signed * executed.price * instrument.multiplier
-        cost, realized, closed = -proceeds, ZERO, ZERO
-        if instrument.kind is not InstrumentKind.CURRENCY:
-            outcome = lots.setdefault(executed.symbol, Lots()).trade(
-                signed, report.commission - proceeds, executed.at, executed.exec_id
-            )
-            cost, realized, closed = outcome.cost, outcome.realized, outcome.closed
-        yield Booked(
-            day=day,
-            executed=executed,
-            report=report,
-            instrument=instrument,
-            signed=signed,
-            proceeds=proceeds,
-            cost=cost,
-            realized=realized,
-            closed=closed,
-        )
-
-
 # ---------------------------------------------------------------- its sections
 
 
-def _trade(exchange: Exchange, told: _Told, deal: Booked) -> str:
+def _trade(exchange: Exchange, told: Told, deal: Booked) -> str:
     executed, report = deal.executed, deal.report
     local = exchange.session.local(executed.at)
     closes = next((each.prices for each in told.days if each.day == deal.day), {})
@@ -243,7 +144,7 @@ def _trade(exchange: Exchange, told: _Told, deal: Booked) -> str:
     )
 
 
-def _positions(exchange: Exchange, told: _Told) -> Iterator[str]:
+def _positions(exchange: Exchange, told: Told) -> Iterator[str]:
     end = told.end
     for symbol, quantity in sorted(end.quantities.items()):
         lots, instrument, mark = told.lots.get(symbol, Lots()), exchange.world.listed[symbol], end.prices[symbol]
@@ -276,7 +177,26 @@ def _positions(exchange: Exchange, told: _Told) -> Iterator[str]:
             )
 
 
-def _cash(exchange: Exchange, told: _Told, entry: CashEntry) -> str:
+def _action(exchange: Exchange, told: Told, acted: Acted) -> str:
+    instrument = exchange.world.listed[acted.symbol]
+    return _element(
+        "CorporateAction",
+        {
+            **_instrument(exchange, told.account, instrument),
+            "fxRateToBase": _rate(exchange, told, instrument.currency),
+            "description": acted.description,
+            "reportDate": _day(acted.day),
+            "dateTime": _day(acted.day),
+            "quantity": _number(acted.quantity),
+            "amount": _number(-acted.proceeds),
+            "proceeds": _number(acted.proceeds),
+            "fifoPnlRealized": _number(acted.realized),
+            "type": acted.kind,
+        },
+    )
+
+
+def _cash(exchange: Exchange, told: Told, entry: CashEntry) -> str:
     instrument = exchange.world.listed.get(entry.symbol)
     named = (
         {"accountId": told.account, "acctAlias": "simulated", "currency": entry.currency, "assetCategory": ""}
@@ -300,7 +220,7 @@ def _cash(exchange: Exchange, told: _Told, entry: CashEntry) -> str:
     )
 
 
-def _cash_report(told: _Told) -> Iterator[str]:
+def _cash_report(told: Told) -> Iterator[str]:
     """Every currency by itself, and all together at the rates of the last day."""
     sums = _sums(told)
     starting = told.before.balances if told.before else {}
@@ -336,7 +256,7 @@ def _cash_report(told: _Told) -> Iterator[str]:
         )
 
 
-def _sums(told: _Told) -> dict[tuple[str, str], Decimal]:
+def _sums(told: Told) -> dict[tuple[str, str], Decimal]:
     """What came and went, by currency and column of a cash report."""
     sums: dict[tuple[str, str], Decimal] = {}
 
@@ -354,7 +274,7 @@ def _sums(told: _Told) -> dict[tuple[str, str], Decimal]:
     return sums
 
 
-def _equity(told: _Told) -> Iterator[str]:
+def _equity(told: Told) -> Iterator[str]:
     for each in told.days:
         yield _element(
             "EquitySummaryByReportDateInBase",
@@ -379,7 +299,7 @@ def _equity(told: _Told) -> Iterator[str]:
         )
 
 
-def _change(exchange: Exchange, told: _Told) -> str:
+def _change(exchange: Exchange, told: Told) -> str:
     """How what the account was worth became what it is, at the rates of the last day; what they did is translation."""
     sums, rates = _sums(told), told.end.rates
     flows = dict.fromkeys(_SUMS, ZERO)
@@ -396,6 +316,7 @@ def _change(exchange: Exchange, told: _Told) -> str:
         "interest": flows["brokerInterest"],
         "changeInInterestAccruals": end.accrued - (before.accrued if before else ZERO),
         "otherFees": flows["otherFees"],
+        "corporateActionProceeds": flows["other"],
         "commissions": flows["commissions"],
     }
     starting = before.total if before else ZERO
@@ -415,14 +336,14 @@ def _change(exchange: Exchange, told: _Told) -> str:
     )
 
 
-def _securities(exchange: Exchange, told: _Told) -> Iterator[str]:
+def _securities(exchange: Exchange, told: Told) -> Iterator[str]:
     symbols = {*told.end.quantities, *(deal.executed.symbol for deal in told.deals)}
     for symbol in sorted(symbols):
         named = _instrument(exchange, told.account, exchange.world.listed[symbol])
         yield _element("SecurityInfo", {name: value for name, value in named.items() if name in _OF_SECURITIES})
 
 
-def _rates(told: _Told, base: str) -> Iterator[str]:
+def _rates(told: Told, base: str) -> Iterator[str]:
     for each in told.days:
         for currency, rate in each.rates.items():
             if currency != base:
@@ -466,7 +387,7 @@ def _identity(exec_id: str) -> str:
     return str(int(middle, 16) * 100 + int(revision))
 
 
-def _rate(exchange: Exchange, told: _Told, currency: str) -> str:
+def _rate(exchange: Exchange, told: Told, currency: str) -> str:
     if currency == exchange.terms.currency:
         return "1"
     return _number(told.end.rates.get(currency, ZERO).quantize(Decimal("1e-9")))
