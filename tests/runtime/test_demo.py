@@ -23,6 +23,7 @@ from bursar.errors import InputError
 from bursar.ports import Panel
 from bursar.runtime import demo
 from bursar.runtime import stage as stages
+from bursar.runtime.morning import Heard
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
 
@@ -192,3 +193,21 @@ def test_a_second_demo_in_the_same_home_is_kept_out_and_disturbs_nothing(home: P
         with pytest.raises(InputError, match="another demo is running"):
             demo.run(request(home, seed=8))
     assert (folder / "journal.sqlite").read_bytes() == before
+
+
+def test_other_seeds_ask_no_model_and_no_analyst_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Heard | None]] = []
+
+    async def seen(other: Stage, journal: MemoryJournal) -> None:
+        asked.append((other.request.settings.models.reasoning, other.heard))
+        await journal.append([closed])
+
+    closed = SessionClosed(
+        event_id="s", at=stage.sessions[0].close, day=stage.days[0], exchange="XNYS", equity=Decimal(1), cash=Decimal(1)
+    )
+    monkeypatch.setattr(demo, "play", seen)
+    live = build({"models.reasoning": Given("live", "a test"), "models.openai_api_key": Given("sk", "a test")})
+    demo.spread(replace(stage, request=replace(stage.request, settings=live)), 0.0)
+    assert [reasoning for reasoning, _ in asked] == ["recorded"] * demo.OTHER_SEEDS
+    assert len({id(heard) for _, heard in asked}) == 1
+    assert stage.heard is None

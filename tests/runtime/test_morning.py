@@ -40,7 +40,7 @@ from bursar.research.reasoning import Judgment, Reasoner, prompt, revised
 from bursar.research.signals import Filter, view_of
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.runtime.build import Shelf, morning
-from bursar.runtime.morning import Morning
+from bursar.runtime.morning import Heard, Morning
 from bursar.trading.engine import Engine, Mandate
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
@@ -491,3 +491,19 @@ def test_what_a_model_says_of_a_symbol_without_volatility_changes_nothing() -> N
     )
     assert revised(formed, judgment, "a model", short) == formed
     assert revised(formed, judgment, "a model", market).confidence == 0.8
+
+
+# ---------------------------------------------------------------- several runs on the same facts
+
+
+def test_what_analysts_said_once_is_told_again_word_for_word() -> None:
+    kept: Heard = {}
+    first = held(morning(settings(), WHOLE, MemorySignals(), None, kept))
+    assert first == held(job())
+    unread = replace(WHOLE, fundamentals=MemoryFundamentals(), news=MemoryNews())  # nobody looks any more
+    again = morning(settings(), unread, MemorySignals(), None, kept)
+    assert [e for e in held(again) if isinstance(e, ViewFormed) and e.view.analyst != "dissenter"] == [
+        e for e in first if isinstance(e, ViewFormed) and e.view.analyst != "dissenter"
+    ]
+    assert {analyst.name for analyst in again.analysts} == {analyst.name for analyst in job().analysts}
+    assert {analyst.needs for analyst in again.analysts} == {analyst.needs for analyst in job().analysts}

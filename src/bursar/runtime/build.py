@@ -31,7 +31,7 @@ from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.strategies.mean_reversion import MeanReversion
 from bursar.research.strategies.momentum import Momentum
-from bursar.runtime.morning import Morning
+from bursar.runtime.morning import Heard, Morning, remembering
 from bursar.trading.mandate import Mandate
 from bursar.trading.strategy import Strategy
 
@@ -120,8 +120,13 @@ def rules(settings: Settings) -> committee.Rules:
     )
 
 
-def morning(settings: Settings, shelf: Shelf, door: Signals, reasoner: Reasoner | None = None) -> Morning:
-    """The morning's job: the selected analysts, the sources from outside that are heard, and their committee."""
+def morning(
+    settings: Settings, shelf: Shelf, door: Signals, reasoner: Reasoner | None = None, heard_before: Heard | None = None
+) -> Morning:
+    """The morning's job: the selected analysts, the sources from outside that are heard, and their committee.
+
+    heard_before  what the analysts said of the very same facts in another run; they are asked for the rest alone
+    """
     risk, heard = settings.risk, settings.signals
     chosen = [AGENTS[name] for name in dict.fromkeys(settings.models.selected_agents)]
     priced = shelf.raw is not None and "raw_close" not in shelf.raw.lacks()
@@ -137,7 +142,9 @@ def morning(settings: Settings, shelf: Shelf, door: Signals, reasoner: Reasoner 
         for source in dict.fromkeys(heard.sources)
     ]
     return Morning(
-        analysts=analysts(settings, shelf),
+        analysts=analysts(settings, shelf)
+        if heard_before is None
+        else remembering(analysts(settings, shelf), heard_before),
         history=shelf.history,
         seats=(*house, *guests),
         rules=rules(settings),

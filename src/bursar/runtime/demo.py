@@ -111,12 +111,17 @@ def _is_unfinished(stage: Stage, folder: Path) -> bool:
 
 def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
     """What the next seeds make of the same days: nothing in a result may hang on the path that was made up."""
-    request = stage.request
+    request, settings = stage.request, stage.request.settings
+    if settings.models.reasoning == "live":
+        # What the run has asked is recorded by now, and a path that was made up is no reason to ask anew.
+        recorded = settings.models.model_copy(update={"reasoning": "recorded"})
+        request = replace(request, settings=settings.model_copy(update={"models": recorded}))
+    shared = replace(stage, request=request, heard={})
     found = {request.seed: total_return_pct}
     for seed in range(request.seed + 1, request.seed + 1 + OTHER_SEEDS):
         other = replace(request, seed=seed % SEEDS)
         journal = MemoryJournal()
-        asyncio.run(play(replace(stage, request=other), journal))
+        asyncio.run(play(replace(shared, request=other), journal))
         closed = [each.event.equity for each in journal.read() if isinstance(each.event, SessionClosed)]
         found[other.seed] = float(closed[-1] / request.cash - 1) * 100.0
     return SeedSpread(total_return_pct=MappingProxyType(found))

@@ -7,8 +7,9 @@ committee has learned of its members is read back from the journal, so that a pr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
 from bursar.adapters.memory import MemorySignals
@@ -33,6 +34,37 @@ from bursar.trading.view import MarketView
 
 #: An answer of a model is kept up to here; who goes on for longer says nothing more.
 ANSWER_MAX = 4000
+
+
+#: What analysts said, by their name and the moment.
+Heard = dict[tuple[str, datetime], tuple[View | Abstention, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """An analyst that forms its opinions of a morning once, and tells them again to other runs on the same facts."""
+
+    analyst: Analyst
+    heard: Heard
+
+    @property
+    def name(self) -> str:
+        return self.analyst.name
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.analyst.needs
+
+    def form(self, market: MarketView, ids: Callable[[], str]) -> tuple[View | Abstention, ...]:
+        key = self.name, market.at
+        if key not in self.heard:
+            self.heard[key] = self.analyst.form(market, lambda: "remembered")
+        return tuple(replace(said, view_id=ids()) if isinstance(said, View) else said for said in self.heard[key])
+
+
+def remembering(analysts: Iterable[Analyst], heard: Heard) -> tuple[Analyst, ...]:
+    """Those analysts, each with a memory; a dissenter answers the others and is asked each time."""
+    return tuple(each if isinstance(each, Dissenter) else Remembered(analyst=each, heard=heard) for each in analysts)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -41,6 +41,7 @@ from bursar.runtime import build
 from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
+from bursar.runtime.morning import Heard
 from bursar.runtime.request import DemoRequest, read
 from bursar.runtime.switch import Controls
 from bursar.runtime.worlds import compose
@@ -69,6 +70,7 @@ class Stage:
     closes          official closes of both
     shelf, door     the facts that analysts read, and where signals from outside come in
     left_out        instruments that the prices do not cover over all of these days
+    heard           what analysts said already, for runs on the very same facts; None asks them each time
     """
 
     request: DemoRequest
@@ -83,6 +85,7 @@ class Stage:
     shelf: build.Shelf
     door: Signals
     left_out: tuple[str, ...] = ()
+    heard: Heard | None = None
 
     @cached_property
     def world(self) -> World:
@@ -216,6 +219,7 @@ def loop(
             replace(stage.shelf, history=stage.history),
             stage.door,
             reasoner(stage.request.settings, stage.request.home),
+            stage.heard,
         ),
         history_days=HISTORY_DAYS,
         beginning=lambda: beginning(stage, fresh),
