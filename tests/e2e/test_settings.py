@@ -33,10 +33,12 @@ from bursar.domain.events import (
     Filled,
     LotMethod,
     OrderPlaced,
+    ProposalMade,
     SessionClosed,
     SessionOpened,
     ViewFormed,
 )
+from bursar.domain.orders import Order, OrderType, Purpose
 from bursar.errors import BrokerError, InputError
 from bursar.runtime import demo, wire
 from bursar.runtime.intake import Intake
@@ -188,6 +190,10 @@ def bought_again_within(events: Events, days: int) -> bool:
     )
 
 
+def protective(events: Events) -> list[Order]:
+    return [event.order for event in only(events, OrderPlaced) if event.order.purpose is Purpose.PROTECTION]
+
+
 #: For each key: another value, and what must then be true, given the usual journal and the changed one.
 CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
     "account.account_id": (
@@ -284,6 +290,23 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
         "nothing",
         lambda old, new: (
             not only(new, Decided) and len(only(new, DecisionSkipped)) == DAYS and not only(old, DecisionSkipped)
+        ),
+    ),
+    "risk.protection": (
+        "broker",
+        lambda old, new: (
+            {order.type for order in protective(new)} == {OrderType.STOP, OrderType.LIMIT}
+            and not protective(old)
+            and not only(new, ExitTriggered)
+        ),
+    ),
+    "strategy.autonomy": (
+        "propose",
+        lambda old, new: (
+            len(only(new, ProposalMade)) > 0
+            and not only(new, OrderPlaced)
+            and not only(old, ProposalMade)
+            and len(only(old, OrderPlaced)) > 0
         ),
     ),
     "strategy.trade_min": (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from decimal import Decimal
+from typing import Literal
 
 from bursar.config.kinds import (
     AmountOrNone,
@@ -175,6 +176,11 @@ class Risk(Section):
         'a fraction above 0 and below 1, such as 0.05 or "5%"',
         gt=0,
         lt=1,
+    )
+    protection: Literal["watched", "broker"] = setting(
+        "watched",
+        "Where stops and targets wait: watched from here, or at the broker, where they work while Bursar does not.",
+        "watched or broker",
     )
     take_profit: Fraction = setting(
         Decimal("0.10"),

@@ -195,6 +195,11 @@ class Strategy(Section):
         "Strategies, each with an equal part of equity.",
         'one or more of "momentum", "mean_reversion", "committee"',
     )
+    autonomy: Literal["observe", "propose", "approve", "automatic"] = setting(
+        "automatic",
+        "Who has the last word: nothing is sent, a decision waits for one tap, each order waits for one, or none does.",
+        "observe, propose, approve or automatic",
+    )
     trade_min: Fraction = setting(
         Decimal("0.005"),
         "Smallest trade that is worth its cost, as a fraction of equity; an exit is always worth it.",

@@ -32,7 +32,7 @@ from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.strategies.mean_reversion import MeanReversion
 from bursar.research.strategies.momentum import Momentum
 from bursar.runtime.morning import Heard, Morning, remembering
-from bursar.trading.mandate import Mandate
+from bursar.trading.mandate import Autonomy, Mandate
 from bursar.trading.strategy import Strategy
 
 #: A basis point is a hundredth of a percent.
@@ -52,6 +52,8 @@ def mandate(settings: Settings) -> Mandate:
         reentry_wait=timedelta(days=risk.reentry_wait_days),
         cost_rate=costs.commission_basis_points * BASIS_POINT,
         trade_min=settings.strategy.trade_min,
+        autonomy=Autonomy(settings.strategy.autonomy),
+        protection_at_broker=risk.protection == "broker",
         trades_without_quorum=settings.committee.without_quorum == "views",
     )
 

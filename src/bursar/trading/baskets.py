@@ -140,6 +140,7 @@ def _unpaid(
 class Saga:
     """One proposal that was made, and what became of it: kept in step with the journal by ``Sagas``.
 
+    shown     what tapping at once would have meant when it was made
     sent      the order of each leg that was sent, by its place
     returned  the orders that trade a leg back, by its place, oldest first
     refused   why the gate would not let a leg out, by its place
@@ -147,6 +148,7 @@ class Saga:
     """
 
     proposal: Proposal
+    shown: Outlook | None = None
     tapped: ProposalTapped | None = None
     ended: ProposalEnded | None = None
     sent: dict[int, str] = field(default_factory=dict)
@@ -173,8 +175,8 @@ class Sagas:
     def apply(self, event: Event) -> None:
         """Take one committed event. Raises LedgerError for a leg or an end of a proposal that nobody made."""
         match event:
-            case ProposalMade(proposal=proposal):
-                self._sagas[proposal.proposal_id] = Saga(proposal)
+            case ProposalMade(proposal=proposal, outlook=shown):
+                self._sagas[proposal.proposal_id] = Saga(proposal, shown)
             case ProposalTapped(proposal_id=proposal_id):
                 self[proposal_id].tapped = event
             case LegSent(proposal_id=proposal_id, leg=leg, order_id=order_id, compensates=compensates):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import books, data, research, stop
+from bursar.desk.commands import books, data, proposals, research, stop
 
 #: One function a file, in the order of the help.
-ADDERS: tuple[Callable[[typer.Typer], None], ...] = (research.add, books.add, data.add, stop.add)
+ADDERS: tuple[Callable[[typer.Typer], None], ...] = (research.add, books.add, data.add, proposals.add, stop.add)

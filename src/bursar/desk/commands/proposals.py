@@ -1,0 +1,135 @@
+"""What waits for a person's tap, and the tap."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bursar.desk.options import TRADING, AsJson, JournalFile, console, journal_path
+
+if TYPE_CHECKING:
+    from bursar.trading.baskets import Saga, Sagas
+
+
+def add(app: typer.Typer) -> None:
+    """Hang the commands on ``app``."""
+    app.command(rich_help_panel=TRADING)(proposals)
+    app.command(rich_help_panel=TRADING)(tap)
+
+
+def proposals(journal: JournalFile = None, json: AsJson = False) -> None:
+    """List what was proposed: its orders, what it would cost, what stopping halfway might, and what became of it.
+
+    bursar proposals
+    bursar proposals --json
+    """
+    from json import dumps
+
+    from bursar.adapters.journal import read
+    from bursar.trading.baskets import Sagas
+
+    sagas = Sagas()
+    for recorded in read(journal_path(journal)):
+        sagas.apply(recorded.event)
+    if json:
+        typer.echo(dumps([_plain(saga, sagas) for saga in sagas.all()], indent=2))
+        return
+    if not sagas.all():
+        console().print(
+            "nothing was proposed; set strategy.autonomy to propose or approve, and a decision waits here for a tap",
+            soft_wrap=True,
+        )
+        return
+    _show(sagas)
+
+
+def tap(
+    proposal: Annotated[str, typer.Argument(metavar="PROPOSAL", help="A proposal such as p-00000001.")],
+    json: AsJson = False,
+) -> None:
+    """Say yes to a proposal, once: the running program checks it again and works it order by order.
+
+    Where prices have moved, it has expired, or it was tapped already, nothing is sent, and the journal says why.
+
+      bursar tap p-00000001
+    """
+    from datetime import UTC, datetime
+    from json import dumps
+    from uuid import uuid4
+
+    from bursar.adapters.inbox import FolderCommands
+    from bursar.config import home
+    from bursar.ports import Command
+    from bursar.runtime.switch import COMMANDS_NAME
+
+    command = Command(
+        command_id=uuid4().hex[:12],
+        name="tap",
+        arguments={"proposal": proposal},
+        by=getpass.getuser(),
+        at=datetime.now(UTC),
+    )
+    FolderCommands(home() / COMMANDS_NAME).send(command)
+    if json:
+        typer.echo(dumps({"command": command.command_id, "proposal": proposal, "by": command.by}, indent=2))
+        return
+    console().print(
+        f"tapped {proposal} ({command.command_id}); the program takes it at its next look: bursar proposals",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _plain(saga: Saga, sagas: Sagas) -> dict[str, Any]:
+    proposal, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
+    return {
+        "proposal": proposal.proposal_id,
+        "state": saga.state.value,
+        "end": saga.ended.end.value if saga.ended else None,
+        "reason": saga.ended.reason if saga.ended else None,
+        "strategy": proposal.strategy,
+        "made_at": proposal.made_at.isoformat(),
+        "expires_at": proposal.expires_at.isoformat(),
+        "confidence": proposal.confidence,
+        "expected_return_pct": proposal.expected_return * 100.0,
+        "risk_max_pct": proposal.risk_max * 100.0,
+        "cost": None if shown is None else str(shown.cost),
+        "unwinding_cost": None if shown is None else str(shown.unwinding_cost),
+        "legging_loss_max": None if shown is None else str(shown.legging_loss_max),
+        "refusals": [] if shown is None else list(shown.refusals),
+        "tapped_by": saga.tapped.by if saga.tapped else None,
+        "loss": str(sagas.loss(saga)),
+        "legs": [
+            {
+                "symbol": leg.symbol,
+                "side": leg.side.value,
+                "quantity": str(leg.quantity),
+                "effect": leg.effect.value,
+                "price": str(leg.price),
+                "order": saga.sent.get(place),
+                "reason": leg.reason,
+            }
+            for place, leg in enumerate(proposal.legs)
+        ],
+    }
+
+
+def _show(sagas: Sagas) -> None:
+    from rich.table import Table
+
+    table = Table("proposal", "orders", "cost", "at worst", "until", "state", box=None, padding=(0, 1))
+    for saga in sagas.all():
+        proposal, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
+        orders = "\n".join(f"{leg.side} {leg.quantity:f} {leg.symbol} at {leg.price:f}" for leg in proposal.legs)
+        table.add_row(
+            proposal.proposal_id,
+            orders,
+            "" if shown is None else f"{shown.cost:,.2f}",
+            "" if shown is None else f"{shown.legging_loss_max:,.2f}",
+            f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC",
+            f"{saga.state}: {saga.ended.reason}" if saga.ended else saga.state.value,
+        )
+    console().print(table)
+    console().print("[dim]cost: half a spread and fees of all orders; at worst: trading back after the worst order[/]")
