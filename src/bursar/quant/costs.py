@@ -103,4 +103,6 @@ def _above_zero(name: str, value: float | Decimal | FloatArray) -> None:
 
 def _least(value: float | Decimal | FloatArray) -> float:
     # As a float, NaN fails every comparison quietly; a Decimal NaN would raise an error of its own.
-    return float(np.min(np.asarray(value, dtype=np.float64)))
+    if isinstance(value, np.ndarray):
+        return float(np.min(np.asarray(value, dtype=np.float64)))
+    return float(value)  # an order's charge is worked out four times: no array needs to be made for it
