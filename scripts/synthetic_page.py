@@ -180,7 +180,7 @@ have no earnings dates to hold that against.
 
 No company is listed late or goes bankrupt. There are no option chains, only an implied volatility. High and low are
 drawn apart from each other, so a day's range is a few percent too wide. Inside a day the demo's exchange walks its own
-way between two closes, as it does on real ones, so a day's traded extremes are not those of its bar. The twenty real
+way from the open to the close, through the high and the low; when it touched them is made up. The twenty real
 stocks were chosen among those that lived, and earned more than a synthetic market does on average; what it earns over
 thirty years depends on the seed by several percent a year, as it would.
 """

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bursar.adapters.calendars import ExchangeCalendar
+from bursar.adapters.vendors import PriceKind
+from bursar.adapters.vendors.folder import read_folder
 from bursar.config import Given, build
 from bursar.desk import report
 from bursar.errors import InputError
@@ -63,6 +66,48 @@ def test_the_engine_sees_levels_that_its_exchange_trades_at(tmp_path: Path) -> N
     assert np.array_equal(seen.values[-1], stage.closes.values[-4])
     result = demo.run(request(tmp_path, "bokeh", date(2005, 2, 24), 4))
     assert all(abs(float(day.pnl)) < 2_500 for day in result.days)
+
+
+@pytest.mark.parametrize(("source", "first"), [("synthetic", date(2012, 6, 1)), ("bokeh", date(2005, 2, 24))])
+def test_what_is_traded_inside_a_day_is_the_bar_that_analysts_are_shown_after_it(
+    tmp_path: Path, source: str, first: date
+) -> None:
+    stage = prepare(request(tmp_path, source, first, 2))
+    session = stage.sessions[0]
+    for symbol in stage.closes.symbols[:5]:
+        trades = stage.world.tape.trades(symbol, session)
+        prints = [float(trade.price) for trade in trades]
+        for field, traded in (("open", prints[0]), ("high", max(prints)), ("low", min(prints)), ("close", prints[-1])):
+            shown = stage.history.asof([symbol], field, session.close, 1).values[0, 0]
+            assert traded == pytest.approx(shown, abs=1.1e-4), (symbol, field)
+        volume = stage.history.asof([symbol], "adjusted_volume", session.close, 1).values[0, 0]
+        assert sum(float(trade.size) for trade in trades) == pytest.approx(volume, rel=1e-3)
+    assert "touches the high and the low" in " ".join(stage.world.simulated)
+
+
+def test_an_imported_bar_that_is_crossed_is_left_out_of_the_way(tmp_path: Path) -> None:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    days = [session.day for session in ExchangeCalendar("XNYS", date(2021, 1, 1), date(2021, 6, 30)).sessions(
+        date(2021, 1, 4), date(2021, 6, 30))]  # fmt: skip
+    lines = [f"{day},100,{98 if day == days[-1] else 102},99,101" for day in days]
+    (folder / "AAPL.csv").write_text("\n".join(["date,open,high,low,close", *lines]))
+    calendar = ExchangeCalendar("XNYS", date(2021, 1, 1), date(2021, 6, 30))
+    read_folder(folder, calendar, PriceKind.PRICE, name="mine").store(tmp_path)
+    stage = prepare(request(tmp_path, "mine", days[-2], 2))
+    assert stage.bars is not None
+    assert np.isnan(stage.bars.high[-1, 0])
+    assert stage.bars.high[-2, 0] == 102.0
+    assert stage.bars.volume is None
+    assert "sizes and volumes are simulated" in " ".join(stage.world.simulated)
+
+
+def test_the_committee_of_a_synthetic_market_has_its_quorum(tmp_path: Path) -> None:
+    result = demo.run(request(tmp_path, "synthetic", date(2012, 6, 1), 2))
+    meetings = [day.meeting for day in result.days if day.meeting is not None]
+    assert meetings
+    assert all(meeting.quorate for meeting in meetings)
+    assert len(result.days[0].views) > 200, "all analysts have facts to read"
 
 
 def test_a_universe_of_one_is_played(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Trade
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
+from bursar.gateway.bars import Bars, shared, touching
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -101,6 +102,7 @@ class SimulatedTape:
 
     dates   (n_days,) datetime64[D], rising
     closes  (n_days, n_instruments) official closes; NaN where there was none, and then no quotes that day
+    bars    of the same days, where they are known: the way then keeps to them
     steps   (n_days, n_instruments) what corporate actions alone move each price by on their day, in logarithms
             (``actions.steps``); None where prices are adjusted, or nothing was split
     """
@@ -111,8 +113,11 @@ class SimulatedTape:
     seed: int
     shape: Shape = Shape()
     steps: FloatArray | None = None
+    bars: Bars | None = None
 
     def __post_init__(self) -> None:
+        if self.bars is not None and self.bars.open.shape != self.closes.shape:
+            raise InputError(f"bars of shape {self.bars.open.shape} do not fit closes of shape {self.closes.shape}")
         if self.closes.shape != (len(self.dates), len(self.instruments)):
             raise InputError(
                 f"closes of shape {self.closes.shape} do not fit {len(self.dates)} days of "
@@ -135,6 +140,9 @@ class SimulatedTape:
         digest.update(np.ascontiguousarray(self.closes, dtype="<f8").tobytes())
         if self.steps is not None:
             digest.update(np.ascontiguousarray(self.steps, dtype="<f8").tobytes())
+        if self.bars is not None:
+            for each in (self.bars.open, self.bars.high, self.bars.low, self.bars.volume):
+                digest.update(b"" if each is None else np.ascontiguousarray(each, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     def instants(self, session: Session) -> tuple[datetime, ...]:
@@ -172,7 +180,7 @@ class SimulatedTape:
             _close_in_ticks(each, self.closes[row, column]) for each, column in zip(symbols, traded, strict=True)
         ]
         bid, ask = self._spread(last * ticks, last, ticks, elapsed, normals[2])
-        volume = np.exp(0.5 * normals[5]) * self.shape.notional_daily / (prices * len(instants))
+        volume = self._volume(row, traded, prices, normals[5])
         return Walk(
             symbols=symbols,
             instants=instants,
@@ -205,9 +213,23 @@ class SimulatedTape:
         motion = np.cumsum(steps, axis=0)
         bridge = motion - part[:, None] * motion[-1]
         opening = previous + gap
+        if self.bars is not None:
+            known = np.log(self.bars.open[row, columns])
+            opening = np.where(np.isnan(known), opening, known)
         log_price = opening + part[:, None] * (close - opening) + np.sqrt(1 - share) * sigma * bridge
+        if self.bars is not None:
+            log_price = touching(log_price, np.log(self.bars.high[row, columns]), np.log(self.bars.low[row, columns]))
         prices: FloatArray = np.exp(log_price)
         return prices
+
+    def _volume(self, row: int, columns: list[int], prices: FloatArray, normals: FloatArray) -> FloatArray:
+        """Shares at each print: the bar's, shared out, where it is known, and drawn where it is not."""
+        weights = np.exp(0.5 * normals)
+        drawn: FloatArray = weights * self.shape.notional_daily / (prices * len(prices))
+        if self.bars is None or self.bars.volume is None:
+            return drawn
+        known = self.bars.volume[row, columns]
+        return np.where(known > 0.0, shared(known, weights), drawn)
 
     def _before(self, row: int, columns: list[int], close: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log of the previous close (of the day's own where there is none) and sigma, from earlier days alone."""

@@ -32,6 +32,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.money import Money, round_money
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
+from bursar.gateway.bars import Bars, FloatArray
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.terms import Terms
@@ -71,6 +72,7 @@ class Stage:
     shelf, door     the facts that analysts read, and where signals from outside come in
     left_out        instruments that the prices do not cover over all of these days
     heard           what analysts said already, for runs on the very same facts; None asks them each time
+    bars            of the days of ``closes``, where the source has them
     """
 
     request: DemoRequest
@@ -86,6 +88,7 @@ class Stage:
     door: Signals
     left_out: tuple[str, ...] = ()
     heard: Heard | None = None
+    bars: Bars | None = None
 
     @cached_property
     def world(self) -> World:
@@ -99,6 +102,7 @@ class Stage:
             first=self.request.first,
             shape=build.shape(self.request.settings, self.sessions[0]),
             happened=not self.library.source.simulated,
+            bars=self.bars,
         )
 
     @property
@@ -134,6 +138,7 @@ def prepare(request: DemoRequest) -> Stage:
         shelf=shelf_of(library, history),
         door=SignalBox(request.home / "signals"),
         left_out=left_out,
+        bars=_bars(library, history, closes, sessions[-1]),
     )
 
 
@@ -145,6 +150,27 @@ def shelf_of(library: Library, history: History) -> build.Shelf:
         fundamentals=library.fundamentals,
         news=library.news,
         raw=library.history() if "raw_close" in library.source.fields else None,
+    )
+
+
+def _bars(library: Library, history: History, closes: Panel, last: Session) -> Bars | None:
+    """The bars of the days of ``closes``, in the same money; None where the source has closes alone."""
+    if not {"open", "high", "low"} <= library.source.fields:
+        return None
+    symbols, days = closes.symbols, len(closes.dates)
+
+    def field(name: str) -> FloatArray:
+        return history.asof(symbols, name, last.close, days).values
+
+    volume = next((name for name in ("adjusted_volume", "volume") if name in library.source.fields), None)
+    high, low = field("high"), field("low")
+    # A crossed bar was told when it was imported; a day is walked without it.
+    crossed = low > high
+    return Bars(
+        open=field("open"),
+        high=np.where(crossed, np.nan, high),
+        low=np.where(crossed, np.nan, low),
+        volume=field(volume) if volume else None,
     )
 
 

@@ -13,6 +13,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.actions import Action, steps
+from bursar.gateway.bars import Bars
 from bursar.gateway.path import Shape, SimulatedTape
 from bursar.gateway.world import Halt, World
 from bursar.ports import Panel
@@ -35,6 +36,7 @@ def compose(
     happened: bool = True,
     actions: Sequence[Action] = (),
     halts: Sequence[Halt] = (),
+    bars: Bars | None = None,
 ) -> World:
     """A world whose days are walked between the closes of ``closes``.
 
@@ -46,6 +48,7 @@ def compose(
     actions      of the companies, on closes that are not adjusted; paths take a split for no fall
     halts        in which a symbol does not trade
     happened     False where the closes are made up as well
+    bars         of the same days and instruments, where they are known: the way of a day keeps to its bar
 
     Raises InputError where a day to play has no session or no closes, or an instrument no column.
     """
@@ -60,6 +63,7 @@ def compose(
         seed=seed,
         shape=shape,
         steps=steps(actions, chosen, closes.dates, values) if actions else None,
+        bars=bars,
     )
     return World(
         name=name,
@@ -67,7 +71,7 @@ def compose(
         sessions=played,
         past=past,
         tape=tape,
-        simulated=_made_up(shape, len(chosen), adjusted=adjusted, happened=happened),
+        simulated=_made_up(shape, len(chosen), bars, adjusted=adjusted, happened=happened),
         adjusted=adjusted,
         actions=tuple(actions),
         halts=tuple(halts),
@@ -98,15 +102,23 @@ def _split(
     return played, tuple(session for session in sessions if session.day < first and session.day in held)
 
 
-def _made_up(shape: Shape, companies: int, *, adjusted: bool, happened: bool) -> tuple[str, ...]:
+def _made_up(shape: Shape, companies: int, bars: Bars | None, *, adjusted: bool, happened: bool) -> tuple[str, ...]:
     real = "real" if happened else "synthetic"
     inside = (
         f"The way of every price inside a day is simulated: a gap at the open ({shape.gap_share:.0%} of the variance) "
         f"and a random walk that ends at the {real} close."
     )
+    volumes = "sizes and volumes"
+    if bars is not None:
+        inside = (
+            "The way of every price inside a day is simulated: a random walk from the open to the close that touches "
+            f"the high and the low of the {real} day."
+        )
+        volumes = "sizes" if bars.volume is not None else volumes
     around = (
-        f"Spreads (about {shape.spread_basis_points:g} basis points, wider at the open), sizes and volumes are "
-        "simulated."
+        f"Spreads (about {shape.spread_basis_points:g} basis points, wider at the open) and {volumes} are simulated."
+        if volumes == "sizes"
+        else f"Spreads (about {shape.spread_basis_points:g} basis points, wider at the open), {volumes} are simulated."
     )
     level = (
         "Prices are adjusted for splits and dividends: returns are real, price levels and share counts are not those "
