@@ -43,10 +43,8 @@ class _Clerk:
     new_id: Callable[[str], str]
 
     def approve(self, order: Order, findings: list[Finding]) -> tuple[ApprovedOrder, Approved]:
-        checks = tuple(
-            Check(rule=found.rule, measured=found.measured, limit=found.limit, passed=found.passed)
-            for found in findings
-        )
+        # A finding begins with its order and goes on as its check does.
+        checks = tuple(Check._make(found[1:5]) for found in findings)
         event = Approved(
             event_id=self.new_id("a"), at=self.at, causes=self.causes, order_id=order.order_id, checks=checks
         )
@@ -106,7 +104,7 @@ def _ruled(case: Case, rules: tuple[Rule, ...], clerk: _Clerk) -> Verdict:
         try:
             for finding in rule(case):
                 findings[finding.order_id].append(finding)
-                if first is None and _blocks(finding):
+                if not finding.passed and finding.hard and first is None:
                     first = finding
         except DataError:
             # What is missing cannot be measured, and need not be where the basket is refused already.

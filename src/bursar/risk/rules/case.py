@@ -289,4 +289,4 @@ def _unpriced(symbols: tuple[str, ...]) -> DataError:
 
 def minutes(span: timedelta) -> Decimal:
     """A span in whole minutes, cut down."""
-    return Decimal(span // timedelta(minutes=1))
+    return Decimal(int(span.total_seconds() // 60))

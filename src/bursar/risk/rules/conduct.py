@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -143,32 +143,29 @@ def allowed_sector(case: Case) -> Iterator[Finding]:
 
 def duplicate(case: Case) -> Iterator[Finding]:
     """The same opening order twice within a moment is one order and a mistake."""
-    since = case.exposure.at - timedelta(seconds=case.limits.duplicate_seconds)
-    recent = Counter((sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since)
-    recent.update((order.symbol, order.side, order.quantity) for order in case.opening)
+    seconds = case.limits.duplicate_seconds
+    since = case.exposure.at - timedelta(seconds=seconds)
+    recent = [(sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since]
+    recent += [(order.symbol, order.side, order.quantity) for order in case.opening]
     for order in case.opening:
-        measured = recent[order.symbol, order.side, order.quantity]
-        yield Finding(
-            order.order_id,
-            "duplicate",
-            Decimal(measured),
-            ONE,
-            measured == 1 or not case.limits.duplicate_seconds,
-            True,
+        measured = recent.count((order.symbol, order.side, order.quantity))
+        passed = measured == 1 or not seconds
+        words = (
             ""
-            if measured == 1
-            else f"{order.symbol}: {measured} equal orders to {order.side} {order.quantity} within "
-            f"{case.limits.duplicate_seconds} seconds; one of them is enough",
+            if passed
+            else f"{order.symbol}: {measured} equal orders to {order.side} {order.quantity} within {seconds} seconds; "
+            "one of them is enough"
         )
+        yield Finding(order.order_id, "duplicate", Decimal(measured), ONE, passed, True, words)
 
 
 def repeated(case: Case) -> Iterator[Finding]:
     """A program that keeps opening the same thing is stopped before it has bought the whole day long."""
-    counted = Counter((sent.symbol, sent.side) for sent in case.exposure.sent)
-    counted.update((order.symbol, order.side) for order in case.opening)
+    counted = [(sent.symbol, sent.side) for sent in case.exposure.sent]
+    counted += [(order.symbol, order.side) for order in case.opening]
     most = case.limits.repeats_per_day_max
     for order in case.opening:
-        measured = counted[order.symbol, order.side]
+        measured = counted.count((order.symbol, order.side))
         yield Finding(
             order.order_id,
             "repeated",

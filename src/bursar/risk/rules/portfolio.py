@@ -28,24 +28,27 @@ DAYS_LEAST = 20
 def _each(
     case: Case, rule: str, measured: Decimal, limit: Decimal, words: str, *, hard: bool = True
 ) -> Iterator[Finding]:
-    """One finding for each opening order on a figure of the whole."""
+    """One finding for each opening order on a figure of the whole; ``words`` are filled in where it breaks."""
     passed = measured <= limit
     for order in case.opening:
-        yield Finding(order.order_id, rule, measured, limit, passed, hard, "" if passed else f"{order.symbol}: {words}")
+        said = "" if passed else f"{order.symbol}: {words.format(measured=measured, limit=limit)}"
+        yield Finding(order.order_id, rule, measured, limit, passed, hard, said)
 
 
 def daily_loss(case: Case) -> Iterator[Finding]:
     """Nothing opens after a day that lost too much since the previous official close."""
     lost, limit = case.exposure.loss_today, case.limits.daily_loss_max
     if limit is not None:
-        yield from _each(case, "daily_loss", lost, limit, f"the day lost {lost:.2%}; at most {limit:.2%}")
+        yield from _each(case, "daily_loss", lost, limit, "the day lost {measured:.2%}; at most {limit:.2%}")
 
 
 def drawdown(case: Case) -> Iterator[Finding]:
     """Nothing opens too far below the highest close since the last re-arming."""
     fallen, limit = case.exposure.drawdown, case.limits.drawdown_max
     if limit is not None:
-        yield from _each(case, "drawdown", fallen, limit, f"equity fell {fallen:.2%} from its top; at most {limit:.2%}")
+        yield from _each(
+            case, "drawdown", fallen, limit, "equity fell {measured:.2%} from its top; at most {limit:.2%}"
+        )
 
 
 def portfolio_risk(case: Case) -> Iterator[Finding]:
@@ -55,7 +58,7 @@ def portfolio_risk(case: Case) -> Iterator[Finding]:
         return
     measured = case.after.gross * case.exposure.stop_loss / case.exposure.equity
     yield from _each(
-        case, "portfolio_risk", measured, limit, f"all stops together would lose {measured:.2%}; at most {limit:.2%}"
+        case, "portfolio_risk", measured, limit, "all stops together would lose {measured:.2%}; at most {limit:.2%}"
     )
 
 
@@ -67,7 +70,7 @@ def volatility(case: Case) -> Iterator[Finding]:
     """A warning when the portfolio would swing more than was wished."""
     if case.opening and (deviation := case.deviation()) is not None:
         measured, limit = _exact(deviation * math.sqrt(TRADING_DAYS)), case.limits.volatility_warning
-        words = f"volatility would be {measured:.1%} a year; wished at most {limit:.1%}"
+        words = "volatility would be {measured:.1%} a year; wished at most {limit:.1%}"
         yield from _each(case, "portfolio_volatility", measured, limit, words, hard=False)
 
 
@@ -76,7 +79,7 @@ def volatility_block(case: Case) -> Iterator[Finding]:
     limit = case.limits.volatility_max
     if limit is not None and case.opening and (deviation := case.deviation()) is not None:
         measured = _exact(deviation * math.sqrt(TRADING_DAYS))
-        words = f"volatility would be {measured:.1%} a year; at most {limit:.1%}"
+        words = "volatility would be {measured:.1%} a year; at most {limit:.1%}"
         yield from _each(case, "volatility_max", measured, limit, words)
 
 
@@ -90,7 +93,7 @@ def value_at_risk(case: Case) -> Iterator[Finding]:
         return
     measured = _exact(historical_value_at_risk(returns @ weights, 0.95))
     yield from _each(
-        case, "var_95", measured, limit, f"one day in twenty would lose {measured:.2%} or more; at most {limit:.2%}"
+        case, "var_95", measured, limit, "one day in twenty would lose {measured:.2%} or more; at most {limit:.2%}"
     )
 
 
@@ -108,7 +111,7 @@ def correlation(case: Case) -> Iterator[Finding]:
         return
     measured = _exact((deviation**2 - none) / (one - none))
     yield from _each(
-        case, "correlation", measured, limit, f"positions would move together at {measured:.2f}; at most {limit:.2f}"
+        case, "correlation", measured, limit, "positions would move together at {measured:.2f}; at most {limit:.2f}"
     )
 
 
@@ -122,7 +125,7 @@ def overnight_gap(case: Case) -> Iterator[Finding]:
     """A warning when a bad night would cost more than its budget."""
     if (measured := _night(case)) is not None:
         limit = case.limits.overnight_gap_max
-        words = f"a bad night would cost {measured:.1%}; wished at most {limit:.1%}"
+        words = "a bad night would cost {measured:.1%}; wished at most {limit:.1%}"
         yield from _each(case, "overnight_gap", measured, limit, words, hard=False)
 
 
@@ -138,5 +141,7 @@ def holiday(case: Case) -> Iterator[Finding]:
     limit, night = case.limits.overnight_gap_max, _night(case)
     # News of each day that is shut comes at once: variances of the nights add.
     measured = Decimal(1) if night is None else _exact(float(night) * math.sqrt(nights))
-    words = f"the exchange is shut until {following.day}, and the gap could cost {measured:.1%}; at most {limit:.1%}"
+    words = (
+        f"the exchange is shut until {following.day}, and the gap could cost {{measured:.1%}}; at most {{limit:.1%}}"
+    )
     yield from _each(case, "holiday", measured, limit, words)

@@ -11,9 +11,10 @@ from bursar.risk.rules.case import Case, Finding
 
 
 def _under(order: Order, rule: str, measured: Decimal, limit: Decimal, words: str) -> Finding:
-    """A hard finding on an opening order; ``words`` say with {} for the symbol what went too far."""
+    """A hard finding on an opening order; ``words`` are filled in where it breaks its limit."""
     passed = measured <= limit
-    return Finding(order.order_id, rule, measured, limit, passed, True, "" if passed else words)
+    said = "" if passed else words.format(symbol=order.symbol, measured=measured, limit=limit)
+    return Finding(order.order_id, rule, measured, limit, passed, True, said)
 
 
 def order_value(case: Case) -> Iterator[Finding]:
@@ -24,7 +25,7 @@ def order_value(case: Case) -> Iterator[Finding]:
     for order in case.opening:
         value = case.notional(order)
         yield _under(
-            order, "order_value", value, limit, f"{order.symbol}: the order is of {value:,.2f}; at most {limit:,.2f}"
+            order, "order_value", value, limit, "{symbol}: the order is of {measured:,.2f}; at most {limit:,.2f}"
         )
 
 
@@ -38,7 +39,7 @@ def fat_finger(case: Case) -> Iterator[Finding]:
             "fat_finger",
             part,
             limit,
-            f"{order.symbol}: one order of {part:.1%} of equity looks like a slip; at most {limit:.1%}",
+            "{symbol}: one order of {measured:.1%} of equity looks like a slip; at most {limit:.1%}",
         )
 
 
@@ -54,7 +55,7 @@ def daily_notional(case: Case) -> Iterator[Finding]:
             "daily_notional",
             total,
             limit,
-            f"{order.symbol}: the session would have opened {total:,.2f}; its budget is {limit:,.2f}",
+            "{symbol}: the session would have opened {measured:,.2f}; its budget is {limit:,.2f}",
         )
 
 
@@ -87,7 +88,7 @@ def position_value(case: Case) -> Iterator[Finding]:
             "position_value",
             worth,
             limit,
-            f"{order.symbol} would be a position of {worth:,.2f}; at most {limit:,.2f}",
+            "{symbol} would be a position of {measured:,.2f}; at most {limit:,.2f}",
         )
 
 
@@ -121,5 +122,5 @@ def leverage(case: Case) -> Iterator[Finding]:
             "leverage",
             measured,
             limit,
-            f"{order.symbol}: positions would come to {measured:.2f} times equity; at most {limit:.2f}",
+            "{symbol}: positions would come to {measured:.2f} times equity; at most {limit:.2f}",
         )
