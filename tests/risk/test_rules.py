@@ -15,6 +15,7 @@ from bursar.domain.accounts import Preview
 from bursar.domain.events import TradingState
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.domain.sessions import Session
+from bursar.errors import DataError
 from bursar.risk.limits import Funding, RiskLimits
 from bursar.risk.rules import Exposure, Sent
 from tests.builders import CLOSE, DAY, OPEN, instrument, order, quote
@@ -381,3 +382,14 @@ def test_no_limit_and_no_trouble_holds_back_what_takes_risk_away(trouble: str, p
         "order_value_max": Decimal(1),
     }
     passes(order(side=Side.SELL, quantity=50, purpose=purpose), exposure=RISKY[trouble](HELD), **tight)
+
+
+def test_selling_the_last_of_what_has_no_price_leaves_nothing_unpriced() -> None:
+    blind = replace(
+        EXPOSURE,
+        quantities={"AAPL": Decimal(50)},
+        quotes={symbol: each for symbol, each in EXPOSURE.quotes.items() if symbol != "AAPL"},
+    )
+    passes(order("o-1", side=Side.SELL, quantity=50), order("o-2", "XOM", 10), exposure=blind)
+    with pytest.raises(DataError, match="AAPL"):
+        verdict(order("o-1", side=Side.SELL, quantity=49), order("o-2", "XOM", 10), exposure=blind)
