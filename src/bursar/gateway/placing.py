@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 
 from bursar.gateway.checks import ON_CLOSE, PRICES_NEEDED, STOPS, TRAILING, Refusal
 from bursar.gateway.commands import Condition, Place
@@ -43,6 +45,8 @@ _WITHOUT_EFFECT = frozenset(
 NOT_IMITATED: tuple[tuple[str, object], ...] = tuple(
     (field.name, field.default) for field in fields(Order) if field.name not in _USED | _WITHOUT_EFFECT
 )
+#: What of an order has to be looked at for that, in the same order.
+_WANTED: Callable[[Order], tuple[object, ...]] = attrgetter(*(name for name, _ in NOT_IMITATED))
 #: Texts that mean nothing, and numbers that say as much as none.
 _NOTHING = frozenset({"", "None", "0", Decimal(0), None})
 
@@ -123,8 +127,7 @@ def ignores_hours(order_type: str, tif: str) -> bool:
 
 def not_imitated(message: PlaceOrder) -> Refusal | None:
     """The refusal of an order that asks for more than this exchange can do, naming what."""
-    order = message.order
-    asked = [name for name, default in NOT_IMITATED if _differs(getattr(order, name), default)]
+    asked = [*_asked(_WANTED(message.order))]
     if message.contract.combo_legs or message.contract.delta_neutral_contract:
         asked.append("combination")
     if message.sec_id_type or message.sec_id:
@@ -132,6 +135,13 @@ def not_imitated(message: PlaceOrder) -> Refusal | None:
     if not asked:
         return None
     return 321, f"Error validating request.-'bW' : cause - Not supported by this gateway: {', '.join(asked)}"
+
+
+@lru_cache(maxsize=256)
+def _asked(wanted: tuple[object, ...]) -> tuple[str, ...]:
+    """Names of what is asked for and not imitated; remembered, since whoever trades wants the same every time."""
+    pairs = zip(NOT_IMITATED, wanted, strict=True)
+    return tuple(name for (name, default), value in pairs if _differs(value, default))
 
 
 def _differs(value: object, default: object) -> bool:
