@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from bursar.gateway.fees import BasisPoints
-from bursar.gateway.hub import Hub
+from bursar.gateway.hub import Hub, Limits
 from bursar.gateway.interest import Benchmark, InterestPlan
 from bursar.gateway.messages import replies as r
 from bursar.gateway.messages import requests as q
@@ -17,6 +17,7 @@ from tests.gateway import worlds
 from tests.gateway.clients import Client, errors, hub_of, kinds, market, one, only, to_open
 
 D = Decimal
+DAY = timedelta(days=1)
 ACCOUNT, OTHER = "DU9000001", "DU9000002"
 
 
@@ -149,6 +150,24 @@ def test_interest_that_is_posted_is_told_without_an_execution() -> None:
     assert [each.value for each in told if (each.key, each.currency) == ("CashBalance", "USD")] == ["100010.00"]
     # Two nights of February, which nobody was told of while they accrued.
     assert [each.value for each in told if (each.key, each.currency) == ("AccruedCash", "USD")] == ["20.00"]
+
+
+def test_values_that_prices_moved_are_told_every_so_often_where_that_is_asked_for() -> None:
+    for every, told_at in ((None, []), (timedelta(hours=2), [17, 20]), (timedelta(hours=3), [20]), (DAY, [])):
+        hub = hub_of(worlds.written(worlds.QUIET), limits=Limits(account_updates=every))
+        to_open(hub)
+        client = Client(hub)
+        client.ask(q.ReqAccountUpdates(subscribe=True, acct_code=ACCOUNT), market(1, "BUY", 10))
+        client.ask(q.ReqAccountSummary(req_id=3, tags="NetLiquidation"))
+        hours = []
+        while hub.exchange.now.hour < 20:
+            hub.step()
+            told = client.told()
+            if only(r.AccountValue, told):
+                hours.append(hub.exchange.now.hour)
+                assert [each.market_value for each in only(r.PortfolioValue, told)] != []
+                assert len(only(r.AccountSummary, told)) == 1
+        assert hours == told_at
 
 
 def test_only_what_changed_is_told_again(client: Client) -> None:

@@ -120,7 +120,8 @@ BEHAVIOR: Final = (
         APPROXIMATE,
         "cash and Reg T accounts in several currencies, with every tag that two recorded accounts were told; tags of "
         "what is not traded here are zero. Values are told after executions and postings; IBKR also tells them every "
-        "three minutes. Profit follows prices at every instant. SMA is equity less Reg T margin of the moment, "
+        "three minutes, which is off here unless `Limits.account_updates` asks for it. Profit follows prices at every "
+        "instant. SMA is equity less Reg T margin of the moment, "
         "without its history; day trades are not counted (DayTradesRemaining is -1).",
     ),
     Trait(

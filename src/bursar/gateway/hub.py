@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -35,6 +35,8 @@ class Limits:
     answer_bytes         after so many bytes of answers a client must read before its next request is looked at
     messages_per_second  of one client, by the clock of whoever owns its socket; None counts nothing
     history_pacing       whether requests for bars are held to IBKR's rules: see ``pacing``
+    account_updates      after how much time account values are told because prices moved them, which TWS does every
+                         three minutes; None for after executions and postings alone
     """
 
     market_data_lines: int = MARKET_DATA_LINES
@@ -42,6 +44,7 @@ class Limits:
     answer_bytes: int = 1 << 20
     messages_per_second: int | None = None
     history_pacing: bool = False
+    account_updates: timedelta | None = None
 
 
 class Listener(Protocol):

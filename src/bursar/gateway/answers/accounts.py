@@ -2,7 +2,8 @@
 
 Everything here is a subscription: after an execution the positions that moved are told again, and those values
 that are not what they were; after cash that came or went without one, the values. TWS also tells values every three
-minutes; here prices alone make nobody speak, but for profit, which is in ``profit``.
+minutes; here prices alone make nobody speak unless ``Limits.account_updates`` asks for it, but for profit, which is in
+``profit``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class AccountAnswers:
         self._exchange = hub.exchange
         self._contracts = hub.contracts
         self._profit = ProfitAnswers(hub)
+        self._limits = hub.limits
+        self._refreshed_at = hub.exchange.now
         self._positions = False
         self._entries = {name: len(account.entries) for name, account in hub.exchange.accounts.items()}
         self._held: dict[int, tuple[str, ...]] = {}
@@ -71,6 +74,7 @@ class AccountAnswers:
     def told(self, notices: Iterable[Notice]) -> Messages:
         """What subscriptions are told after ``notices``: executions of anybody move the accounts."""
         yield from self._moved(notices)
+        yield from self._refreshed()
         yield from self._profit.moved()
 
     def _moved(self, notices: Iterable[Notice]) -> Messages:
@@ -90,6 +94,18 @@ class AccountAnswers:
                     yield self._position_of(req_id, account, symbol)
         if self._account in {self._exchange.terms.adviser, *(account for account, _ in moved)} - {""}:
             yield from self._account_moved([symbol for account, symbol in dealt if account == self._account])
+        yield from self._multi_moved()
+        yield from self._summaries_moved()
+
+    def _refreshed(self) -> Messages:
+        """Values that prices alone moved, once they are due (see ``Limits.account_updates``)."""
+        every, now = self._limits.account_updates, self._exchange.now
+        if every is None or now - self._refreshed_at < every:
+            return
+        self._refreshed_at = now
+        if self._account:
+            held = self._exchange.accounts.get(self._account)
+            yield from self._account_moved(held.quantities if held else ())
         yield from self._multi_moved()
         yield from self._summaries_moved()
 
