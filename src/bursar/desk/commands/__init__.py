@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import books, data, proposals, research, stop
+from bursar.desk.commands import books, data, proposals, research, setup, stop
 
 #: One function a file, in the order of the help.
-ADDERS: tuple[Callable[[typer.Typer], None], ...] = (research.add, books.add, data.add, proposals.add, stop.add)
+ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
+    research.add,
+    books.add,
+    data.add,
+    proposals.add,
+    stop.add,
+    setup.add,
+)
