@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from typing import Any
 
 from bursar.errors import InputError
@@ -178,15 +179,22 @@ _LATER = {
 }  # fmt: skip
 
 
+_later = attrgetter(*_LATER)
+_USUAL = tuple(_LATER.values())
+#: What every line of a kind says.
+_SAID = {kind: tuple(field.name for field in dataclasses.fields(kind) if field.name not in _LATER) for kind in _NAMES}
+
+
 def encode(command: Command) -> str:
     """The line for ``command``, without a line end."""
-    fields = {field.name: getattr(command, field.name) for field in dataclasses.fields(command)}
-    if isinstance(command, Place):
-        fields = {name: value for name, value in fields.items() if name not in _LATER or value != _LATER[name]}
+    kind = type(command)
+    fields = {name: getattr(command, name) for name in _SAID[kind]}
+    if isinstance(command, Place) and _later(command) != _USUAL:
+        fields |= {name: said for name, usual in _LATER.items() if (said := getattr(command, name)) != usual}
         if command.conditions:
             fields["conditions"] = [dataclasses.asdict(condition) for condition in command.conditions]
     fields |= {name: str(fields[name]) for name in _DECIMALS & fields.keys() if fields[name] is not None}
-    return json.dumps({"kind": _NAMES[type(command)], **fields}, sort_keys=True, separators=(",", ":"))
+    return json.dumps({"kind": _NAMES[kind], **fields}, sort_keys=True, separators=(",", ":"))
 
 
 def decode(line: str) -> Command:

@@ -48,6 +48,8 @@ from bursar.gateway.world import World
 
 #: The refusal that is none: the order is kept, and held for this reason, while shares to borrow are looked for.
 LOCATING, LOCATE = 404, "locate"
+#: Orders without a stop, an auction or an end of their own.
+PLAIN, LASTING = frozenset({"MKT", "LMT"}), frozenset({"DAY", "GTC"})
 #: What a trailing stop follows from, and what an order waits for: whoever changes it begins anew.
 TRAIL = ("aux_price", "trailing_percent", "trail_stop_price", "lmt_price", "lmt_price_offset")
 GATES = ("conditions", "good_after_time")
@@ -91,9 +93,10 @@ class Floor:
             self._change(known, request)
         elif not request.transmit:
             self.orders.park(request)
+        elif self.orders.any_parked:
+            self._enter(sorted((*self.orders.unpark(request), request), key=lambda each: each.order_id))
         else:
-            family = sorted((*self.orders.unpark(request), request), key=lambda each: each.order_id)
-            self._enter(family)
+            self._enter([request])
 
     def cancel(self, command: Cancel) -> None:
         """Take an order back, if it still works."""
@@ -159,9 +162,12 @@ class Floor:
 
     def _accept(self, request: Place) -> Order | None:
         """Give a valid request its permId; None for one that is refused for want of money, shares or a parent."""
-        order = self.orders.taken(request, PRE_SUBMITTED, self.hours.now)
+        plain = request.order_type in PLAIN and request.tif in LASTING and not triggers.gated(request)
+        at_once = plain and self.hours.open and not request.parent_id
+        order = self.orders.taken(request, SUBMITTED if at_once else PRE_SUBMITTED, self.hours.now)
         parent = self.orders.known(request.client_id, request.parent_id) if request.parent_id else None
-        order = groups.attached(order, parent, self._listed[request.symbol])
+        if request.parent_id or request.oca_group:
+            order = groups.attached(order, parent, self._listed[request.symbol])
         if isinstance(request, ByHand):
             order = replace(order, bound=False)
         refusal = self._doomed.pop(request.client_id, None) or self.admission.comes_late(order, parent)
@@ -222,8 +228,20 @@ class Floor:
 
     def _look_at_all(self) -> None:
         for order in self.orders.working:
-            self._look_at(order.perm_id)
+            if not self._only_rests(order):
+                self._look_at(order.perm_id)
         self._released.clear()
+
+    def _only_rests(self, order: Order) -> bool:
+        """True for a plain limit order that nothing reaches: most are, at most instants."""
+        request = order.request
+        return (
+            order.status == SUBMITTED
+            and request.order_type == "LMT"
+            and request.tif in LASTING
+            and not request.conditions
+            and not self.market.reaches(request)
+        )
 
     def _look_at_released(self) -> None:
         """Children whose parent was just filled meet the market that filled it."""
@@ -325,8 +343,9 @@ class Floor:
             self._deal_in_auction(order, self.market.last(request.symbol))
         else:
             offers = self.market.offers(order, limit, instrument)
-            whole = sum((quantity for _, quantity in offers), ZERO) == order.remaining
-            for price, quantity in offers if whole or request.tif != "FOK" else ():
+            if request.tif == "FOK" and sum((quantity for _, quantity in offers), ZERO) != order.remaining:
+                offers = ()
+            for price, quantity in offers:
                 if not self.orders[order.perm_id].ended and self._deal(self.orders[order.perm_id], quantity, price):
                     self.market.deal(request, quantity, price)
         if request.tif in AT_ONCE and not self.orders[order.perm_id].ended:

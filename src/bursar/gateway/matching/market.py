@@ -98,6 +98,14 @@ class Market:
             return None
         return quote.ask if request.action == BUY else quote.bid
 
+    def reaches(self, request: Place) -> bool:
+        """False where ``request``, which has a limit, can have nothing now."""
+        quote = self._live.get(request.symbol)
+        if quote is None or self._depth is not None:
+            return quote is not None
+        price = quote.ask if request.action == BUY else quote.bid
+        return price is not None and request.lmt_price is not None and within(price, request.lmt_price, request.action)
+
     def displayed(self, request: Place) -> Decimal:
         """What is left of the size that ``request`` would take from."""
         return self._displayed[request.symbol, request.action]

@@ -59,6 +59,10 @@ class Orders:
         return tuple(self._working.values())
 
     @property
+    def any_parked(self) -> bool:
+        return bool(self._parked)
+
+    @property
     def untransmitted(self) -> tuple[Place, ...]:
         """What is parked, oldest first."""
         return tuple(self._parked.values())
