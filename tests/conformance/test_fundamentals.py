@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bursar.adapters.memory import MemoryFundamentals
 from bursar.adapters.vendors.edgar import TAGS, EdgarFundamentals, known_from
+from bursar.adapters.vendors.kept import read_facts, write_facts
 from bursar.ports import Fact, Fundamentals
 
 #: Name, value, end of the fiscal year, day of filing: 2018 is restated with the report of 2019.
@@ -36,6 +37,15 @@ def in_memory(filed: Sequence[Filed]) -> Fundamentals:
     )
 
 
+def kept(folder: Path, filed: Sequence[Filed]) -> Fundamentals:
+    facts = (
+        Fact(symbol="ACME", name=name, value=value, unit="USD", at=end, known_at=known_from(day), source="a filing")
+        for name, value, end, day in filed
+    )
+    write_facts(folder / "kept.parquet", facts)
+    return read_facts(folder / "kept.parquet")
+
+
 def on_disk(folder: Path, filed: Sequence[Filed]) -> Fundamentals:
     tags: dict[str, list[dict[str, object]]] = {}
     for name, value, end, day in filed:
@@ -49,10 +59,13 @@ def on_disk(folder: Path, filed: Sequence[Filed]) -> Fundamentals:
     return EdgarFundamentals({"ACME": path})
 
 
-@pytest.fixture(params=["memory", "edgar"])
+@pytest.fixture(params=["memory", "edgar", "kept"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Return a function from filings to a source that holds them."""
-    return in_memory if request.param == "memory" else lambda filed: on_disk(tmp_path, filed)
+    if request.param == "memory":
+        return in_memory
+    write = on_disk if request.param == "edgar" else kept
+    return lambda filed: write(tmp_path, filed)
 
 
 def told(facts: Sequence[Fact]) -> list[tuple[str, float, date]]:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bursar.adapters.memory import MemoryNews
+from bursar.adapters.vendors.kept import write_headlines
 from bursar.adapters.vendors.news import folder_news
 from bursar.ports import Headline, News
 
@@ -29,7 +30,7 @@ TOLD: tuple[Headline, ...] = tuple(
 Make = Callable[[Sequence[Headline]], News]
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=["memory", "folder", "kept"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Return a function from headlines to a source that has them."""
 
@@ -41,7 +42,13 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
                 table.writerow([each.known_at.isoformat(), each.text, " ".join(each.symbols), each.source])
         return folder_news(tmp_path, {})
 
-    return MemoryNews if request.param == "memory" else folder
+    def kept(told: Sequence[Headline]) -> News:
+        write_headlines(tmp_path / "kept.csv", told)
+        return folder_news(tmp_path, {})
+
+    makers: dict[str, Make] = {"memory": MemoryNews, "folder": folder, "kept": kept}
+    made: Make = makers[request.param]
+    return made
 
 
 def test_a_headline_is_there_from_the_instant_that_it_was_published(make: Make) -> None:
