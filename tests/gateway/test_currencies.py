@@ -5,13 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from bursar.domain.instruments import Instrument, InstrumentKind
+from bursar.errors import InputError
 from bursar.gateway.contracts import Contracts
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints, ConversionFee
 from bursar.gateway.margin import MarginRules
 from bursar.gateway.messages.values import Contract
-from bursar.gateway.notices import CommissionReported, Refused
+from bursar.gateway.notices import CommissionReported, Refused, WhatIf
 from bursar.gateway.portfolio import account_values, profit
 from bursar.gateway.statement import statement
 from bursar.gateway.terms import Terms
@@ -194,3 +197,30 @@ def test_a_pair_is_described_as_ibkr_does_and_found_again() -> None:
         assert found.symbol == "EUR.USD"
     assert contracts.find(Contract(symbol="EUR", sec_type="STK", currency="USD")) is None
     assert contracts.find(Contract(symbol="EUR", sec_type="CASH", currency="USD", exchange="SMART")) is None
+
+
+def test_a_margin_account_exchanges_what_it_then_owes_and_pays_only_the_charge() -> None:
+    exchange = exchange_of(margin=MarginRules())
+    exchange.place(order(1, "SELL", 5_000, "EUR.USD"))
+    account = exchange.accounts[ACCOUNT]
+    # 5,495 dollars less 2.00, and 5,000 euros owed, which are worth 5,500 at the middle.
+    assert account.balances == {"USD": D("25493.00"), "EUR": D(-5_000)}
+    assert exchange.credit.net_liquidation(account) == D("19993.00")
+    exchange.place(order(2, "BUY", 1_000, "EUR.USD", limit="1.0000"))
+    assert account.held_cash() == account.held_cash(currency="EUR") == 0
+    poor = Exchange(world(), Terms(cash=D(1), margin=MarginRules()))
+    poor.advance()
+    poor.place(order(1, "BUY", 1, "EUR.USD"))
+    assert "it needs 2.00 USD, and 1.00 USD is available" in refusals(poor)[0]
+
+
+def test_a_what_if_of_an_exchange_costs_its_charge_and_needs_no_margin() -> None:
+    answer = exchange_of(margin=MarginRules()).what_if(order(1, "BUY", 1_000, "EUR.USD"))
+    assert isinstance(answer, WhatIf)
+    assert (answer.commission, answer.margin_after, answer.equity_after) == (D("2.00"), D(0), D("19998.00"))
+
+
+@pytest.mark.parametrize("wrong", [{"rate": D(-1)}, {"minimum": D("NaN")}])
+def test_a_charge_that_cannot_be_is_refused(wrong: dict[str, Decimal]) -> None:
+    with pytest.raises(InputError, match="conversion: "):
+        ConversionFee(**wrong)
