@@ -247,6 +247,7 @@ def _views(sitting: Sitting) -> Table:
 
 def _seats(met: CommitteeMet) -> Table:
     shown = table("Who sits there", "analyst", "reads", numbers=("weight", "settled", "right", "Brier", "rank IC"))
+    shown.columns[1].no_wrap = False
     for seat in met.seats:
         shown.add_row(
             seat.analyst,

@@ -90,13 +90,14 @@ def told(headlines: Sequence[Headline], at: datetime) -> tuple[Reading, Reading]
     recent = np.array([at - headline.known_at <= WEEK for headline in headlines])
     both = bool(recent.any() and not recent.all())
     turned = float(tones[recent].mean() - tones[~recent].mean()) if both else math.nan
-    source = f"{len(headlines)} headlines to {headlines[-1].known_at:%Y-%m-%d}, last by {quoted(headlines[-1].source)}"
+    many = "1 headline" if len(headlines) == 1 else f"{len(headlines)} headlines"
+    source = f"{many} to {headlines[-1].known_at:%Y-%m-%d}, last by {quoted(headlines[-1].source)}"
     return (
         Reading(
             name="news",
             score=level * believed,
             weight=0.60,
-            statement=f"the tone of {len(headlines)} headlines is {level:+.2f}, above all {quoted(strongest.text)}",
+            statement=f"the tone of {many} is {level:+.2f}, above all {quoted(strongest.text)}",
             value=level,
             source=source,
         ),
