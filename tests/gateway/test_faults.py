@@ -447,7 +447,7 @@ def test_a_trouble_begins_in_the_night_that_it_names() -> None:
 
 
 def test_a_restart_ends_every_conversation_and_ids_go_back() -> None:
-    hub = hub_with(f.Restart(after="commissionReport", ids_back=4))
+    hub = hub_with(f.Restart(after="commissionReport", ids="lost"))
     client, other = Client(hub), Client(hub, 2)
     client.ask(*(limit(number, "50.00") for number in range(1, 7)))
     client.ask(market(7))
@@ -455,7 +455,16 @@ def test_a_restart_ends_every_conversation_and_ids_go_back() -> None:
     assert client.session.closed
     assert other.session.closed
     client.session.leave()
-    assert one(r.NextValidId, Client(hub).greeting).order_id == 8 - 4
+    back = Client(hub)
+    # Ids 1 to 6 work still; 7 was filled before the restart, and names another order now.
+    assert one(r.NextValidId, back.greeting).order_id == 7
+    told = back.ask(market(7, quantity=3))
+    assert (kinds(told), errors(told)) == (ORDER, [])
+    assert one(OpenOrder, back.ask(limit(5, "51.00"))).order.lmt_price == 51
+    filled = [each.execution for each in only(r.ExecDetails, back.ask(q.ReqExecutions(req_id=1)))]
+    assert [int(each.shares) for each in filled] == [10, 3]
+    assert len({each.perm_id for each in filled}) == 2
+    assert one(r.NextValidId, Client(hub, 3).greeting).order_id == 1  # it went back once
 
 
 def test_every_kind_of_fault_is_shown_by_a_test() -> None:

@@ -65,7 +65,7 @@ HARMLESS: list[Fault] = [
     f.Duplicate(message="execDetails", times=0),
     f.Reorder(message="execDetails", behind=2, times=0),
     f.LateCommission(times=0),
-    f.Restart(after="execDetails", nth=2, seconds=0.01, ids_back=0),
+    f.Restart(after="execDetails", nth=2, seconds=0.01, ids="kept"),
 ]
 
 

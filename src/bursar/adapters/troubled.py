@@ -51,7 +51,7 @@ class TroubledBroker(SimulatedBroker):
         self._told: dict[int, tuple[object, Notice]] = {}
         self._moved: list[Quote] = []
         self._errors: list[object] = []
-        hub.clients[client_id] = self
+        hub.enter(client_id, self)
 
     # ------------------------------------------------------------ what the hub and the feed ask
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from bursar.domain.market import Quote
-from bursar.gateway.commands import Advance, Command, Correct, Doom, Hit, encode
+from bursar.gateway.commands import Advance, Command, Correct, Doom, Hit, RollBack, encode
 from bursar.gateway.contracts import Contracts
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.faults import CorrectExecution, Fault, Faults, FillAfterCancel, FillWhileAway, Reject
@@ -117,6 +117,12 @@ class Hub:
             for fault, exec_id in self.faults.instant(self.exchange.now, night=night):
                 self._correct(fault, exec_id)
         return True
+
+    def enter(self, client_id: int, listener: Listener) -> None:
+        """A client is let in; after a restart, what was to be forgotten is forgotten by now."""
+        if self.faults and self.faults.weather.take_ids_lost():
+            self.do(RollBack())
+        self.clients[client_id] = listener
 
     def leave(self, client_id: int, listener: Listener) -> None:
         """A client is gone."""

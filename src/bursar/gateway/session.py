@@ -219,7 +219,7 @@ class Session:
         """Let the client in under its number, and say what it waits for."""
         hub = self._hub
         self._client_id, self._state = client_id, State.READY
-        hub.clients[client_id] = self
+        hub.enter(client_id, self)
         if hub.limits.messages_per_second:
             self._rate = MessageRate(hub.limits.messages_per_second)
         if hub.faults:

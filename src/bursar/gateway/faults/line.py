@@ -163,8 +163,6 @@ class Line:
                 continue
             if isinstance(message, TICKS) and self._weather.silent(self._lines.get(message.req_id, "")):
                 continue
-            if isinstance(message, r.NextValidId):
-                message = replace(message, order_id=max(1, message.order_id - self._weather.ids_back))
             for bent in self._bent(message, asked=not pushed):
                 yield bent
                 yield from self._overtook()

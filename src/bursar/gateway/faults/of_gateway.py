@@ -89,17 +89,17 @@ class CompetingSession(Trouble):
 class Restart(Trouble):
     """The nightly restart: every connection is reset without warning, and the port refuses new ones for a while.
 
-    Orders go on. The next order id that clients are told afterwards may have gone back.
+    Orders go on. The next order id may have gone back: one whose order ended is then given once more.
     """
 
     name: ClassVar[str] = "restart"
     seconds: Annotated[float, "of our time that the port is shut"] = 60.0
-    ids_back: Annotated[int, "by how much the next order id goes back"] = 4
+    ids: Annotated[str, "whether the numbers of orders that ended are kept, or lost and given once more"] = LOST
 
     def __post_init__(self) -> None:
         Trouble.__post_init__(self)
         seconds_of(self.seconds)
-        bounded(self, "ids_back", 0)
+        one_of(self, "ids", (KEPT, LOST))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +107,8 @@ class WeeklyLogin(Trouble):
     """The weekly re-login: as the nightly restart, but the port stays shut until a person has logged in."""
 
     name: ClassVar[str] = "weekly_login"
-    ids_back: Annotated[int, "by how much the next order id goes back"] = 0
+    ids: Annotated[str, "whether the numbers of orders that ended are kept, or lost and given once more"] = KEPT
 
     def __post_init__(self) -> None:
         Trouble.__post_init__(self)
-        bounded(self, "ids_back", 0)
+        one_of(self, "ids", (KEPT, LOST))

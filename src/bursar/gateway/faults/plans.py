@@ -188,8 +188,8 @@ _DRAWN: Final[dict[str, _Draw]] = {
     "farm_inactive": lambda dice: {**dice.trigger(), "farm": dice.one("market", "history")},
     "silent_data": lambda dice: {**dice.trigger(), "instants": dice.whole(0, 6)},
     "competing_session": lambda dice: {**dice.trigger(), "instants": dice.whole(1, 4)},
-    "restart": lambda dice: {**dice.trigger(), "seconds": float(dice.whole(1, 90)), "ids_back": dice.whole(0, 4)},
-    "weekly_login": lambda dice: {"night": dice.whole(1, 3), "ids_back": dice.whole(0, 4)},
+    "restart": lambda dice: {**dice.trigger(), "seconds": float(dice.whole(1, 90)), "ids": dice.one(KEPT, LOST)},
+    "weekly_login": lambda dice: {"night": dice.whole(1, 3), "ids": dice.one(KEPT, LOST)},
 }
 
 

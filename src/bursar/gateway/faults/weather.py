@@ -89,7 +89,6 @@ class Weather:
     bulletins    all that was ever told, oldest first; keep your own place in it
     outage       what whoever owns the port is still to do
     restarts     how often every connection was reset
-    ids_back     by how much the next order id has gone back
     unreachable  the loss of connectivity that lasts, if any
     """
 
@@ -98,7 +97,7 @@ class Weather:
         self.bulletins: list[Bulletin] = []
         self.outage: Outage | None = None
         self.restarts = 0
-        self.ids_back = 0
+        self._ids_lost = False
         self.unreachable: ConnectivityLost | None = None
         self._broken: dict[str, int] = {}
         self._silent: dict[str, int] = {}
@@ -125,9 +124,9 @@ class Weather:
                 self.bulletins.append(Bulletin(of_lines=COMPETING))
                 self._end_after(trouble.instants, self._end_competition)
             case Restart():
-                self._restart(trouble.ids_back, Outage(seconds=trouble.seconds))
+                self._restart(trouble.ids, Outage(seconds=trouble.seconds))
             case WeeklyLogin():
-                self._restart(trouble.ids_back, Outage(person=True))
+                self._restart(trouble.ids, Outage(person=True))
 
     def instant(self) -> None:
         """An instant of the world has come."""
@@ -179,9 +178,9 @@ class Weather:
     def _end_competition(self) -> None:
         self._competing -= 1
 
-    def _restart(self, ids_back: int, outage: Outage) -> None:
+    def _restart(self, ids: str, outage: Outage) -> None:
         self.restarts += 1
-        self.ids_back = ids_back
+        self._ids_lost = self._ids_lost or ids == LOST
         self.outage = outage
         self.unreachable = None
         self._ends.clear()
@@ -195,6 +194,11 @@ class Weather:
         """What whoever owns the port is to do, once."""
         outage, self.outage = self.outage, None
         return outage
+
+    def take_ids_lost(self) -> bool:
+        """Whether the numbers of orders that ended are to be given once more before anybody is let in again, once."""
+        lost, self._ids_lost = self._ids_lost, False
+        return lost
 
     def silent(self, symbol: str) -> bool:
         """True while no tick of ``symbol`` is told."""
