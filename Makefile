@@ -3,19 +3,20 @@
 
 PYTHON ?= python3
 
-.PHONY: help setup demo test check prove bench desk lock
+.PHONY: help setup demo test check prove simulate bench desk lock
 
 help:  ## print these words
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
 
 setup:  ## install what the demo needs into .venv
 demo:  ## trade twenty days on real closing prices and show what happened
 test:  ## run the tests, with coverage of lines and branches
 check:  ## style, types, layers and documentation
 prove:  ## the large counts behind each promise; evidence goes to build/prove.json
+simulate:  ## seeded schedules of faults and kills: make simulate RUNS=10000
 bench:  ## each benchmark against the best peer, side by side
 desk:  ## open the desk: the service and its pages
 lock:  ## resolve the dependencies again and write requirements/
 
-setup demo test check prove bench desk lock:
-	@$(PYTHON) scripts/do.py $@ $(ARGS)
+setup demo test check prove simulate bench desk lock:
+	@RUNS="$(RUNS)" $(PYTHON) scripts/do.py $@ $(ARGS)

@@ -478,6 +478,13 @@ def prove(arguments: Sequence[str]) -> int:
     return code
 
 
+def simulate(arguments: Sequence[str]) -> int:
+    """Play seeded schedules of faults and kills on all cores: RUNS of them, or what ARGS say."""
+    set_up("test")
+    asked = ["--runs", os.environ["RUNS"]] if os.environ.get("RUNS") else []
+    return run([program("python"), "-m", "tests.simulation", *asked, *arguments])
+
+
 def bench(arguments: Sequence[str]) -> int:
     """Run each benchmark (or those named), with the peers that it asks for; results go to build/bench/."""
     found = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_"))
@@ -547,7 +554,7 @@ def lock(arguments: Sequence[str]) -> int:
 
 
 WORDS: dict[str, Callable[[Sequence[str]], int]] = {
-    chore.__name__: chore for chore in (setup, demo, test, check, prove, bench, desk, lock)
+    chore.__name__: chore for chore in (setup, demo, test, check, prove, simulate, bench, desk, lock)
 }
 
 

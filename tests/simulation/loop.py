@@ -356,6 +356,8 @@ class VirtualTransport(asyncio.Transport):
 
     def _deliver(self, arrive: Callable[..., None], *arguments: Any) -> None:
         """Have something arrive at the other end, never before what was sent earlier."""
+        if self._loop.is_closed():
+            return  # the last words of an object that is collected after the world has ended
         when = max(self._loop.time() + self._loop.latency(), self._last_arrival + 1e-7)
         self._last_arrival = when
         self._loop.call_at(when, arrive, *arguments, context=self.peer._context)

@@ -102,12 +102,25 @@ class Loop:
             await self.commit(self.beginning())
         await self._interrogate()
         async for market in self.feed:
+<<<<<<< HEAD
             try:
                 await self._at(market)
             except JournalAwayError:
                 # Nothing acts on what is not written. Whoever waits may still be told to close everything.
                 if not self.patient:
                     raise
+=======
+            await self._book()
+            self.engine.see(market)
+            self._refresh()
+            if self.watch is not None and await self._listen(self.watch, market):
+                continue
+            if self._snapshot is not None and not await self._reconciled(self._snapshot):
+                continue
+            await self._take(self.engine.guard())
+            for task in self.engine.due():
+                await self._take(await self._perform(task))
+>>>>>>> a573f5a (Simulate faults, kills and restarts from one seed, and hold what was promised against what came of it)
             if self.finished():
                 return
 
@@ -159,8 +172,8 @@ class Loop:
 
     # ------------------------------------------------------------ books and broker
 
-    async def _listen(self, watch: LineWatch, market: Slice) -> None:
-        """Take in how the line is, and do what it needs. A broker that was away is asked for everything again."""
+    async def _listen(self, watch: LineWatch, market: Slice) -> bool:
+        """Take in how the line is, and do what it needs; True where the broker was away and is asked for all again."""
         session = self.engine.session
         heard = watch.slice(market, session_open=session is not None and session.contains(market.at))
         await self.commit(heard.events)
@@ -169,6 +182,7 @@ class Loop:
         if heard.interrogate:
             self._fresh = True
             await self._interrogate()
+        return heard.interrogate
 
     async def _interrogate(self) -> None:
         """Ask the broker for everything. What it reports on the way is booked at once."""

@@ -1,0 +1,90 @@
+"""Seeded schedules of faults, kills and restarts: every property holds, and a bug that is planted is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Evidence
+from tests.simulation.__main__ import Tally, coverage, main, on_all_cores, play
+from tests.simulation.bugs import BUGS
+from tests.simulation.schedule import run
+
+#: How many seeds a planted bug may take. Each was found within half as many when this was written.
+WITHIN = {
+    "send before journal": 200,
+    "trust Cancelled": 200,
+    "read a timeout as empty": 400,
+    "reuse an id after it went back": 400,
+    "forget a partial fill": 20,
+}
+
+
+def test_every_property_holds_after_whatever_the_seeds_do() -> None:
+    tally = play(0, 40)
+    assert tally.failed == {}
+    assert tally.runs == 40
+    assert tally.died.total() > 20
+    assert len(tally.struck) > 5
+
+
+def test_a_seed_replays_exactly() -> None:
+    first, second = run(17), run(17)
+    assert first.events == second.events
+    assert (first.digest, first.died, first.struck) == (second.digest, second.died, second.struck)
+
+
+def test_what_is_planted_is_gone_afterwards() -> None:
+    assert play(0, 5, "forget a partial fill").failed
+    assert play(0, 5).failed == {}
+
+
+def seeds_until_found(bug: str, most: int) -> int:
+    """How many seeds it took until a property was violated; one more than ``most`` where none was."""
+    for seed in range(most):
+        if play(seed, 1, bug).failed:
+            return seed + 1
+    return most + 1
+
+
+def test_a_forgotten_fill_is_found_at_once() -> None:
+    assert seeds_until_found("forget a partial fill", 5) <= 5
+
+
+def test_the_command_prints_what_it_met_and_fails_with_a_seed_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--runs", "2", "--workers", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "2 runs in" in told
+    assert "every property held in every run" in told
+    assert main(["--runs", "4", "--workers", "1", "--bug", "forget a partial fill"]) == 1
+    assert "again: python -m tests.simulation --first" in capsys.readouterr().out
+
+
+def test_coverage_names_what_was_never_met() -> None:
+    told = coverage(Tally())
+    assert "states of orders: 0 of 10" in told
+    assert "never: pending_new" in told
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("bug", list(BUGS))
+def test_each_planted_bug_is_found(bug: str, evidence: Evidence) -> None:
+    took = seeds_until_found(bug, WITHIN[bug])
+    assert took <= WITHIN[bug]
+    evidence(seeds=took)
+
+
+@pytest.mark.prove
+def test_ten_thousand_schedules_lose_nothing_and_double_nothing(evidence: Evidence) -> None:
+    total = Tally()
+    for part in on_all_cores(100_000, 10_000):
+        total.add(part)
+    assert total.failed == {}
+    evidence(
+        runs=total.runs,
+        lives=total.lives,
+        killed=total.died.total(),
+        faults=total.struck.total(),
+        kinds_of_faults=len(total.struck),
+        lost=0,
+        doubled=0,
+    )
