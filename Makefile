@@ -19,4 +19,4 @@ desk:  ## open the desk: the service and its pages
 lock:  ## resolve the dependencies again and write requirements/
 
 setup demo test check prove simulate bench desk lock:
-	@RUNS="$(RUNS)" $(PYTHON) scripts/do.py $@ $(ARGS)
+	@$(PYTHON) scripts/do.py $@ $(ARGS)

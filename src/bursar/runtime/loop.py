@@ -102,25 +102,12 @@ class Loop:
             await self.commit(self.beginning())
         await self._interrogate()
         async for market in self.feed:
-<<<<<<< HEAD
             try:
                 await self._at(market)
             except JournalAwayError:
                 # Nothing acts on what is not written. Whoever waits may still be told to close everything.
                 if not self.patient:
                     raise
-=======
-            await self._book()
-            self.engine.see(market)
-            self._refresh()
-            if self.watch is not None and await self._listen(self.watch, market):
-                continue
-            if self._snapshot is not None and not await self._reconciled(self._snapshot):
-                continue
-            await self._take(self.engine.guard())
-            for task in self.engine.due():
-                await self._take(await self._perform(task))
->>>>>>> a573f5a (Simulate faults, kills and restarts from one seed, and hold what was promised against what came of it)
             if self.finished():
                 return
 
@@ -132,8 +119,8 @@ class Loop:
         self._refresh()
         await self.commit(self._switched())
         await self._obey()
-        if self.watch is not None:
-            await self._listen(self.watch, market)
+        if self.watch is not None and await self._listen(self.watch, market):
+            return
         if self._snapshot is not None and not await self._reconciled(self._snapshot):
             return
         await self._take(self.engine.guard())
