@@ -19,6 +19,7 @@ from bursar.adapters import ib
 from bursar.adapters.clock import ReplayClock
 from bursar.adapters.ib_connection import Address
 from bursar.adapters.simulated import SimulatedBroker
+from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import (
     Approved,
     BreakFound,
@@ -76,6 +77,7 @@ class Run:
     died      who was killed, and how often the line was cut
     statuses  that orders went through
     breaks    open at the end
+    believed  what the desk took for the whole account and was not
     gap       a midnight went by without the desk: of what was before it no broker tells executions
     """
 
@@ -87,6 +89,7 @@ class Run:
     statuses: Counter[str] = field(default_factory=Counter)
     line: Counter[str] = field(default_factory=Counter)
     breaks: list[BreakFound] = field(default_factory=list)
+    believed: list[str] = field(default_factory=list)
     lives: int = 0
     gap: bool = False
     digest: bytes = GENESIS
@@ -139,6 +142,14 @@ class _Stage:
             journal=held,
         )
         watch.attach(broker.connection.notices, feed.resubscribe)
+        honest = broker.account
+
+        async def account() -> AccountSnapshot:
+            snapshot = await honest()
+            self._believed(snapshot)
+            return snapshot
+
+        broker.account = account  # type: ignore[method-assign]  # nothing but listening
         up = watch.up(watch.last_at or small.SESSIONS[0].open)
         self.engine = small.engine(self.seed)
         if held and up.events:
@@ -236,6 +247,14 @@ class _Stage:
             loop.start("gateway", self.gateway())
             loop.run_until(partial(loop.listens, PORT))
 
+    def _believed(self, snapshot: AccountSnapshot) -> None:
+        """Note a snapshot that says something else than is so at the exchange, whose time stands still."""
+        assert self.hub is not None
+        told = {each.symbol: each.quantity for each in snapshot.positions}
+        true = {name: q for name, q in self.hub.exchange.accounts[small.ACCOUNT].quantities.items() if q}
+        if told != true:
+            self.outcome.believed.append(f"positions {told} were believed while they were {true}")
+
     def told(self) -> Run:
         """The run as it is to be checked and counted."""
         outcome, orders = self.outcome, Orders()
@@ -262,6 +281,7 @@ def check(outcome: Run, stage: _Stage) -> None:
     _every_fill_once(outcome, exchange)
     _one_order_for_one_intent(outcome, exchange)
     _equal_or_named(outcome, stage.engine, exchange)
+    _unknown_is_not_empty(outcome)
     _within_limits(outcome, exchange)
     _the_same_from_its_bytes(outcome, stage.engine)
 
@@ -327,6 +347,11 @@ def justified(found: BreakFound, outcome: Run) -> bool:
     """Whether a fault that struck accounts for a break. A run without such a fault has none at all, at no time."""
     late = found.what.startswith("execution") and "late_commission" in outcome.struck
     return outcome.gap or late or bool(CONTRADICTING & outcome.struck.keys())
+
+
+def _unknown_is_not_empty(outcome: Run) -> None:
+    """No account was believed that was not told whole, unless the broker itself lied."""
+    _hold(not outcome.believed or "empty_answer" in outcome.struck, f"{outcome.believed[:1]}")
 
 
 def _within_limits(outcome: Run, exchange: Exchange) -> None:
