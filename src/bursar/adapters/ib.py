@@ -170,7 +170,7 @@ class IBBroker:
         positions, _, _, fills, _ = await asyncio.gather(
             connection.answered("its positions", connection.ib.reqPositionsAsync),
             connection.answered("its open orders", connection.ib.reqAllOpenOrdersAsync),
-            connection.answered("its completed orders", lambda: connection.ib.reqCompletedOrdersAsync(apiOnly=False)),
+            self._completed(),
             connection.answered("its executions", lambda: connection.ib.reqExecutionsAsync(ours)),
             connection.answered("its account's values", lambda: connection.ib.reqAccountUpdatesAsync(name)),
         )
@@ -356,6 +356,15 @@ class IBBroker:
         """Return when a message may leave. Raises BrokerError when it surely cannot."""
         await self.connection.limiter.turn(priority)
         self.connection.require()
+
+    async def _completed(self) -> None:
+        """Ask for the orders that have ended, unless the connection has just begun with their list."""
+        connection = self.connection
+        if connection.is_new:
+            connection.is_new = False
+            return
+        ask = connection.ib.reqCompletedOrdersAsync
+        await connection.answered("its completed orders", lambda: ask(apiOnly=False))
 
     def _reference(self, execution: ib_async.Execution) -> str:
         """The id of our order that was executed. Another client may have given the same name to one of its own."""

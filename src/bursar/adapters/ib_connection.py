@@ -72,6 +72,7 @@ class Connection:
 
     now      the time that the gateway told at the last barrier
     numbers  for new orders
+    is_new   True until somebody asked for the account: what had ended was told on the way in
     """
 
     def __init__(self, address: Address, clock: Clock) -> None:
@@ -87,6 +88,7 @@ class Connection:
         self._refused: asyncio.Future[str] | None = None
         self._lost: asyncio.Future[None] | None = None
         self.numbers = OrderNumbers()
+        self.is_new = False
         self._notices: list[tuple[int, str]] = []
         self.ib.disconnectedEvent += self._on_lost
         self.hear("error", self._on_error)
@@ -133,6 +135,7 @@ class Connection:
             self.close()
             raise BrokerError(f"the gateway does not hold account {address.account}; it holds {held}")
         self.client.updateReqId(FIRST_REQUEST)
+        self.is_new = bool(fetch & StartupFetch.ORDERS_COMPLETE)
 
     @property
     def client(self) -> Any:
