@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Evidence
-from tests.simulation.__main__ import Tally, coverage, main, on_all_cores, play
 from tests.simulation.bugs import BUGS
+from tests.simulation.many import Tally, coverage, main, on_all_cores, play
 from tests.simulation.schedule import run
 
 #: How many seeds a planted bug may take. Each was found within half as many when this was written.
