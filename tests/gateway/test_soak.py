@@ -32,6 +32,8 @@ DEAF = 4
 SLOW_BYTES = 8192
 #: What may be kept of one order for ever: it, its executions, and what was told of them.
 ORDER_BYTES_MAX = 12_000
+#: Turns of the loop after which an order that did not arrive is missing.
+TURNS_MAX = 1_000_000
 #: What a month may add besides, for all clients together.
 DRIFT_BYTES_MAX = 2 * SLOW_BYTES
 
@@ -55,6 +57,17 @@ async def subscribed(server: Server, client_id: int) -> Caller:
         caller.send(q.ReqMktData(req_id=number, contract=stock(instrument.symbol)))
     caller.send(q.ReqPositions(), q.ReqAccountUpdates(subscribe=True), q.ReqAccountSummary(req_id=99, tags="All"))
     return caller
+
+
+async def arrived(hub: Hub, orders: int) -> None:
+    """Let everybody read and write until the exchange has all ``orders``: a client that lags is heard when it has read.
+
+    Each fill is told to all clients through buffers of a few kilobytes, which takes many turns.
+    """
+    for _ in range(TURNS_MAX):
+        if len(hub.exchange.orders.all) >= orders:
+            return
+        await asyncio.sleep(0)
 
 
 async def month(world: World, *, clients: int, orders_a_day: int) -> tuple[list[int], int, int]:
@@ -82,6 +95,7 @@ async def month(world: World, *, clients: int, orders_a_day: int) -> tuple[list[
                         caller.send(market(number, contract=stock("S000")), resting)
                         caller.send(q.CancelOrder(order_id=number + 1))
                 placed += orders_a_day
+                await arrived(hub, len(readers) * placed)
             for _ in range(4):  # the socket, the session, the socket, the reader
                 await asyncio.sleep(0)
             waiting = max(waiting, *(transport_of(each).get_write_buffer_size() for each in server.connections))
@@ -128,6 +142,7 @@ def test_a_month_with_thirty_two_clients_leaves_nothing_behind_but_orders(
     orders_a_day: int, evidence: Evidence
 ) -> None:
     held, orders, waiting = soak(clients=32, days=21, lines=10, orders_a_day=orders_a_day, step_minutes=15)
+    assert orders == 24 * orders_a_day * 21
     an_order = check(held, orders, 24 * orders_a_day, waiting)
     evidence(
         clients=32,
