@@ -22,45 +22,36 @@ from bursar.domain.events import (
     DecisionSkipped,
     Event,
     ExitTriggered,
-    FillCorrected,
     Filled,
     KillForm,
     LineChanged,
-    Marked,
-    Merged,
-    OptionEnded,
     OrderCanceled,
     OrderPlaced,
     OrderRejected,
-    PositionAdopted,
-    PositionMoved,
-    PositionReleased,
     ProposalTapped,
     Rejected,
     SessionClosed,
-    SessionOpened,
-    Split,
-    SpunOff,
-    SymbolChanged,
     TaskFinished,
     TradingState,
     ViewFormed,
 )
 from bursar.domain.market import Slice
-from bursar.domain.money import ZERO, round_money
-from bursar.domain.orders import Effect, Order, OrderStatus, Purpose, Side
+from bursar.domain.money import ZERO
+from bursar.domain.orders import Effect, Order, OrderStatus, Purpose
 from bursar.domain.sessions import Session
 from bursar.domain.targets import Targets
 from bursar.domain.views import View
-from bursar.errors import DataError, InputError
+from bursar.errors import DataError
 from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
-from bursar.ledger.valuation import Valuation, value
+from bursar.ledger.valuation import Valuation
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
+from bursar.trading import day
 from bursar.trading.agenda import Task
-from bursar.trading.baskets import Sagas, outlook
+from bursar.trading.baskets import Sagas
 from bursar.trading.breaks import Breaks, compare
+from bursar.trading.exits import exit_due
 from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
 from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
@@ -69,32 +60,19 @@ from bursar.trading.mandate import Ask, Autonomy, Mandate, Step
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
 from bursar.trading.proposing import proposals, would
-from bursar.trading.protect import Cover
+from bursar.trading.protect import MOVES_POSITIONS, Cover
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import adopt, settle
 from bursar.trading.shelter import make_room, shelter
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
-from bursar.trading.tapping import LegOf, told, work
+from bursar.trading.tapping import LegOf, tap, told, work
 from bursar.trading.view import MarketView
 
 __all__ = ["Ask", "Engine", "Mandate", "Step"]
 
 #: Tasks that wait while the line to the broker cannot be trusted. The others report, and go on.
 NEED_THE_LINE = frozenset({Task.DECIDE, Task.TRADE, Task.MONITOR})
-
-#: What changes a position without an order.
-MOVES_POSITIONS = (
-    FillCorrected,
-    Merged,
-    OptionEnded,
-    PositionAdopted,
-    PositionMoved,
-    PositionReleased,
-    Split,
-    SpunOff,
-    SymbolChanged,
-)
 
 
 class Engine:
@@ -264,9 +242,10 @@ class Engine:
         session = self.session
         if session is None:
             raise DataError(f"{task} is not due at {self.market.at}: the exchange has no session that day")
+        at, quotes = self.market.at, self.market.quotes
         match task:
             case Task.OPEN:
-                return self._finish(task, session, self._open(session))
+                return self._finish(task, session, Step(events=(day.opened(session, at),)))
             case Task.DECIDE:
                 return self._finish(task, session, self._decide())
             case Task.TRADE:
@@ -275,9 +254,10 @@ class Engine:
             case Task.MONITOR:
                 return self._monitor()
             case Task.CLOSE:
-                return self._finish(task, session, self._mark(session))
+                return self._finish(task, session, Step(events=(day.marked(session, at, quotes),)))
             case Task.REVIEW:
-                return self._finish(task, session, self._review(session))
+                closed = day.closed(session, at, quotes, self.portfolio, self.mandate.base_currency)
+                return self._finish(task, session, Step(events=(closed,)))
             case Task.ANALYZE:
                 raise DataError("analysis is a job: run the analysts and call finish_analysis")
 
@@ -373,15 +353,6 @@ class Engine:
         )
         return replace(step, events=(*step.events, done))
 
-    def _open(self, session: Session) -> Step:
-        opened = SessionOpened(
-            event_id=f"session/{session.exchange}/{session.day}/opened",
-            at=self.market.at,
-            day=session.day,
-            exchange=session.exchange,
-        )
-        return Step(events=(opened,))
-
     def _decide(self) -> Step:
         """Ask the strategy what it wants to hold; nothing is sent yet."""
         views = self.views()
@@ -434,45 +405,15 @@ class Engine:
         """Put a decision before a person, or only say what it would have been."""
         if self.mandate.autonomy is Autonomy.OBSERVE or not drafts:
             return self._skip(would(drafts))
-        made = proposals(
-            decided,
-            drafts,
-            {view.view_id: view for view in self._views.values()},
-            mandate=self.mandate,
-            at=self.market.at,
-            quotes=self.market.quotes,
-            instruments=self.market.instruments,
-            held=self._held(),
-            cash=exposure(self.sight()).cash_settled,
-            new_id=self.ids.new,
-        )
-        return Step(events=made)
+        return Step(events=proposals(self, decided, drafts, self._views.values()))
 
-    def _held(self) -> dict[str, Decimal]:
-        return {symbol: position.quantity for symbol, position in self.portfolio.positions.items()}
+    def spendable(self) -> Decimal:
+        """Cash that purchases may use now. Raises DataError where it cannot be told."""
+        return exposure(self.sight()).cash_settled
 
     def tap(self, proposal_id: str, by: str) -> ProposalTapped:
         """A person's yes to a proposal. Raises InputError, in words, where it cannot count; nothing is sent then."""
-        saga = self.sagas.get(proposal_id)
-        if self.mandate.autonomy is Autonomy.OBSERVE:
-            raise InputError(f"this account is only observed; raise its autonomy before you tap {proposal_id}")
-        if self.standing.state is not TradingState.ACTIVE:
-            raise InputError(f"the account is {self.standing.state}; re-arm it before you tap {proposal_id}")
-        if saga is None:
-            raise InputError(f"there is no proposal {proposal_id}; bursar proposals lists them")
-        shown = outlook(
-            saga.proposal,
-            self.market.at,
-            self.market.quotes,
-            self._held(),
-            exposure(self.sight()).cash_settled,
-            self.mandate.taps,
-            {symbol: instrument.multiplier for symbol, instrument in self.market.instruments.items()},
-        )
-        session = self.session
-        if session is None or not session.contains(self.market.at):
-            shown = replace(shown, refusals=(*shown.refusals, "the market is shut; tap while it is open"))
-        return self.sagas.tap(proposal_id, self.market.at, by, shown)
+        return tap(self, proposal_id, by)
 
     def work(self) -> Step:
         """The next move of what was tapped; nothing while the line to the broker cannot be trusted."""
@@ -588,59 +529,8 @@ class Engine:
         )
 
     def _exit(self, position: Position) -> Step:
-        quote = self.market.quotes.get(position.symbol)
-        if quote is None or quote.bid is None or position.entry_price is None:
+        due = exit_due(position, self.market.quotes.get(position.symbol), self.mandate, self.market.at, self.ids.new)
+        if due is None:
             return Step()
-        stop = position.entry_price * (1 - self.mandate.stop_loss)
-        target = position.entry_price * (1 + self.mandate.take_profit)
-        if stop < quote.bid < target:
-            return Step()
-        lost = quote.bid <= stop
-        triggered = ExitTriggered(
-            event_id=self.ids.new("x"),
-            at=self.market.at,
-            causes=tuple(dict.fromkeys(lot.source for lot in position.lots)),
-            portfolio=self.mandate.portfolio,
-            symbol=position.symbol,
-            reason="stop loss" if lost else "take profit",
-            level=stop if lost else target,
-            observed=quote.bid,
-        )
-        draft = Draft(
-            symbol=position.symbol,
-            side=Side.SELL,
-            quantity=position.quantity,
-            effect=Effect.CLOSE,
-            purpose=Purpose.EXIT,
-            strategy=next((lot.strategy for lot in position.lots if lot.strategy), ""),
-            reason=f"{triggered.reason}: the bid of {quote.bid} reached {triggered.level:.4f}",
-        )
+        triggered, draft = due
         return self._submit((draft,), causes=(triggered.event_id,), before=(triggered,))
-
-    def _closing_prices(self) -> dict[str, Decimal]:
-        """The last print of every symbol, which after the bell is the official close."""
-        quotes = sorted(self.market.quotes.items())
-        return {symbol: quote.last for symbol, quote in quotes if quote.last is not None}
-
-    def _mark(self, session: Session) -> Step:
-        marked = Marked(
-            event_id=f"marks/{session.exchange}/{session.day}",
-            at=self.market.at,
-            prices=self._closing_prices(),
-            official=True,
-        )
-        return Step(events=(marked,))
-
-    def _review(self, session: Session) -> Step:
-        worth = value(self.portfolio, self._closing_prices(), {}, self.mandate.base_currency)
-        notes = tuple(f"{symbol} has no price; its last one is used" for symbol in worth.missing)
-        closed = SessionClosed(
-            event_id=f"session/{session.exchange}/{session.day}/closed",
-            at=self.market.at,
-            day=session.day,
-            exchange=session.exchange,
-            equity=round_money(worth.net_asset_value),
-            cash=round_money(self.portfolio.cash.get(self.mandate.base_currency, ZERO)),
-            notes=notes,
-        )
-        return Step(events=(closed,))

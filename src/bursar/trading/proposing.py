@@ -11,19 +11,22 @@ Only a person raises the level. What is proposed carries what it would cost and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from bursar.domain.events import Decided, ProposalMade
-from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
 from bursar.domain.orders import Effect, Order, Purpose
-from bursar.domain.proposals import Leg, Proposal
+from bursar.domain.proposals import Leg, Outlook, Proposal
 from bursar.domain.views import View
+from bursar.ledger.book import PortfolioBook
 from bursar.trading.baskets import outlook
+from bursar.trading.ids import Ids
 from bursar.trading.mandate import Autonomy, Mandate
 from bursar.trading.rebalance import Draft
+from bursar.trading.view import MarketView
 
 
 def would(drafts: Sequence[Draft]) -> str:
@@ -34,35 +37,54 @@ def would(drafts: Sequence[Draft]) -> str:
     return f"observing: nothing is sent; it would have been {orders}"
 
 
+class ProposingDesk(Protocol):
+    """What proposing needs of an engine."""
+
+    mandate: Mandate
+    market: MarketView
+    ids: Ids
+
+    @property
+    def portfolio(self) -> PortfolioBook: ...
+
+    def spendable(self) -> Decimal:
+        """Cash that purchases may use now."""
+        ...
+
+
+def outlook_of(desk: ProposingDesk, proposal: Proposal) -> Outlook:
+    """What tapping ``proposal`` now would mean."""
+    return outlook(
+        proposal,
+        desk.market.at,
+        desk.market.quotes,
+        {symbol: position.quantity for symbol, position in desk.portfolio.positions.items()},
+        desk.spendable(),
+        desk.mandate.taps,
+        {symbol: instrument.multiplier for symbol, instrument in desk.market.instruments.items()},
+    )
+
+
 def proposals(
-    decided: Decided,
-    drafts: Sequence[Draft],
-    views: Mapping[str, View],
-    *,
-    mandate: Mandate,
-    at: datetime,
-    quotes: Mapping[str, Quote],
-    instruments: Mapping[str, Instrument],
-    held: Mapping[str, Decimal],
-    cash: Decimal,
-    new_id: Callable[[str], str],
+    desk: ProposingDesk, decided: Decided, drafts: Sequence[Draft], views: Iterable[View]
 ) -> tuple[ProposalMade, ...]:
     """The proposals of a decision: one of all drafts, or one of each where every order waits for its own tap."""
+    known = {view.view_id: view for view in views}
+    at, mandate = desk.market.at, desk.mandate
     groups = [drafts] if mandate.autonomy is Autonomy.PROPOSE else [[draft] for draft in drafts]
     made = []
     for group in groups:
-        proposal = _proposal(decided, group, views, mandate, at, quotes, new_id("p"))
-        shown = outlook(proposal, at, quotes, held, cash, mandate.taps, _multipliers(instruments))
+        proposal = _proposal(decided, group, known, mandate, at, desk.market.quotes, desk.ids.new("p"))
         made.append(
             ProposalMade(
-                event_id=proposal.proposal_id, at=at, causes=(decided.event_id,), proposal=proposal, outlook=shown
+                event_id=proposal.proposal_id,
+                at=at,
+                causes=(decided.event_id,),
+                proposal=proposal,
+                outlook=outlook_of(desk, proposal),
             )
         )
     return tuple(made)
-
-
-def _multipliers(instruments: Mapping[str, Instrument]) -> dict[str, Decimal]:
-    return {symbol: instrument.multiplier for symbol, instrument in instruments.items()}
 
 
 def _proposal(

@@ -21,6 +21,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from bursar.domain.events import (
+    FillCorrected,
+    Merged,
+    OptionEnded,
+    PositionAdopted,
+    PositionMoved,
+    PositionReleased,
+    Split,
+    SpunOff,
+    SymbolChanged,
+)
 from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
@@ -31,6 +42,18 @@ from bursar.trading.oms import OrderState
 #: While one of these, an order's remaining quantity is what the broker said last, and what comes next is not known.
 UNSURE = frozenset(
     {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE, OrderStatus.FLAGGED}
+)
+#: What changes a position without an order.
+MOVES_POSITIONS = (
+    FillCorrected,
+    Merged,
+    OptionEnded,
+    PositionAdopted,
+    PositionMoved,
+    PositionReleased,
+    Split,
+    SpunOff,
+    SymbolChanged,
 )
 STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 

@@ -6,19 +6,32 @@ the word that it is one are committed together, so that after a restart nobody w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
-from bursar.domain.events import CancelRequested, Event, LegRefused, LegSent, ProposalEnded, Rejected
+from bursar.domain.events import (
+    CancelRequested,
+    Event,
+    LegRefused,
+    LegSent,
+    ProposalEnded,
+    ProposalTapped,
+    Rejected,
+    TradingState,
+)
 from bursar.domain.orders import Effect, Order, Purpose
 from bursar.domain.proposals import Leg
-from bursar.errors import DataError
+from bursar.domain.sessions import Session
+from bursar.errors import DataError, InputError
 from bursar.risk.gate import Verdict
 from bursar.trading.baskets import Move, Saga, Sagas, next_move
-from bursar.trading.mandate import Step
-from bursar.trading.proposing import as_order
+from bursar.trading.mandate import Autonomy, Step
+from bursar.trading.proposing import as_order, outlook_of
 from bursar.trading.rebalance import Draft
 from bursar.trading.shelter import Desk, make_room
+from bursar.trading.standing import Standing
 
 
 class TapDesk(Desk, Protocol):
@@ -26,6 +39,14 @@ class TapDesk(Desk, Protocol):
 
     sagas: Sagas
     legs: dict[str, LegOf]
+    standing: Standing
+
+    @property
+    def session(self) -> Session | None: ...
+
+    def spendable(self) -> Decimal:
+        """Cash that purchases may use now."""
+        ...
 
     def put(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Step:
         """Let the gate judge a basket, and place what it approves."""
@@ -39,6 +60,21 @@ class LegOf:
 
     def __init__(self, proposal_id: str, place: int, *, compensates: bool) -> None:
         self.proposal_id, self.place, self.compensates = proposal_id, place, compensates
+
+
+def tap(desk: TapDesk, proposal_id: str, by: str) -> ProposalTapped:
+    """A person's yes to a proposal. Raises InputError, in words, where it cannot count; nothing is sent then."""
+    saga, session = desk.sagas.get(proposal_id), desk.session
+    if desk.mandate.autonomy is Autonomy.OBSERVE:
+        raise InputError(f"this account is only observed; raise its autonomy before you tap {proposal_id}")
+    if desk.standing.state is not TradingState.ACTIVE:
+        raise InputError(f"the account is {desk.standing.state}; re-arm it before you tap {proposal_id}")
+    if saga is None:
+        raise InputError(f"there is no proposal {proposal_id}; bursar proposals lists them")
+    shown = outlook_of(desk, saga.proposal)
+    if session is None or not session.contains(desk.market.at):
+        shown = replace(shown, refusals=(*shown.refusals, "the market is shut; tap while it is open"))
+    return desk.sagas.tap(proposal_id, desk.market.at, by, shown)
 
 
 def work(desk: TapDesk) -> Step:
