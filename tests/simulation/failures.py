@@ -136,6 +136,18 @@ OTHERS = (
         "tests/trading/test_reconciliation.py::test_a_gap_past_midnight_blocks_what_does_not_explain_itself_until_a_person_does",
     ),
     (
+        "The same, and it was sold again before anybody looked: positions agree, cash does not.",
+        "names the cash as a break, buys nothing, and flags every order of that day whose end it was not told",
+        "explain them from the statement",
+        "tests/trading/test_reconciliation.py::test_an_order_of_yesterday_is_flagged_where_positions_agree_and_cash_does_not",
+    ),
+    (
+        "The same, with the first order that Bursar ever sent from the account.",
+        "does not take the position for one that was there before it: names and flags it",
+        "explain it from the statement",
+        "tests/trading/test_reconciliation.py::test_a_position_that_an_order_of_yesterday_may_have_bought_is_not_adopted",
+    ),
+    (
         "A trade or an order by hand in TWS.",
         "books the trade, names the order, and leaves the symbol alone",
         "say whose it is",

@@ -18,6 +18,11 @@ WITHIN = {
     "forget a partial fill": 20,
 }
 
+#: Seeds that found a fault of the product, with what it was.
+FAILED_ONCE = (
+    3008,  # the first fill of new books was adopted the next day, as a position that had been there before us
+)
+
 
 def test_every_property_holds_after_whatever_the_seeds_do() -> None:
     tally = play(0, 40)
@@ -25,6 +30,11 @@ def test_every_property_holds_after_whatever_the_seeds_do() -> None:
     assert tally.runs == 40
     assert tally.died.total() > 20
     assert len(tally.struck) > 5
+
+
+@pytest.mark.parametrize("seed", FAILED_ONCE)
+def test_a_seed_that_failed_once_holds(seed: int) -> None:
+    run(seed)
 
 
 def test_a_seed_replays_exactly() -> None:

@@ -335,6 +335,57 @@ def test_a_gap_past_midnight_blocks_what_does_not_explain_itself_until_a_person_
     assert engine.breaks.open == {}
 
 
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_position_that_an_order_of_yesterday_may_have_bought_is_not_adopted(acknowledged: bool) -> None:
+    """The first order of new books was filled, and nobody was there until the next day: the ten shares are its."""
+    engine = engine_with(*([ACCEPTED] if acknowledged else []), ours=order(), at=TOMORROW)
+    broker = TheBroker("99000", {"AAPL": 10})
+    assert engine.adopt(broker.snapshot(TOMORROW)).events == ()
+    reconcile(engine, broker)
+    assert [(what, ours, theirs) for what, ours, theirs in open_breaks(engine) if what != FLAGGED] == [
+        ("position", "0", "10"),
+        ("cash in USD", "100000", "99000"),
+    ]
+    assert (status(engine), engine.resume().orders) == (OrderStatus.FLAGGED, ())
+    assert engine.breaks.symbols == {"AAPL"}
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ((), "the broker does not know it, and cash is in doubt"),
+        ((ACCEPTED,), "it ended before midnight, and cash is in doubt"),
+    ],
+)
+def test_an_order_of_yesterday_is_flagged_where_positions_agree_and_cash_does_not(
+    events: Sequence[Event], reason: str
+) -> None:
+    """Ten bought at 100 and sold again at 98 leave no shares behind, but twenty dollars less."""
+    engine = engine_with(*events, ours=order(), at=TOMORROW)
+    reconcile(engine, TheBroker("99980"))
+    assert (status(engine), engine.resume().orders) == (OrderStatus.FLAGGED, ())
+    assert open_breaks(engine) == [
+        ("cash in USD", "100000", "99980"),
+        (FLAGGED, f"{ID}: {reason}", "not known"),
+    ]
+    assert engine.breaks.symbols == {"AAPL"}
+
+
+def test_an_order_of_yesterday_is_flagged_while_an_execution_keeps_cash_from_being_compared() -> None:
+    engine = engine_with(ACCEPTED, ours=replace(order(), symbol="XOM"), at=TOMORROW)
+    reconcile(engine, TheBroker("99100", {"AAPL": 10}, executions=[("1", "")], waiting=["1"]))
+    assert (FLAGGED, f"{ID}: it ended before midnight, and cash is in doubt", "not known") in open_breaks(engine)
+    assert engine.breaks.symbols == {"AAPL", "XOM"}
+
+
+def test_an_order_of_today_that_never_arrived_is_sent_once_more_though_cash_differs() -> None:
+    """Of today every execution is told, and none is of this order: the cash is somebody else's."""
+    engine = engine_with(ours=order(), at=TRADE_AT)
+    reconcile(engine, TheBroker("100500"))
+    assert open_breaks(engine) == [("cash in USD", "100000", "100500")]
+    assert status(engine) is OrderStatus.PENDING_NEW
+
+
 def test_an_execution_that_waits_for_its_commission_is_no_contradiction_of_positions() -> None:
     engine = engine_with(ACCEPTED)
     broker = TheBroker("99100", {"AAPL": 10}, executions=[("1", ID)], waiting=["1"])

@@ -84,6 +84,11 @@ def _unbooked(orders: Orders, snapshot: AccountSnapshot) -> frozenset[str]:
     return frozenset(each for each in snapshot.execution_ids if execution_root(each) not in booked)
 
 
+def cash_agrees(differences: Sequence[Difference], orders: Orders, snapshot: AccountSnapshot) -> bool:
+    """True where cash was compared and is equal. While an execution is not booked, nobody can tell."""
+    return all(each.symbol for each in differences) and not _unbooked(orders, snapshot)
+
+
 def _executions(
     orders: Orders, snapshot: AccountSnapshot, unbooked: frozenset[str], today: Callable[[datetime], bool]
 ) -> Iterator[Difference]:

@@ -50,7 +50,7 @@ from bursar.risk.limits import RiskLimits
 from bursar.trading import day
 from bursar.trading.agenda import Task
 from bursar.trading.baskets import Sagas
-from bursar.trading.breaks import Breaks, compare
+from bursar.trading.breaks import Breaks, cash_agrees, compare
 from bursar.trading.exits import exit_due
 from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
 from bursar.trading.guard import guard
@@ -290,7 +290,8 @@ class Engine:
             self.ids.seen(name)  # perhaps of a journal that was lost: no new order may have it
         differences = compare(self._books.book(), self.orders, snapshot, account, self._today)
         doubtful = {each.symbol for each in differences} | self.breaks.symbols
-        aftermath = settle(self.orders, snapshot, doubtful, self._today, fresh=fresh)
+        cash = cash_agrees(differences, self.orders, snapshot)
+        aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh)
         found = self.breaks.found(differences, self.orders, account, at)
         return Step(events=(*found, *aftermath.events), cancels=aftermath.cancels)
 
@@ -304,9 +305,12 @@ class Engine:
         return session.local(at).date() == session.local(self.market.at).date()
 
     def adopt(self, snapshot: AccountSnapshot) -> Step:
-        """Take over the positions that were there before us, where no books were kept yet."""
+        """Take over the positions that were there before us, where no books were kept yet.
+
+        Once an order of ours was placed, a position may be its fill, of which no broker tells after midnight.
+        """
         kept = any(portfolio.positions for portfolio in self._books.book().of_account(self.mandate.account))
-        if kept or self.orders.executions:
+        if kept or self.orders.begun or self.orders.executions:
             return Step()
         return Step(events=adopt(snapshot, self.mandate, self.market.instruments, self.market.at))
 

@@ -140,6 +140,11 @@ class Orders:
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._states
 
+    @property
+    def begun(self) -> bool:
+        """True once an order of ours was placed, whatever became of it."""
+        return bool(self._states)
+
     def working(self, symbol: str | None = None) -> tuple[OrderState, ...]:
         """Orders of which something may still trade, oldest first."""
         return tuple(state for state in self._working.values() if symbol in (None, state.order.symbol))

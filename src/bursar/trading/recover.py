@@ -5,13 +5,17 @@ But it reaches back to midnight only. What follows from that, order by order:
 
     the journal says        the broker                          then
     sent, no answer         does not know it, same day          it never arrived: gated again, and sent once
-                            does not know it, earlier day       ended: yesterday's order is not today's
+                            does not know it, earlier day       ended, where positions and cash agree: yesterday's
+                                                                order is not today's. Else FLAGGED
                             does not know it, and positions     FLAGGED: perhaps it was filled
                             differ
     works                   lists it                            goes on; a cancellation is asked for again
                             lists it not, same day              FLAGGED: its end would have been told
-                            lists it not, earlier day           ended, where positions agree, else FLAGGED
+                            lists it not, earlier day           ended, where positions and cash agree, else FLAGGED
     flagged                 lists it                            found: works again
+
+Positions alone do not tell that nothing was filled yesterday: what was bought may have been sold again, and left no
+trace but in cash.
 
 Nothing is ever sent again on a guess, and what is flagged waits for a person.
 """
@@ -57,13 +61,15 @@ def settle(
     doubtful: AbstractSet[str],
     today: Callable[[datetime], bool],
     *,
+    cash_agrees: bool,
     fresh: bool,
 ) -> Aftermath:
     """Look at every order that works, by the table above. To be asked when all reports are booked.
 
-    doubtful  symbols on which books and broker disagree
-    today     whether a moment is since midnight in the exchange's zone
-    fresh     True after a start or a reconnection: nothing is on its way any more
+    doubtful     symbols on which books and broker disagree
+    today        whether a moment is since midnight in the exchange's zone
+    cash_agrees  whether cash could be compared and is equal
+    fresh        True after a start or a reconnection: nothing is on its way any more
     """
     listed = {each.order_id: each for each in snapshot.open_orders}
     under_way = {each.order_id for each in snapshot.executions if each.execution_id in snapshot.waiting}
@@ -81,7 +87,12 @@ def settle(
             elif fresh and state.status is OrderStatus.PENDING_CANCEL:
                 cancels.append(order_id)
         elif state.status is not OrderStatus.FLAGGED:
-            events += _missing(state, snapshot.at, today, doubt=state.order.symbol in doubtful, fresh=fresh)
+            same_day, doubt = today(state.placed_at), ""
+            if state.order.symbol in doubtful:
+                doubt = "its position"
+            elif not (cash_agrees or same_day):
+                doubt = "cash"
+            events += _missing(state, snapshot.at, doubt, same_day=same_day, fresh=fresh)
     return Aftermath(events=tuple(events), cancels=tuple(cancels))
 
 
@@ -92,24 +103,21 @@ def _is_back(state: OrderState, theirs: BrokerOrder) -> bool:
     return state.status is OrderStatus.FLAGGED and works and same
 
 
-def _missing(
-    state: OrderState, at: datetime, today: Callable[[datetime], bool], *, doubt: bool, fresh: bool
-) -> list[Event]:
-    """What becomes of an order that the broker does not list."""
-    same_day = today(state.placed_at)
+def _missing(state: OrderState, at: datetime, doubt: str, *, same_day: bool, fresh: bool) -> list[Event]:
+    """What becomes of an order that the broker does not list. ``doubt`` names what it may have moved unseen."""
     if not state.acknowledged:
         if not fresh:
             late = at - state.placed_at > IN_FLIGHT_MAX
             return [_flagged(state, at, "the broker never answered to it")] if late else []
         if doubt:
-            return [_flagged(state, at, "the broker does not know it, and its position is in doubt")]
+            return [_flagged(state, at, f"the broker does not know it, and {doubt} is in doubt")]
         if same_day and state.status is OrderStatus.PENDING_NEW:
             return []  # it never arrived: see Engine.resume
         return [_canceled(state, at, "it never reached the broker")]
     if same_day:
         return [_flagged(state, at, "the broker lists it neither as working nor as ended")]
     if doubt:
-        return [_flagged(state, at, "it ended before midnight, and its position is in doubt")]
+        return [_flagged(state, at, f"it ended before midnight, and {doubt} is in doubt")]
     if state.order.time_in_force is TimeInForce.GOOD_TILL_CANCELED:
         return [_canceled(state, at, "the broker ended it while we were away")]
     order_id = state.order.order_id
