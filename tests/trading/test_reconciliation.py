@@ -476,6 +476,19 @@ def test_an_order_that_ended_with_us_and_works_at_the_broker_is_a_break() -> Non
     assert open_breaks(engine) == [(f"order {ID}", "canceled, 10 left, permId 77", "new, 10 left, permId 77")]
 
 
+@pytest.mark.parametrize(("left", "breaks"), [(10, 0), (6, 0), (5, 1), (11, 1)])
+def test_the_partner_of_a_filled_order_may_be_smaller_by_what_was_filled_and_by_no_more(left: int, breaks: int) -> None:
+    """Four of the stop are filled: the broker reduces the target from ten to six, before we ask for it."""
+    engine = engine_with(ACCEPTED, ours=resting(oca_group="oca-1"))
+    partner = resting(order_id="o-00000002", oca_group="oca-1")
+    engine.absorb(OrderPlaced(event_id=partner.order_id, at=OPEN, order=partner))
+    engine.absorb(replace(ACCEPTED, event_id="o-00000002/accepted", order_id=partner.order_id, permanent_id=78))
+    engine.absorb(filled("1", 4, 90))
+    orders = [listed(filled=4, remaining=6), listed(partner.order_id, remaining=left, permanent_id=78)]
+    reconcile(engine, TheBroker("99640", {"AAPL": 4}, orders, executions=[("1", ID)]))
+    assert len(engine.breaks.open) == breaks
+
+
 def test_a_break_that_changes_is_explained_and_named_anew_and_one_that_stays_is_not_repeated() -> None:
     engine = engine_with(ACCEPTED, filled("1", 10, 90))
     broker = TheBroker("99100", {"AAPL": 15}, executions=[("1", ID)])

@@ -13,7 +13,15 @@ import pytest
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.config import Settings
-from bursar.domain.events import AmendRequested, Filled, OrderAmended, OrderPlaced, TaskFinished
+from bursar.domain.events import (
+    AmendRequested,
+    Filled,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderPlaced,
+    TaskFinished,
+)
 from bursar.domain.orders import ApprovedOrder, OrderType, Purpose, Side
 from bursar.domain.targets import Target, Targets
 from bursar.domain.views import View
@@ -24,9 +32,13 @@ from bursar.runtime import stage as stages
 from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
+from bursar.trading.agenda import Task
+from bursar.trading.mandate import Step
 from bursar.trading.protect import resting
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
+from tests.builders import OPEN, filled, quote
+from tests.trading.test_engine import TRADE_AT, Wants, do, fresh, see
 
 DAYS = 6
 
@@ -197,3 +209,26 @@ def test_what_the_broker_refuses_is_tried_again_when_the_market_has_moved_on_and
     assert watcher.too_much == []
     assert loop.engine.cover.bare == frozenset()
     assert sum(loop.engine.cover.unprotected_seconds.values()) > 0
+
+
+def test_what_a_rebalance_takes_back_to_sell_is_not_placed_again_while_it_waits_for_another_symbol() -> None:
+    """Else one symbol's pair is placed while the other's is canceled, in turns, for ever, and nothing is sold."""
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    for execution, symbol in (("1", "AAPL"), ("2", "XOM")):
+        engine.absorb(replace(filled(execution, 10, 100, order_id=""), symbol=symbol))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    pairs = do(engine, Task.MONITOR).orders
+    assert [sent.order.symbol for sent in pairs] == ["AAPL", "AAPL", "XOM", "XOM"]
+    names = [sent.order.order_id for sent in pairs]
+    for name in names:
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=1, number=1))
+    for name in names[:2]:
+        engine.absorb(OrderCanceled(event_id=f"{name}/canceled", at=OPEN, order_id=name))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    assert do(engine, Task.TRADE).cancels == tuple(names[2:])
+    assert do(engine, Task.MONITOR) == Step()
+    for name in names[2:]:
+        engine.absorb(OrderCanceled(event_id=f"{name}/canceled", at=TRADE_AT, order_id=name))
+    assert [sent.order.symbol for sent in do(engine, Task.TRADE).orders] == ["AAPL", "XOM"]

@@ -112,19 +112,28 @@ def _open_orders(orders: Orders, snapshot: AccountSnapshot, under_way: set[str])
             yield Difference(what=what, symbol=symbol, ours="none", theirs=told)
         elif theirs.order_id not in orders:
             yield Difference(what=f"order {theirs.order_id}", symbol=symbol, ours="never placed", theirs=told)
-        elif symbol not in under_way and (ours := _disagrees(orders[theirs.order_id], theirs)):
+        elif symbol not in under_way and (ours := _disagrees(orders, theirs)):
             yield Difference(what=f"order {theirs.order_id}", symbol=symbol, ours=ours, theirs=told)
 
 
-def _disagrees(ours: OrderState, theirs: BrokerOrder) -> str:
+def _disagrees(orders: Orders, theirs: BrokerOrder) -> str:
     """What we hold of an order that the broker lists otherwise; empty where both agree."""
+    ours = orders[theirs.order_id]
     told = f"{ours.status}, {ours.remaining} left, permId {ours.permanent_id}"
     if not ours.working or (ours.permanent_id and ours.permanent_id != theirs.permanent_id):
         return told
     total = theirs.filled + theirs.remaining
     sizes = {ours.order.quantity, ours.amended.quantity if ours.amended else ours.order.quantity}
     # Before its first status an order is listed without any size.
-    return told if total and (theirs.filled != ours.filled or total not in sizes) else ""
+    fits = total in sizes or _reduced(orders, ours) <= total - max(sizes) <= 0
+    return told if total and (theirs.filled != ours.filled or not fits) else ""
+
+
+def _reduced(orders: Orders, ours: OrderState) -> Decimal:
+    """How far the broker may have reduced an order, below zero: by what was filled of the others of its group."""
+    group = ours.order.oca_group
+    others = orders.group(group) if group else ()
+    return -sum((each.filled for each in others if each.order.order_id != ours.order.order_id), ZERO)
 
 
 def _cash(book: Book, snapshot: AccountSnapshot, account: str) -> Iterator[Difference]:

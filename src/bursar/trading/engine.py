@@ -517,7 +517,9 @@ class Engine:
         """
         if self.mandate.protection_at_broker:
             killed = self.standing.kill  # which makes room for its own orders, and puts protection back
-            return Step() if killed and killed.form is KillForm.FLATTEN else shelter(self)[0]
+            if Task.TRADE in self.due() or (killed and killed.form is KillForm.FLATTEN):
+                return Step()  # so does a rebalance that waits: what it took back is not to be placed again meanwhile
+            return shelter(self)[0]
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.portfolio.positions.items())

@@ -149,6 +149,10 @@ class Orders:
         """Orders of which something may still trade, oldest first."""
         return tuple(state for state in self._working.values() if symbol in (None, state.order.symbol))
 
+    def group(self, oca_group: str) -> tuple[OrderState, ...]:
+        """All orders that cancel or reduce each other under one name, whether they work or not."""
+        return tuple(state for state in self._states.values() if state.order.oca_group == oca_group)
+
     def opened_between(self, first: datetime, last: datetime) -> int:
         """Opening parent orders placed from ``first`` to ``last`` that the broker did not refuse."""
         # A decade of orders is not counted again for each new one: they are placed in the order of time.
