@@ -291,6 +291,15 @@ def test_a_change_that_never_arrived_leaves_the_order_as_it_was() -> None:
     assert reconcile(arrived, TheBroker(orders=[listed(remaining=20)])).events == ()
 
 
+def test_an_order_that_was_filled_before_its_change_arrived_is_done() -> None:
+    """All ten executions of today are told, the order is not listed any more: of the other ten nothing can come."""
+    larger = AmendRequested(event_id="m-1", at=OPEN, order=resting(quantity=D(20)))
+    engine = engine_with(ACCEPTED, larger, filled("1", 10, 90))
+    (kept,) = reconcile(engine, TheBroker("99100", {"AAPL": 10}, executions=[("1", ID)])).events
+    assert isinstance(kept, AmendRejected)
+    assert status(engine) is OrderStatus.FILLED
+
+
 # ---------------------------------------------------------------- orders that are gone
 
 

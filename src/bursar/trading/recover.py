@@ -12,6 +12,8 @@ But it reaches back to midnight only. What follows from that, order by order:
     works                   lists it                            goes on; a cancellation is asked for again
                             lists it not, same day              FLAGGED: its end would have been told
                             lists it not, earlier day           ended, where positions and cash agree, else FLAGGED
+    is to be changed        lists it not, same day, and what    done: the change never arrived
+                            it was before is filled
     flagged                 lists it                            found: works again
 
 Positions alone do not tell that nothing was filled yesterday: what was bought may have been sold again, and left no
@@ -88,6 +90,9 @@ def settle(
                 cancels.append(order_id)
         elif state.status is not OrderStatus.FLAGGED:
             same_day, doubt = today(state.placed_at), ""
+            if fresh and same_day and state.amended and state.filled == state.order.quantity:
+                events.append(_not_amended(state, snapshot.at))  # and so it is filled
+                continue
             if state.order.symbol in doubtful:
                 doubt = "its position"
             elif not (cash_agrees or same_day):
