@@ -18,7 +18,10 @@ from bursar.adapters.numbers import OrderNumbers
 from bursar.adapters.reports import Reporter
 from bursar.domain.events import Event, OrderCanceled
 from bursar.errors import BrokerError
+from bursar.risk import gate
+from bursar.risk.rules import RULES, conduct
 from bursar.runtime.loop import Loop
+from bursar.trading import engine
 from bursar.trading.mandate import Step
 
 
@@ -103,6 +106,17 @@ def forget_a_partial_fill() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sell_before_protection_has_shrunk() -> Iterator[None]:
+    """What is sold goes at once, beside the stop and the target that rest for the same shares."""
+    with (
+        patch.object(engine, "make_room", lambda desk, drafts: None),
+        patch.object(gate, "RULES", tuple(rule for rule in RULES if rule is not conduct.closes_only_what_is_held)),
+        patch.object(gate, "RULES_FOR_EXEMPT", ()),
+    ):
+        yield
+
+
 Bug = Callable[[], Any]
 BUGS: Mapping[str, Bug] = MappingProxyType(
     {
@@ -111,5 +125,6 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
         "read a timeout as empty": read_a_timeout_as_empty,
         "reuse an id after it went back": reuse_an_id_after_it_went_back,
         "forget a partial fill": forget_a_partial_fill,
+        "sell before protection has shrunk": sell_before_protection_has_shrunk,
     }
 )

@@ -210,10 +210,21 @@ class Handled(Engine):
         return Step(events=(*verdict.events, *placed), orders=verdict.approved)
 
 
+def protected(seed: int) -> bool:
+    """Whether stops and targets rest at the broker in the run of a seed: in every fourth."""
+    return seed % 4 == 3
+
+
 def engine(seed: int) -> Handled:
     """The engine of a desk that has not begun."""
     market = MarketView(at=SESSIONS[0].open, instruments=INSTRUMENTS, quotes={}, closes=CLOSES, session=SESSIONS[0])
-    mandate = Mandate(account=ACCOUNT, limits=LIMITS, stop_loss=Decimal("0.01"), reentry_wait=timedelta(0))
+    mandate = Mandate(
+        account=ACCOUNT,
+        limits=LIMITS,
+        stop_loss=Decimal("0.01"),
+        reentry_wait=timedelta(0),
+        protection_at_broker=protected(seed),
+    )
     made = Handled(mandate, Fickle(seed), market, SESSIONS)
     made.seed = seed
     return made
