@@ -74,6 +74,19 @@ def test_the_wire_says_what_it_always_said(version: int) -> None:
     assert transcript(version).splitlines() == expected.splitlines()
 
 
+def test_a_price_is_told_as_it_was_written_whatever_an_equal_order_wrote_before() -> None:
+    def told(price: str) -> str:
+        hub = hub_of(worlds.written())
+        to_open(hub)
+        client = Client(hub, start=False, version=178)
+        client.session.receive(codec.encode_versions(codec.VersionRange(lowest=100, highest=178)))
+        client.session.receive(write(q.StartApi(client_id=1), 178))
+        return "".join(lines("", client.session.receive(write(limit(1, price), 178)) + client.session.take()))
+
+    assert "|LMT|50|" in told("50")
+    assert "|LMT|50.00|" in told("50.00")
+
+
 if __name__ == "__main__":
     for each in VERSIONS:
         (GOLDEN / f"day-{each}.txt").write_text(transcript(each), encoding="utf-8")

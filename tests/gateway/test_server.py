@@ -482,3 +482,25 @@ def test_a_served_world_is_served_on_from_its_log(tmp_path: Path) -> None:
         await once(look)
 
     run(script)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_caller_who_is_accepted_while_the_gateway_closes_leaves_no_socket_open(turns: int) -> None:
+    async def close_in_the_middle() -> None:
+        server = Server(Hub(Exchange(worlds.written(), Terms())))
+        await server.start()
+        with socket.socket() as caller:  # one that asyncio does not know, so that only the gateway's end can leak
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(("127.0.0.1", server.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.close()
+        assert not server.connections
+
+    with pytest.MonkeyPatch.context() as patch:
+        unraisable: list[object] = []
+        patch.setattr("sys.unraisablehook", unraisable.append)
+        asyncio.run(close_in_the_middle())
+        gc.collect()
+    assert not unraisable

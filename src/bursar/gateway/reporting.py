@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from typing import NamedTuple
 
 from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.market import Quote
@@ -98,12 +98,35 @@ def _told(held: Held, contracts: Contracts) -> Order:
     return order
 
 
-@lru_cache(maxsize=1024)
 def _order(request: Place, perm_id: int) -> Order:
-    """What was placed, in the protocol's words. TWS writes 0.0 for a price that a market order does not have.
+    """What was placed, in the protocol's words, remembered: nothing else costs as much to tell, and it is told twice.
 
-    Remembered, since every order is told at least twice and nothing else costs as much to tell.
+    Remembered by identity, not by equality: 50 and 50.00 are equal and are written differently.
     """
+    known = _told_before.get(id(request))
+    if known is not None and known.perm_id == perm_id:
+        return known.order
+    if len(_told_before) >= _TOLD_MAX:
+        _told_before.clear()
+    order = _in_words(request, perm_id)
+    _told_before[id(request)] = _ToldBefore(request, perm_id, order)
+    return order
+
+
+class _ToldBefore(NamedTuple):
+    """What an order was told as. Holding ``request`` keeps its identity from being another's."""
+
+    request: Place
+    perm_id: int
+    order: Order
+
+
+_TOLD_MAX = 1024
+_told_before: dict[int, _ToldBefore] = {}
+
+
+def _in_words(request: Place, perm_id: int) -> Order:
+    """TWS writes 0.0 for a price that a market order does not have."""
     return Order(
         order_id=request.order_id,
         client_id=request.client_id,
