@@ -89,6 +89,72 @@ def test_shares_that_come_in_are_a_flow_at_that_days_price() -> None:
     assert third.profit.total == 15
 
 
+def test_shares_that_came_in_before_a_split_are_worth_what_they_became() -> None:
+    tale = Tale(cash=1000).mark().on("2021-01-05", 8)
+    tale.add(e.PositionAdopted, account=U, portfolio=MAIN, symbol="A", quantity=dec(10), cost_basis=money(100))
+    tale.on("2021-01-05", 13).add(e.Split, symbol="A", new=dec(2), old=dec(1))
+    # ten shares became twenty, and 20 x 30 = 600 came in; none of it is a profit
+    (_, day) = days_of(tale.on("2021-01-05", 21).mark(A=30))
+    assert decs(day.came_in, day.equity, day.profit.total) == decs(600, 1600, 0)
+    assert day.simple_return == 0.0
+
+
+def test_shares_that_left_before_a_split_took_the_days_gain_with_them() -> None:
+    tale = Tale(cash=1000).buy(10, 50).mark(A=50).on("2021-01-05", 8)
+    tale.add(e.PositionReleased, account=U, portfolio=MAIN, symbol="A", quantity=dec(4))
+    tale.on("2021-01-05", 13).add(e.Split, symbol="A", new=dec(2), old=dec(1))
+    # 500 cash; 8 of 20 shares left at 30 = 240; 12 x 30 = 360 stayed; 1000 became 860 + 240
+    day = days_of(tale.on("2021-01-05", 21).mark(A=30))[-1]
+    assert decs(day.went_out, day.equity, day.profit.total) == decs(240, 860, 100)
+
+
+def test_a_split_before_the_shares_came_does_not_touch_them() -> None:
+    tale = Tale(cash=1000).buy(10, 50).mark(A=50).on("2021-01-05", 8)
+    tale.add(e.Split, symbol="A", new=dec(2), old=dec(1))
+    tale.add(e.PositionAdopted, account=U, portfolio=MAIN, symbol="A", quantity=dec(10), cost_basis=money(100))
+    day = days_of(tale.mark(A=30))[-1]
+    assert decs(day.came_in, day.equity, day.profit.total) == decs(300, 1400, 100)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "prices", "came_in", "lines"),
+    [
+        # ten became ten of another name
+        (e.SymbolChanged, {"symbol": "A", "new_symbol": "B"}, {"B": 30}, 300, {"B": 0}),
+        # ten became five, and five dollars each; those fifty the law calls a gain of A, and B's line makes up for it
+        (
+            e.Merged,
+            {"symbol": "A", "into": "B", "ratio": dec("0.5"), "cash": money(5), "price": dec(70)},
+            {"B": 70},
+            400,
+            {"A": 50, "B": -50},
+        ),
+        # ten became four hundred dollars
+        (e.Merged, {"symbol": "A", "into": "", "ratio": dec(0), "cash": money(40)}, {}, 400, {"A": 0}),
+        # ten stayed, and two of the child came
+        (
+            e.SpunOff,
+            {"symbol": "A", "child": "B", "ratio": dec("0.2"), "basis_fraction": dec("0.25")},
+            {"A": 25, "B": 20},
+            290,
+            {"A": 0, "B": 0},
+        ),
+    ],
+)
+def test_shares_that_came_in_count_as_whatever_they_became(
+    shape: type[e.Event], fields: dict[str, Any], prices: dict[str, int], came_in: int, lines: dict[str, int]
+) -> None:
+    tale = Tale(cash=1000).list("B").mark().on("2021-01-05", 8)
+    tale.add(e.PositionAdopted, account=U, portfolio=MAIN, symbol="A", quantity=dec(10), cost_basis=money(100))
+    tale.on("2021-01-05", 13).add(shape, **fields)
+    marked = {symbol: dec(price) for symbol, price in prices.items()}
+    tale.on("2021-01-05", 21).add(e.Marked, prices=marked, rates={}, official=True)
+    day = days_of(tale)[-1]
+    assert decs(day.came_in, day.equity, day.profit.total) == decs(came_in, 1000 + came_in, 0)
+    made_by = {name: profit.total for name, profit in grouped(day.profits.items(), "symbol").items() if name}
+    assert {name: total for name, total in made_by.items() if total or name in lines} == lines
+
+
 def test_a_day_that_cannot_be_valued_is_named_and_its_profit_is_the_next_days() -> None:
     keeper, written = Bookkeeper(), Chronicle(U)
     tale = Tale(cash=1000).mark().on("2021-01-05").deposit(10, "EUR").mark(A=1)

@@ -30,10 +30,12 @@ from bursar.domain.instruments import InstrumentKind, OptionRight
 from bursar.domain.money import ZERO
 from bursar.errors import LedgerError
 from bursar.ledger.lots import Lot, insert, rounded
-from bursar.ledger.position import Flow
+from bursar.ledger.position import Action, Flow, Part
 from bursar.ledger.postings import Nature, Posting
 from bursar.ledger.state import Books, Holding
 from bursar.ledger.trades import close_all, take_parts, trade
+
+_ONE = Decimal(1)
 
 # ---------------------------------------------------------------- corporate actions
 
@@ -46,6 +48,7 @@ def split(books: Books, event: Split) -> None:
             holding.mark = holding.mark * event.old / event.new
     if event.symbol in books.marks:
         books.marks[event.symbol] = books.marks[event.symbol] * event.old / event.new
+    books.actions.append(Action(event.symbol, (Part(event.symbol, event.new, event.old, _ONE),)))
 
 
 def _rescale(holding: Holding, new: Decimal, old: Decimal) -> None:
@@ -94,6 +97,8 @@ def spun_off(books: Books, event: SpunOff) -> None:
         parent.paid -= sum((lot.paid for lot in given), ZERO)
         books.enter((parent.basis, -moved), (child.basis, moved))
         receive(child, given)
+    kept = Part(event.symbol, _ONE, _ONE, 1 - event.basis_fraction)
+    books.actions.append(Action(event.symbol, (kept, Part(event.child, event.ratio, _ONE, event.basis_fraction))))
 
 
 def merged(books: Books, event: Merged) -> None:
@@ -119,6 +124,8 @@ def merged(books: Books, event: Merged) -> None:
         cost = sum((lot.cost for lot in moved), ZERO)
         books.enter(*postings, (target.basis, cost), (holding.basis, -holding.basis.balance))
         _hand_over(holding, target, moved)
+    parts = (Part(event.into, event.ratio, _ONE, _ONE),) if event.into else ()
+    books.actions.append(Action(event.symbol, parts, event.cash.amount))
 
 
 def _exchange(holding: Holding, lot: Lot, event: Merged, postings: list[Posting]) -> Lot:
@@ -153,6 +160,7 @@ def symbol_changed(books: Books, event: SymbolChanged) -> None:
         cost = holding.basis.balance
         books.enter((holding.basis, -cost), (target.basis, cost))
         _hand_over(holding, target, holding.lots)
+    books.actions.append(Action(event.symbol, (Part(event.new_symbol, _ONE, _ONE, _ONE),)))
 
 
 def fraction_paid(books: Books, event: FractionPaid) -> None:
@@ -247,7 +255,7 @@ def position_adopted(books: Books, event: PositionAdopted) -> None:
         holding.begin(event.at)
     receive(holding, [lot])
     holding.hands_off = holding.hands_off or event.hands_off
-    _flow(holding, event.at.date(), [lot], 1, outside=True)
+    _flow(books, holding, event.at.date(), [lot], 1, outside=True)
 
 
 def position_released(books: Books, event: PositionReleased) -> None:
@@ -257,7 +265,7 @@ def position_released(books: Books, event: PositionReleased) -> None:
     cost = sum((lot.cost for lot in parts), ZERO)
     if cost:
         books.enter((holding.basis, -cost), (holding.owner.ledger(Nature.CAPITAL, holding.currency), cost))
-    _flow(holding, event.at.date(), parts, -1, outside=True)
+    _flow(books, holding, event.at.date(), parts, -1, outside=True)
 
 
 def position_moved(books: Books, event: PositionMoved) -> None:
@@ -275,8 +283,8 @@ def position_moved(books: Books, event: PositionMoved) -> None:
     if not target.quantity:
         target.begin(opened_at)
     receive(target, parts)
-    _flow(source, event.at.date(), parts, -1, outside=False)
-    _flow(target, event.at.date(), parts, 1, outside=False)
+    _flow(books, source, event.at.date(), parts, -1, outside=False)
+    _flow(books, target, event.at.date(), parts, 1, outside=False)
 
 
 def _leave(books: Books, holding: Holding, event: PositionReleased | PositionMoved) -> list[Lot]:
@@ -291,7 +299,7 @@ def _leave(books: Books, holding: Holding, event: PositionReleased | PositionMov
     return parts
 
 
-def _flow(holding: Holding, day: date, lots: Iterable[Lot], sign: int, *, outside: bool) -> None:
+def _flow(books: Books, holding: Holding, day: date, lots: Iterable[Lot], sign: int, *, outside: bool) -> None:
     """Note lots that came in (sign 1) or went out (-1)."""
     owner = holding.owner
     owner.flows += (
@@ -306,6 +314,7 @@ def _flow(holding: Holding, day: date, lots: Iterable[Lot], sign: int, *, outsid
             lot.strategy,
             sign * lot.quantity,
             sign * lot.cost,
+            len(books.actions),
         )
         for lot in lots
     )

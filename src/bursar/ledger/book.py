@@ -26,7 +26,7 @@ from bursar.domain.money import ZERO
 from bursar.errors import BursarError, LedgerError
 from bursar.ledger import actions, cash, trades
 from bursar.ledger.lots import Closing, Lot
-from bursar.ledger.position import Flow, Position, RoundTrip
+from bursar.ledger.position import Action, Flow, Position, RoundTrip
 from bursar.ledger.postings import COSTS, INCOME, AccountName, Nature
 from bursar.ledger.state import Books, PortfolioState, check_currency
 
@@ -139,6 +139,7 @@ class Book:
     marks     the latest official or unofficial mark of each symbol
     marked_at when that was
     rates     units of the base currency for one of each other, as last marked
+    actions   corporate actions on what was held, oldest first
     history   the events that it was made of, for whoever goes on from here
     """
 
@@ -150,6 +151,7 @@ class Book:
     marks: Mapping[str, Decimal]
     marked_at: Mapping[str, datetime]
     rates: Mapping[str, Decimal]
+    actions: Sequence[Action] = ()
     history: Sequence[Event] = field(default=(), compare=False, repr=False)
 
     def portfolio(self, account: str, portfolio: str = "main") -> PortfolioBook:
@@ -216,6 +218,7 @@ class Bookkeeper:
             marks=MappingProxyType(dict(books.marks)),
             marked_at=MappingProxyType(dict(books.marked_at)),
             rates=MappingProxyType(dict(books.rates)),
+            actions=Log(books.actions),
             history=Log(self._history),
         )
         return self._handed

@@ -169,9 +169,11 @@ class Chronicle:
             for flow in each.flows[self._before.flows.get(each.portfolio, 0) :]:
                 local = flow.amount
                 if flow.symbol:
-                    local = worth_in_kind(book, flow, self._prices)
-                    key = flow.portfolio, flow.currency, flow.symbol, flow.strategy
-                    in_kind[key] = in_kind.get(key, ZERO) + local - flow.cost
+                    local = ZERO
+                    for symbol, part in worth_in_kind(book, flow, self._prices).items():
+                        key = flow.portfolio, flow.currency, symbol, flow.strategy
+                        in_kind[key] = in_kind.get(key, ZERO) + part.worth - part.cost
+                        local += part.worth
                 if self.portfolio is None and not flow.outside:
                     continue
                 amount = local * rate(flow.currency, book.rates, base)

@@ -1,4 +1,4 @@
-"""What a book shows of one symbol: the position, the round trips that it made, and what flowed in and out."""
+"""What a book shows of one symbol: position, round trips, what flowed in and out, and what became of its shares."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ class Flow(NamedTuple):
     amount    cash, in ``currency``; zero for a flow in kind
     symbol, strategy, quantity, cost  of a lot that came in kind; it is worth what it is worth on that day
     outside   False for a move between portfolios of one account
+    actions   corporate actions that the books had seen before it: those after it reach what flowed
     """
 
     day: date
@@ -102,3 +103,21 @@ class Flow(NamedTuple):
     strategy: str = ""
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
+    actions: int = 0
+
+
+class Part(NamedTuple):
+    """``new`` shares of ``symbol`` for ``old`` of what was held, with ``basis`` of its cost, a fraction."""
+
+    symbol: str
+    new: Decimal
+    old: Decimal
+    basis: Decimal
+
+
+class Action(NamedTuple):
+    """What a corporate action made of each share of ``symbol``: shares, and cash in its own currency."""
+
+    symbol: str
+    parts: tuple[Part, ...]
+    cash: Decimal = ZERO

@@ -8,7 +8,8 @@ Between two moments with rates r0 and r1 the worth of everything held in one cur
                                  +  r1 (flows)                    which are no profit
 
 with V the value of positions and C cash. Nothing is left over, and nothing is counted twice: the sum over all
-lines of a period is the change of net asset value less the flows, exactly. Flows in kind count at that day's mark.
+lines of a period is the change of net asset value less the flows, exactly. Flows in kind count at that day's mark, as
+what they had become by then: shares that came in before a split count as those after it.
 
 A dividend counts on the day on which it is paid. When shares change their name, are merged or spun off, the
 unrealized gain goes with the lots to the new symbol's line.
@@ -25,6 +26,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO
 from bursar.errors import DataError, InputError
 from bursar.ledger.book import Book, PortfolioBook
+from bursar.ledger.lots import rounded
 from bursar.ledger.position import Flow
 from bursar.ledger.postings import COSTS, INCOME, Nature
 from bursar.ledger.valuation import rate
@@ -136,11 +138,11 @@ def profits(
     results: dict[ProfitKey, Profit] = {}
     for short, (key, now) in (new | gone).items():
         then = old.get(short, _NONE)
-        if now == then and not now.value:
+        brought = in_kind.get(key[1:5], ZERO)
+        if now == then and not now.value and not brought:
             continue
         present = rate(key.currency, rates_after, base)
         former = rate(key.currency, rates_before, base) if then.value else present
-        brought = in_kind.get(key[1:5], ZERO)
         results[key] = Profit(
             price=(now.price - then.price - brought) * present,
             exchange=then.value * (present - former) + (now.converted - then.converted) * present,
@@ -150,14 +152,41 @@ def profits(
     return results
 
 
-def worth_in_kind(book: Book, flow: Flow, prices: Mapping[str, Decimal]) -> Decimal:
-    """What a flow in kind was worth, in its own currency. Raises DataError without a price."""
-    price = prices.get(flow.symbol, book.marks.get(flow.symbol))
-    if price is None:
-        raise DataError(
-            f"{flow.quantity} {flow.symbol} came in kind on {flow.day}, and no price says what they are worth"
-        )
-    return flow.quantity * price * book.instruments[flow.symbol].multiplier
+class InKind(NamedTuple):
+    """What a part of a flow in kind was worth, and what of the flow's cost went with it."""
+
+    worth: Decimal
+    cost: Decimal
+
+
+def worth_in_kind(book: Book, flow: Flow, prices: Mapping[str, Decimal]) -> dict[str, InKind]:
+    """What a flow in kind was worth, in its own currency, by the symbol that it had become since.
+
+    Raises DataError without a price.
+    """
+    held, found = {flow.symbol: (flow.quantity, flow.cost)}, dict[str, InKind]()
+
+    def add(symbol: str, worth: Decimal, cost: Decimal) -> None:
+        before = found.get(symbol, InKind(ZERO, ZERO))
+        found[symbol] = InKind(before.worth + worth, before.cost + cost)
+
+    for action in book.actions[flow.actions :]:
+        if action.symbol not in held:
+            continue
+        quantity, cost = held.pop(action.symbol)
+        if action.cash:
+            # Where shares came as well, the cash has lowered their cost; otherwise it is all there is.
+            into = action.parts[0].symbol if action.parts else action.symbol
+            add(into, rounded(quantity * action.cash), ZERO if action.parts else cost)
+        for part in action.parts:
+            shares, carried = held.get(part.symbol, (ZERO, ZERO))
+            held[part.symbol] = shares + rounded(quantity * part.new / part.old), carried + cost * part.basis
+    for symbol, (quantity, cost) in held.items():
+        price = prices.get(symbol, book.marks.get(symbol))
+        if price is None:
+            raise DataError(f"{quantity} {symbol} came in kind on {flow.day}, and no price says what they are worth")
+        add(symbol, quantity * price * book.instruments[symbol].multiplier, cost)
+    return found
 
 
 #: The ways in which profits can be asked for.

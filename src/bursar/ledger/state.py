@@ -14,7 +14,7 @@ from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.money import CURRENCIES, ZERO
 from bursar.errors import LedgerError
 from bursar.ledger.lots import Closing, Lot
-from bursar.ledger.position import Flow, Position, RoundTrip
+from bursar.ledger.position import Action, Flow, Position, RoundTrip
 from bursar.ledger.postings import AccountName, LedgerAccount, Nature, Posting, post
 
 #: How long before the latest settlement another is still listed.
@@ -187,6 +187,7 @@ class Books:
         self.marks: dict[str, Decimal] = {}
         self.marked_at: dict[str, datetime] = {}
         self.rates: dict[str, Decimal] = {}
+        self.actions: list[Action] = []
         self.postings: list[Posting] = []
         # Executions that were booked, by the name under which they were first reported.
         self.executions: dict[str, str] = {}
