@@ -14,6 +14,7 @@ suite runs over all of its implementations. Which implementation stands behind a
     Signals                  adapters/memory.py MemorySignals
     LanguageModel            adapters/memory.py RecordedModel
     Commands, Lease          adapters/memory.py MemoryCommands, MemoryLease
+    People, Passes           adapters/memory_people.py MemoryPeople, MemoryPasses
     Registry, Workers, Meter adapters/memory.py MemoryRegistry, InlineWorkers, MemoryMeter
 """
 
@@ -32,6 +33,7 @@ from bursar.domain.accounts import AccountSnapshot, Preview
 from bursar.domain.events import Event
 from bursar.domain.market import Quote, Slice
 from bursar.domain.orders import ApprovedOrder, Order
+from bursar.domain.people import Pass, Person
 from bursar.domain.sessions import Session
 from bursar.domain.signals import Signal
 from bursar.errors import InputError
@@ -307,6 +309,49 @@ class Lease(Protocol):
 
     def release(self, grant: Grant) -> None:
         """Give it back before its end. Does nothing where another was granted since."""
+        ...
+
+
+class People(Protocol):
+    """Who may sign in."""
+
+    def find(self, name: str) -> Person | None: ...
+
+    def all(self) -> tuple[Person, ...]:
+        """Everybody, by name."""
+        ...
+
+    def keep(self, person: Person) -> Person:
+        """Add somebody (version 0) or change them, and return them with their new version.
+
+        Raises InputError where another change came first, or where somebody new has a name that is taken.
+        """
+        ...
+
+    def remove(self, person: Person) -> None:
+        """Forget somebody. Raises InputError where another change came first."""
+        ...
+
+
+class Passes(Protocol):
+    """Sessions and tokens, found by the digests of their secrets."""
+
+    def keep(self, given: Pass) -> None:
+        """Add a pass, or change one that is there. What is revoked stays revoked."""
+        ...
+
+    def find(self, digest: str) -> Pass | None: ...
+
+    def of(self, person: str) -> tuple[Pass, ...]:
+        """Somebody's passes, oldest first, with those that are over and were not swept yet."""
+        ...
+
+    def revoke(self, pass_id: str, at: datetime) -> None:
+        """Let a pass open nothing from here on. Does nothing where it is not there or is revoked."""
+        ...
+
+    def sweep(self, before: datetime) -> None:
+        """Forget what ran out before a moment."""
         ...
 
 

@@ -36,16 +36,15 @@ def test_every_kind_of_event_is_known_to_the_books_and_none_by_accident() -> Non
     assert set(HANDLERS) == set(CATALOGUE.values())
     means_nothing = {kind for kind, shape in CATALOGUE.items() if HANDLERS[shape] is None}
     assert means_nothing == {
-        "abstained", "account_switched", "alerted", "amend_rejected", "amend_requested", "approved",
-        "attribution_reported", "break_explained", "break_found", "cancel_rejected", "cancel_requested",
-        "command_received", "committee_met", "decided", "decision_skipped", "exit_triggered", "kill_finished",
-        "kill_ordered", "leg_refused", "leg_sent", "line_changed", "model_asked", "order_accepted", "order_amended",
-        "order_canceled", "order_expired", "order_flagged", "order_placed", "order_rejected", "portfolio_closed",
-        "portfolio_opened", "proposal_ended", "proposal_made", "proposal_tapped", "rearm_refused", "rejected",
-        "risk_budget_set", "run_started", "session_closed", "session_opened", "signal_received", "switch_refused",
-        "task_finished", "trading_state_changed", "view_formed",
-        # These two change a fill that is booked, which the Bookkeeper itself sees to.
-        "fill_corrected", "lots_chosen",
+        "abstained", "access_changed", "account_switched", "alerted", "amend_rejected", "amend_requested", "approved",
+        "asked", "attribution_reported", "break_explained", "break_found", "cancel_rejected", "cancel_requested",
+        "command_received", "committee_met", "decided", "decision_skipped", "exit_triggered", "fill_corrected",
+        "kill_finished", "kill_ordered", "leg_refused", "leg_sent", "line_changed", "lots_chosen", "model_asked",
+        "order_accepted", "order_amended", "order_canceled", "order_expired", "order_flagged", "order_placed",
+        "order_rejected", "portfolio_closed", "portfolio_opened", "proposal_ended", "proposal_made",
+        "proposal_tapped", "rearm_refused", "rejected", "risk_budget_set", "run_started", "session_closed",
+        "session_opened", "sign_in_refused", "signal_received", "signed_in", "switch_refused", "task_finished",
+        "trading_state_changed", "view_formed",
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from bursar.errors import InputError, LedgerError
@@ -103,6 +104,11 @@ def connect(url: str) -> Engine:
 def for_writing(engine: Engine) -> Engine:
     """``engine`` for transactions that write: SQLite then keeps other writers out from the beginning."""
     return engine.execution_options(begin="IMMEDIATE")
+
+
+def upsert(engine: Engine) -> Any:
+    """The INSERT that knows what to do about a conflict; each database has its own, and they are alike."""
+    return sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
 
 
 def sqlite_url(path: Path) -> str:

@@ -19,9 +19,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bursar.adapters.store.database import explained, for_writing
+from bursar.adapters.store.database import explained, for_writing, upsert
 from bursar.adapters.store.sealing import Cipher, account_opened, account_sealed, opened, sealed
 from bursar.adapters.store.tables import CommandRow, LeaseRow
 from bursar.errors import LedgerError
@@ -43,7 +42,7 @@ class StoreLease:
         kept = account_sealed(self._cipher, account)
         wanted = {"account": kept, "holder": holder, "fence": 1, "until": until}
         renewed = (LeaseRow.holder == holder) & (LeaseRow.until > now)
-        taken = _insert(self._engine)(LeaseRow).values(wanted)
+        taken = upsert(self._engine)(LeaseRow).values(wanted)
         taken = taken.on_conflict_do_update(
             index_elements=[LeaseRow.account],
             set_={"holder": holder, "until": until, "fence": LeaseRow.fence + case((renewed, 0), else_=1)},
@@ -113,7 +112,7 @@ class StoreCommands:
             "taken": False,
         }
         with explained(self._engine), for_writing(self._engine).begin() as connection:
-            connection.execute(_insert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
+            connection.execute(upsert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
 
     def take(self) -> tuple[Command, ...]:
         """What nobody has taken yet, in the order in which it was sent."""
@@ -126,8 +125,3 @@ class StoreCommands:
     def _command(self, row: Any) -> Command:
         said = opened(self._cipher, bytes(row.arguments), row.command_id)
         return Command(command_id=row.command_id, name=row.name, arguments=json.loads(said), by=row.sender, at=row.at)
-
-
-def _insert(engine: Engine) -> Any:
-    """The INSERT that knows what to do about a conflict; each database has its own, and they are alike."""
-    return sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert

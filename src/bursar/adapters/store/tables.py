@@ -314,3 +314,38 @@ class CommandRow(Base):
     taken: Mapped[bool]
 
     __table_args__ = (Index("commands_waiting", "taken"),)
+
+
+class PersonRow(Base):
+    """Somebody who may sign in. The seeds are sealed where there is a key."""
+
+    __tablename__ = "people"
+
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    role: Mapped[str] = mapped_column(Name)
+    password: Mapped[str]
+    made_at: Mapped[datetime]
+    must_change: Mapped[bool]
+    seed: Mapped[bytes] = mapped_column(LargeBinary)
+    seed_offered: Mapped[bytes] = mapped_column(LargeBinary)
+    step: Mapped[int] = mapped_column(BigInteger)
+    recovery: Mapped[list[Any]]
+    disabled: Mapped[bool]
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class PassRow(Base):
+    """A session or a token, by the digest of its secret."""
+
+    __tablename__ = "passes"
+
+    pass_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    kind: Mapped[str] = mapped_column(Name)
+    person: Mapped[str] = mapped_column(Name, index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    label: Mapped[str]
+    scopes: Mapped[list[Any]]
+    stepped_up: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

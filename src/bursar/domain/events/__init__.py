@@ -26,6 +26,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     proposals       made, tapped, worked leg by leg, and ended
     contradictions  where our books and the broker disagree
     safety          what stops an account, and what lets it go on
+    people          who came in, who was turned away, and what they asked for
 """
 
 from bursar.domain.events.base import (
@@ -83,6 +84,12 @@ from bursar.domain.events.orders import (
     OrderPlaced,
     OrderRejected,
 )
+from bursar.domain.events.people import (
+    AccessChanged,
+    Asked,
+    SignedIn,
+    SignInRefused,
+)
 from bursar.domain.events.positions import (
     FractionPaid,
     Merged,
@@ -127,12 +134,14 @@ from bursar.domain.events.safety import (
 __all__ = [
     "CATALOGUE",
     "Abstained",
+    "AccessChanged",
     "AccountOpened",
     "AccountSwitched",
     "Alerted",
     "AmendRejected",
     "AmendRequested",
     "Approved",
+    "Asked",
     "AttributionReported",
     "BreakExplained",
     "BreakFound",
@@ -191,7 +200,9 @@ __all__ = [
     "RunStarted",
     "SessionClosed",
     "SessionOpened",
+    "SignInRefused",
     "SignalReceived",
+    "SignedIn",
     "Split",
     "SpunOff",
     "SwitchRefused",
