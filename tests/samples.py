@@ -126,7 +126,6 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     (e.SignedIn, {"person": "owner", "address": "127.0.0.1", "factors": ("password", "code")}),
     (e.SignInRefused, {"person": "owner", "address": "127.0.0.1", "why": "a wrong password"}),
     (e.AccessChanged, {"what": "role", "whom": "guest", "by": "owner", "detail": "viewer"}),
-    (e.Asked, {"by": "owner", "what": "POST /api/v1/kill", "status": 202}),
     (e.CommandReceived, {"command": "halt", "arguments": {"why": "drill"}, "by": "operator"}),
     (e.LineChanged, {"state": "down", "reason": "1100"}),
     (e.Alerted, {"severity": "warning", "message": "line down"}),

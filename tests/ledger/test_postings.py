@@ -37,7 +37,7 @@ def test_every_kind_of_event_is_known_to_the_books_and_none_by_accident() -> Non
     means_nothing = {kind for kind, shape in CATALOGUE.items() if HANDLERS[shape] is None}
     assert means_nothing == {
         "abstained", "access_changed", "account_switched", "alerted", "amend_rejected", "amend_requested", "approved",
-        "asked", "attribution_reported", "break_explained", "break_found", "cancel_rejected", "cancel_requested",
+        "attribution_reported", "break_explained", "break_found", "cancel_rejected", "cancel_requested",
         "command_received", "committee_met", "decided", "decision_skipped", "exit_triggered", "fill_corrected",
         "kill_finished", "kill_ordered", "leg_refused", "leg_sent", "line_changed", "lots_chosen", "model_asked",
         "order_accepted", "order_amended", "order_canceled", "order_expired", "order_flagged", "order_placed",

@@ -26,7 +26,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     proposals       made, tapped, worked leg by leg, and ended
     contradictions  where our books and the broker disagree
     safety          what stops an account, and what lets it go on
-    people          who came in, who was turned away, and what they asked for
+    people          who came in, who was turned away, and what was changed about whom
 """
 
 from bursar.domain.events.base import (
@@ -86,7 +86,6 @@ from bursar.domain.events.orders import (
 )
 from bursar.domain.events.people import (
     AccessChanged,
-    Asked,
     SignedIn,
     SignInRefused,
 )
@@ -141,7 +140,6 @@ __all__ = [
     "AmendRejected",
     "AmendRequested",
     "Approved",
-    "Asked",
     "AttributionReported",
     "BreakExplained",
     "BreakFound",

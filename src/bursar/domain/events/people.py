@@ -46,16 +46,3 @@ class AccessChanged(Event, kind="access_changed"):
     whom: str
     by: str
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Event, kind="asked"):
-    """Somebody asked for something that acts, and was answered.
-
-    what    the method and the route, without what was in it
-    status  of the answer, as HTTP counts
-    """
-
-    by: str
-    what: str
-    status: int
