@@ -18,7 +18,7 @@ PORTFOLIO = "portfolio:"
 class Caller:
     """Who asks.
 
-    scopes       what a token is limited to: ``orders:act``, ``*:read``, and ``portfolio:ACCOUNT/NAME`` for what it sees;
+    scopes       what a token is limited to: ``orders:act``, ``*:read``, ``portfolio:ACCOUNT/NAME`` for what it sees;
                  empty for all that the role may
     stepped_up   True where the password was shown again within the last minutes
     must_change  True for one who has to choose a password before anything else
