@@ -8,6 +8,7 @@ import bursar
 from bursar.desk.api import problems
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
+from bursar.desk.guard.shield import Shield
 
 DESCRIPTION = """\
 A portfolio manager for Interactive Brokers. Money is text with all of its digits, moments are UTC, and keys that end in
@@ -27,5 +28,6 @@ def create_app(desk: Desk | None = None) -> FastAPI:
     )
     app.state.desk = desk or Desk()
     problems.install(app)
+    app.add_middleware(Shield)
     app.include_router(router)
     return app
