@@ -243,11 +243,28 @@ def test_a_foreign_purchase_says_how_it_is_paid() -> None:
         cost_rate=Decimal(0),
     )
     assert "no rule says how" in fails("funding", order(), exposure=abroad)
+    with pytest.raises(DataError, match="no rate of exchange"):
+        verdict(order(), exposure=abroad, limits=RiskLimits(foreign_funding=Funding.CONVERT))
+    abroad = replace(abroad, rates={"CHF": Decimal("1.1")})
     assert "convert it first" in fails("funding", order(), exposure=abroad, foreign_funding=Funding.CONVERT)
     there = replace(abroad, currencies={"CHF": Decimal(1_000)})
     passes(order(), exposure=there, foreign_funding=Funding.CONVERT)
     fails("funding", order(quantity=11), exposure=there, foreign_funding=Funding.CONVERT)
     passes(order(), exposure=abroad, foreign_funding=Funding.BORROW)
+    # 100 francs each at 1.10 are 110 dollars: 182 shares are more than a fifth of 100,000.
+    passes(order(quantity=181), exposure=abroad, foreign_funding=Funding.BORROW)
+    fails("position_weight", order(quantity=182), exposure=abroad, foreign_funding=Funding.BORROW)
+
+
+def test_nothing_touches_what_is_hands_off() -> None:
+    kept = replace(
+        EXPOSURE, hands_off=frozenset({"AAPL"}), held={"AAPL": Decimal(10)}, quantities={"AAPL": Decimal(10)}
+    )
+    for purpose in Purpose:
+        sale = order(quantity=1, side=Side.SELL, purpose=purpose)
+        assert "is hands-off" in fails("hands_off", sale, exposure=kept), purpose
+    fails("hands_off", order(), exposure=kept)
+    passes(order(symbol="JPM"), exposure=kept)
 
 
 def test_a_thin_margin_warns_first_and_then_stops() -> None:

@@ -192,6 +192,8 @@ class IBBroker:
             waiting=self._reporter.waiting,
             equity=self._value("NetLiquidation"),
             buying_power=self._value("BuyingPower"),
+            maintenance=self._value("MaintMarginReq"),
+            rates=MappingProxyType(self._rates()),
         )
 
     # ------------------------------------------------------------ what is heard
@@ -384,6 +386,12 @@ class IBBroker:
         if not cash:
             raise BrokerError("the gateway told the account's values without its cash", retryable=True)
         return cash
+
+    def _rates(self) -> dict[str, Decimal]:
+        """What a unit of each other currency is worth in the account's own, which IBKR tells as 1."""
+        told = ((currency, Decimal(value)) for (tag, currency), value in self._values.items() if tag == "ExchangeRate")
+        own = next((currency for tag, currency in self._values if tag == "NetLiquidation"), BASE)
+        return {currency: rate for currency, rate in told if currency not in (BASE, own) and rate > 0}
 
     def _value(self, tag: str) -> Decimal | None:
         return next((Decimal(value) for (name, _), value in self._values.items() if name == tag), None)

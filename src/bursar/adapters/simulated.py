@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from types import MappingProxyType
 
 from bursar.adapters.numbers import OrderNumbers
@@ -16,6 +17,7 @@ from bursar.adapters.tickets import ticket
 from bursar.domain.accounts import AccountSnapshot, BrokerExecution, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
 from bursar.domain.market import Slice
+from bursar.domain.money import round_money
 from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
 from bursar.errors import BrokerError
 from bursar.gateway.commands import Cancel, Place
@@ -32,6 +34,9 @@ from bursar.gateway.notices import (
     client_of,
 )
 from bursar.gateway.notices import Order as ExchangeOrder
+
+#: IBKR tells rates of exchange with seven digits.
+RATE = Decimal("0.0000001")
 
 
 class SimulatedBroker:
@@ -120,7 +125,13 @@ class SimulatedBroker:
             waiting=self._reporter.waiting,
             equity=exchange.credit.net_liquidation(held),
             buying_power=exchange.credit.standing(held).power,
+            maintenance=round_money(exchange.credit.standing(held).maintenance),
+            rates=MappingProxyType(self._rates(held.currency, held.balances)),
         )
+
+    def _rates(self, base: str, currencies: Iterable[str]) -> dict[str, Decimal]:
+        told = ((currency, self._exchange.credit.rate(currency)) for currency in currencies if currency != base)
+        return {currency: rate.quantize(RATE) for currency, rate in told if rate}
 
     def _new_number(self) -> int:
         """A number for a new order, above all that the exchange and the journal have seen of us."""

@@ -12,6 +12,9 @@
     [accounts.savings.risk]
     profiles = ["learner"]
     position_weight_max = 0.05
+    [accounts.savings.sleeve]
+    capital = 50000
+    hands_off = ["AAPL"]
 
 What ``[accounts.NAME.risk]`` does not say stands as ``[risk]`` says; nothing else is shared. An account that is named
 here is not traded by that: whether it may be reached is decided at the door (``runtime/door.py``).
@@ -31,7 +34,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from bursar.config.kinds import AmountOrNone, Count
 from bursar.config.risk import Risk
 from bursar.config.section import Section, setting
-from bursar.config.settings import Settings
+from bursar.config.settings import Settings, Sleeve
 from bursar.config.sources import find_file
 from bursar.errors import InputError
 from bursar.risk.limits import RiskLimits, strictest
@@ -68,6 +71,7 @@ class AccountProfile(Section):
         gt=0,
     )
     risk: Risk = Risk()
+    sleeve: Sleeve = Sleeve()
 
     def limits(self) -> RiskLimits:
         """The limits of the account: its own, its profiles' and its budget, the strictest of each."""
@@ -106,6 +110,7 @@ def _single(settings: Settings) -> AccountProfile:
         client_id=settings.broker.client_id,
         base_currency=settings.account.base_currency,
         risk=settings.risk,
+        sleeve=settings.sleeve,
     )
 
 

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from bursar.config.kinds import (
     AccountName,
     AgentNames,
+    AmountOrNone,
     Clock,
     Count,
     Fraction,
@@ -95,6 +96,20 @@ class Account(Section):
     )
     lot_method: Literal["fifo", "lifo", "hifo"] = setting(
         "fifo", "Which lot a sale takes; it must equal what is set at the broker.", "fifo, lifo or hifo"
+    )
+
+
+class Sleeve(Section):
+    """The part of the account that may be managed, and what is never touched."""
+
+    capital: AmountOrNone = setting(
+        None,
+        "Cash that is managed, in the base currency, with all that becomes of it; what else the account holds is not.",
+        'an amount above 0, such as 50000, or "" for the whole account',
+        gt=0,
+    )
+    hands_off: Symbols = setting(
+        (), "No order ever touches these, neither to buy nor to sell.", 'symbols, such as ["AAPL", "JPM"]'
     )
 
 
@@ -340,6 +355,7 @@ class Settings(Section):
     """Everything that can be set."""
 
     account: Account = Account()
+    sleeve: Sleeve = Sleeve()
     broker: Broker = Broker()
     market: Market = Market()
     schedule: Schedule = Schedule()

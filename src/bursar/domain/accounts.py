@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from bursar.domain.orders import Order, OrderStatus
 
@@ -56,6 +57,8 @@ class AccountSnapshot:
 
     executions  all since midnight in the exchange's zone; of those before it nothing is told
     waiting     ids of those of them that are not reported yet, because their commission is not known
+    maintenance margin that the broker requires for all of it; None where it did not say
+    rates       units of the base currency for one of each other, as far as the broker told them
     """
 
     account: str
@@ -67,6 +70,20 @@ class AccountSnapshot:
     waiting: frozenset[str] = frozenset()
     equity: Decimal | None = None
     buying_power: Decimal | None = None
+    maintenance: Decimal | None = None
+    rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def called_at(self) -> Decimal | None:
+        """The part of equity that is required as margin, beyond which IBKR liquidates; None where nothing is owed.
+
+        Who owes neither cash nor shares is never called: of a cash account the requirement is the price of what it
+        holds.
+        """
+        owes = any(amount < 0 for amount in self.cash.values()) or any(held.quantity < 0 for held in self.positions)
+        if not owes or self.maintenance is None or self.equity is None or self.equity <= 0:
+            return None
+        return self.maintenance / self.equity
 
     @property
     def execution_ids(self) -> tuple[str, ...]:

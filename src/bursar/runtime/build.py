@@ -54,6 +54,8 @@ def mandate(settings: Settings) -> Mandate:
         trade_min=settings.strategy.trade_min,
         autonomy=Autonomy(settings.strategy.autonomy),
         protection_at_broker=risk.protection == "broker",
+        capital=settings.sleeve.capital,
+        hands_off=frozenset(settings.sleeve.hands_off),
         trades_without_quorum=settings.committee.without_quorum == "views",
     )
 

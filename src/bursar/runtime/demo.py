@@ -123,7 +123,7 @@ def spread(stage: Stage, total_return_pct: float) -> SeedSpread:
         journal = MemoryJournal()
         asyncio.run(play(replace(shared, request=other), journal))
         closed = [each.event.equity for each in journal.read() if isinstance(each.event, SessionClosed)]
-        found[other.seed] = float(closed[-1] / request.cash - 1) * 100.0
+        found[other.seed] = float(closed[-1] / stage.managed - 1) * 100.0
     return SeedSpread(total_return_pct=MappingProxyType(found))
 
 
@@ -156,7 +156,7 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
     request, mandate, source = stage.request, stage.mandate, stage.library.source
     summary = Summary(mandate.account, mandate.portfolio, lambda at: stage.sessions[0].local(at).date())
     summary.read(events)
-    days = summary.days(request.cash)
+    days = summary.days(stage.managed)
     book = summary.book()
     bill = made_up_bill(stage.days) if source.simulated else treasury_bill(wheels.factors(), stage.days)
     invested = [1.0 - float(day.cash / day.equity) if day.equity else 0.0 for day in days]
@@ -169,16 +169,16 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
         strategy=" and ".join(request.settings.strategy.names),
         costs=f"{request.settings.costs.commission_basis_points} basis points of notional, and the spread",
         days=days,
-        benchmark=equal_weight(stage.closes, stage.days, request.cash, mandate.cost_rate, source.prices),
+        benchmark=equal_weight(stage.closes, stage.days, stage.managed, mandate.cost_rate, source.prices),
         book=book,
-        keys=report_keys(days, book.round_trips, request.cash, len(book.positions), bill),
+        keys=report_keys(days, book.round_trips, stage.managed, len(book.positions), bill),
         universe=Universe(
             origin=source.origin,
             symbols=tuple(instrument.symbol for instrument in stage.instruments),
             survivors=source.survivors,
             digest=stage.library.digest,
         ),
-        without_best=without_best(summary.profit_by_symbol(), days[-1].equity, request.cash),
+        without_best=without_best(summary.profit_by_symbol(), days[-1].equity, stage.managed),
         simulated=stage.world.simulated,
         share_all_cash=sum(part <= 0.0 for part in invested) / len(days),
         cash_weight=1.0 - sum(invested) / len(days),

@@ -30,7 +30,7 @@ from bursar.domain.events import (
 )
 from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, akin
-from bursar.errors import BrokerError
+from bursar.errors import BrokerError, DataError
 from bursar.ports import Broker, Command, Commands, Feed, History, Journal, Recorded
 from bursar.runtime.morning import Morning
 from bursar.runtime.reserve import JournalAwayError, Reserve
@@ -38,6 +38,7 @@ from bursar.runtime.switch import Switch
 from bursar.runtime.watch import LineWatch
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
+from bursar.trading.exposure import next_reports
 from bursar.trading.kill import Killer
 from bursar.trading.mandate import Ask, Step
 from bursar.trading.operator import obey, ordered
@@ -279,8 +280,18 @@ class Loop:
         if engine.market.at < known_at:
             return
         symbols = tuple(sorted(engine.market.instruments))
-        engine.refresh(self.history.asof(symbols, "close", known_at, self.history_days))
+        closes = self.history.asof(symbols, "close", known_at, self.history_days)
+        engine.refresh(closes, self._earnings(symbols, known_at))
         self._refreshed = session.day
+
+    def _earnings(self, symbols: tuple[str, ...], known_at: datetime) -> dict[str, date]:
+        """Who reports when, of those that have said so; nobody where the source has no such dates."""
+        if "earnings_dates" in self.history.lacks() or "days_to_report" in self.history.lacks():
+            return {}
+        try:
+            return next_reports(self.history.asof(symbols, "days_to_report", known_at, 1))
+        except DataError:
+            return {}  # a source of prices that does not even say that it lacks them
 
 
 def _rearms(event: Event) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from bursar.adapters.signals import SignalBox
 from bursar.domain.events import (
     AccountOpened,
+    CashMoved,
     Deposited,
     Event,
     InstrumentListed,
@@ -106,6 +107,12 @@ class Stage:
         )
 
     @property
+    def managed(self) -> Decimal:
+        """What the portfolio begins with: its sleeve, or all the cash."""
+        capital = self.mandate.capital
+        return self.request.cash if capital is None else capital
+
+    @property
     def days(self) -> tuple[date, ...]:
         """The trading days of the run."""
         return tuple(session.day for session in self.sessions)
@@ -124,6 +131,7 @@ def prepare(request: DemoRequest) -> Stage:
         tuple(instrument.symbol for instrument in chosen), "close", sessions[-1].close, len(past) + len(sessions)
     )
     instruments, closes, left_out = _covered(chosen, closes, request, len(past))
+    _check_sleeve(request)
     _check_cash(request, closes, max(len(past) - 1, 0))
     return Stage(
         request=request,
@@ -186,6 +194,14 @@ def _covered(
     kept = tuple(each for each, held in zip(chosen, whole, strict=True) if held)
     left_out = tuple(each.symbol for each, held in zip(chosen, whole, strict=True) if not held)
     return kept, Panel(closes.dates, tuple(each.symbol for each in kept), closes.values[:, whole]), left_out
+
+
+def _check_sleeve(request: DemoRequest) -> None:
+    capital = request.settings.sleeve.capital
+    if capital is not None and capital > request.cash:
+        raise InputError(
+            f"sleeve.capital is {capital:,.2f}, and the account begins with {request.cash:,.2f}; give at most that"
+        )
 
 
 def _check_cash(request: DemoRequest, closes: Panel, row: int) -> None:
@@ -298,10 +314,25 @@ def beginning(stage: Stage, fresh: Engine) -> list[Event]:
         event_id=f"deposit/{mandate.account}/initial",
         at=at,
         account=mandate.account,
-        portfolio=mandate.portfolio,
+        portfolio=mandate.beside,
         amount=Money(request.cash, mandate.base_currency),
     )
-    return [started, account, *listed, deposited]
+    return [started, account, *listed, deposited, *sleeve(mandate, at)]
+
+
+def sleeve(mandate: Mandate, at: datetime) -> tuple[CashMoved, ...]:
+    """The cash that is put aside to be managed; nothing where all of it is."""
+    if mandate.capital is None:
+        return ()
+    moved = CashMoved(
+        event_id=f"sleeve/{mandate.account}/{mandate.portfolio}",
+        at=at,
+        account=mandate.account,
+        from_portfolio=mandate.beside,
+        to_portfolio=mandate.portfolio,
+        amount=Money(mandate.capital, mandate.base_currency),
+    )
+    return (moved,)
 
 
 class Teller:

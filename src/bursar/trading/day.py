@@ -34,10 +34,15 @@ def marked(session: Session, at: datetime, quotes: Mapping[str, Quote]) -> Marke
 
 
 def closed(
-    session: Session, at: datetime, quotes: Mapping[str, Quote], portfolio: PortfolioBook, base_currency: str
+    session: Session,
+    at: datetime,
+    quotes: Mapping[str, Quote],
+    portfolio: PortfolioBook,
+    base_currency: str,
+    rates: Mapping[str, Decimal],
 ) -> SessionClosed:
     """What the portfolio is worth at the close, and what a reader of that must know."""
-    worth = value(portfolio, closing_prices(quotes), {}, base_currency)
+    worth = value(portfolio, closing_prices(quotes), rates, base_currency)
     return SessionClosed(
         event_id=f"session/{session.exchange}/{session.day}/closed",
         at=at,

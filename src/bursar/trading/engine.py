@@ -62,7 +62,7 @@ from bursar.trading.opinions import heard
 from bursar.trading.proposing import proposals, would
 from bursar.trading.protect import MOVES_POSITIONS, Cover
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
-from bursar.trading.recover import adopt, settle
+from bursar.trading.recover import adopt, settle, told_rates
 from bursar.trading.shelter import make_room, shelter
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Holdings, Strategy
@@ -104,6 +104,9 @@ class Engine:
         self.sagas = Sagas()
         self.legs: dict[str, LegOf] = {}
         self._line = LineState.UP.value
+        self._earnings: Mapping[str, date] = {}
+        self._called_at: Decimal | None = None
+        self._hands_off: frozenset[str] = frozenset()
 
     # ------------------------------------------------------------ what changes the state
 
@@ -113,10 +116,10 @@ class Engine:
         if session := self.session:
             self.market = replace(self.market, session=session)
 
-    def refresh(self, closes: Panel) -> None:
-        """Take in the history of finished sessions, as it is known this morning."""
+    def refresh(self, closes: Panel, earnings: Mapping[str, date] | None = None) -> None:
+        """Take in the history of finished sessions, and who reports next, as it is known this morning."""
         self.market = replace(self.market, closes=closes)
-        self._past, self._closes = past_of(closes), last_closes(closes)
+        self._past, self._closes, self._earnings = past_of(closes), last_closes(closes), earnings or {}
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
@@ -149,7 +152,7 @@ class Engine:
             case _:
                 pass
         if self.mandate.protection_at_broker and (change or isinstance(event, MOVES_POSITIONS)):
-            self.cover.look(event.at, self.portfolio.positions.values(), self.orders.working())
+            self.cover.look(event.at, self.ours.values(), self.orders.working())
 
     def recover(self, events: Iterable[Event]) -> None:
         """Take in a journal from its beginning."""
@@ -168,8 +171,24 @@ class Engine:
     def portfolio(self) -> PortfolioBook:
         """The book of this portfolio as of the last committed event."""
         if self._portfolio is None:
-            self._portfolio = self._books.book().portfolio(self.mandate.account, self.mandate.portfolio)
+            book, account = self._books.book(), self.mandate.account
+            held = (each.positions.items() for each in book.of_account(account))
+            adopted = {symbol for positions in held for symbol, position in positions if position.hands_off}
+            self._hands_off = self.mandate.hands_off | adopted
+            self._portfolio = book.portfolio(account, self.mandate.portfolio)
         return self._portfolio
+
+    @property
+    def hands_off(self) -> frozenset[str]:
+        """Symbols that no order may touch: those that were named, and what was adopted, whose portfolio it may be."""
+        _ = self.portfolio
+        return self._hands_off
+
+    @property
+    def ours(self) -> dict[str, Position]:
+        """The positions that may be traded."""
+        positions = self.portfolio.positions
+        return {symbol: position for symbol, position in positions.items() if symbol not in self._hands_off}
 
     def _protects(self, order_id: str) -> bool:
         return order_id in self.orders and self.orders[order_id].order.purpose is Purpose.PROTECTION
@@ -193,6 +212,9 @@ class Engine:
             past=self._past,
             closes=self._closes,
             unsettled=self.mandate.unsettled,
+            earnings=self._earnings,
+            called_at=self._called_at,
+            hands_off=self.hands_off,
         )
 
     def limits(self) -> RiskLimits:
@@ -256,7 +278,8 @@ class Engine:
             case Task.CLOSE:
                 return self._finish(task, session, Step(events=(day.marked(session, at, quotes),)))
             case Task.REVIEW:
-                closed = day.closed(session, at, quotes, self.portfolio, self.mandate.base_currency)
+                rates = self.standing.rates
+                closed = day.closed(session, at, quotes, self.portfolio, self.mandate.base_currency, rates)
                 return self._finish(task, session, Step(events=(closed,)))
             case Task.ANALYZE:
                 raise DataError("analysis is a job: run the analysts and call finish_analysis")
@@ -293,7 +316,9 @@ class Engine:
         cash = cash_agrees(differences, self.orders, snapshot)
         aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh)
         found = self.breaks.found(differences, self.orders, account, at)
-        return Step(events=(*found, *aftermath.events), cancels=aftermath.cancels)
+        self._called_at = snapshot.called_at  # like a quote it is not journalled: no start goes on without asking
+        rates = told_rates(snapshot, self.standing.rates, at)
+        return Step(events=(*rates, *found, *aftermath.events), cancels=aftermath.cancels)
 
     def contradictions(self) -> Step:
         """What a person must look at because of what was committed: see ``trading/breaks.py``."""
@@ -312,7 +337,7 @@ class Engine:
         kept = any(portfolio.positions for portfolio in self._books.book().of_account(self.mandate.account))
         if kept or self.orders.begun or self.orders.executions:
             return Step()
-        return Step(events=adopt(snapshot, self.mandate, self.market.instruments, self.market.at))
+        return Step(events=adopt(snapshot, self.mandate, self._books.book().instruments, self.market.at))
 
     def resume(self) -> Step:
         """Gate again what was journalled and never reached the broker, and send what still passes.
@@ -425,11 +450,10 @@ class Engine:
 
     def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
         waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
-        waiting |= self.breaks.symbols
+        waiting |= self.breaks.symbols | self.hands_off
         wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
         seen, limits = exposure(self.sight()), self.limits()
-        hands_off = {symbol for symbol, position in self.portfolio.positions.items() if position.hands_off}
-        hands_off |= self.breaks.symbols
+        hands_off = self.hands_off | self.breaks.symbols
         sleeve = Sleeve(
             equity=seen.equity,
             quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
@@ -522,9 +546,8 @@ class Engine:
             return shelter(self)[0]
         steps = [
             self._exit(position)
-            for symbol, position in sorted(self.portfolio.positions.items())
+            for symbol, position in sorted(self.ours.items())
             if position.quantity > 0
-            and not position.hands_off
             and symbol not in self.breaks.symbols
             and self._refused.get(symbol) != self.market.at
             and not self.orders.working(symbol)

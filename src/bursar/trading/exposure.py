@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -65,6 +65,15 @@ def last_closes(closes: Panel) -> dict[str, Decimal]:
     }
 
 
+def next_reports(days_left: Panel) -> dict[str, date]:
+    """The next day on which each company reports, from the calendar days that were left on the last known session."""
+    if not len(days_left.dates):
+        return {}
+    day: date = days_left.dates[-1].astype(date)
+    left = zip(days_left.symbols, days_left.values[-1], strict=True)
+    return {symbol: day + timedelta(days=int(days)) for symbol, days in left if np.isfinite(days)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What is known when the gate is asked.
@@ -75,6 +84,8 @@ class Sight:
     past       returns of the last sessions, or None where they are not known
     closes     the last closes of history, which the account may have slept through
     unsettled  True where proceeds may be spent before they settle, as a margin account lets one
+    called_at  part of the account's equity that the broker requires as margin; None where nothing is owed
+    hands_off  symbols that no order may touch
     """
 
     portfolio: PortfolioBook
@@ -91,10 +102,12 @@ class Sight:
     earnings: Mapping[str, date] = field(default_factory=dict)
     earnings_meant: frozenset[str] = frozenset()
     unsettled: bool = False
+    called_at: Decimal | None = None
+    hands_off: frozenset[str] = frozenset()
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
-        return value(self.portfolio, self.prices(), {}, self.base_currency)
+        return value(self.portfolio, self.prices(), self.standing.rates, self.base_currency)
 
     def prices(self) -> dict[str, Decimal]:
         """The middle of each two-sided quote."""
@@ -131,6 +144,7 @@ def exposure(
         sent=tuple(Sent(order.symbol, order.side, order.quantity, standing.sent_at(order)) for order in sent),
         loss_today=lost,
         drawdown=standing.drawdown(lost),
+        maintenance=None if sight.called_at is None else sight.called_at * equity,
         returns=past.returns if past else None,
         covariance=past.covariance if past else None,
         returns_of=past.symbols if past else (),
@@ -179,6 +193,8 @@ def to_close(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
         stop_loss=sight.stop_loss,
         messages=sight.standing.messages_since(market.at),
         state=sight.standing.state,
+        rates=sight.standing.rates,
+        hands_off=sight.hands_off,
     )
 
 

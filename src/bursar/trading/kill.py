@@ -70,8 +70,9 @@ class Killer:
     def _closing(self, killed: KillOrdered) -> Iterator[Position]:
         """Positions that a kill closes, by symbol."""
         broken = self._engine.breaks.symbols
+        hands_off = frozenset() if killed.everything else self._engine.hands_off
         for symbol, position in sorted(self._engine.portfolio.positions.items()):
-            if position.quantity and symbol not in broken and (killed.everything or not position.hands_off):
+            if position.quantity and symbol not in broken and symbol not in hands_off:
                 yield position
 
     def _close(self, position: Position, killed: KillOrdered) -> Step:
@@ -160,6 +161,8 @@ class Killer:
             return Step()
         engine = self._engine
         seen = to_close(engine.sight(), {order.order_id for order in basket})
+        if killed.everything:  # the owner said so by hand
+            seen = replace(seen, hands_off=frozenset())
         verdict = judge(basket, seen, engine.mandate.limits, causes=(killed.event_id,), new_id=engine.ids.new)
         placed = tuple(
             OrderPlaced(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from bursar.domain.events import Event
 from bursar.domain.money import ZERO
 from bursar.domain.orders import ApprovedOrder, Order
+from bursar.ledger.book import UNALLOCATED
 from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Agenda
 from bursar.trading.baskets import Terms
@@ -37,6 +38,8 @@ class Mandate:
     autonomy                what is done with a decision
     taps                    how proposals are tapped and worked
     protection_at_broker    stops and targets rest at the broker, instead of being watched from here
+    capital                 what may be managed of the account, in the base currency, and what came of it; None for all
+    hands_off               symbols that no order may touch
     person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
     """
 
@@ -55,7 +58,14 @@ class Mandate:
     autonomy: Autonomy = Autonomy.AUTOMATIC
     taps: Terms = field(default_factory=lambda: Terms(confidence_min=0.5, risk_max=1.0))
     protection_at_broker: bool = False
+    capital: Decimal | None = None
+    hands_off: frozenset[str] = frozenset()
     person_simulated: bool = False
+
+    @property
+    def beside(self) -> str:
+        """The portfolio that keeps what was there before us, and what is traded by hand: our own, or nobody's."""
+        return self.portfolio if self.capital is None else UNALLOCATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

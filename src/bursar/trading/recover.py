@@ -28,11 +28,13 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bursar.domain.accounts import AccountSnapshot, BrokerOrder
 from bursar.domain.events import (
     AmendRejected,
     Event,
+    Marked,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -129,6 +131,14 @@ def _missing(state: OrderState, at: datetime, doubt: str, *, same_day: bool, fre
     return [OrderExpired(event_id=f"{order_id}/missing/expired", at=at, causes=(order_id,), order_id=order_id)]
 
 
+def told_rates(snapshot: AccountSnapshot, known: Mapping[str, Decimal], at: datetime) -> tuple[Marked, ...]:
+    """The broker's rates of exchange, where they are not what was marked before."""
+    rates = {currency: rate for currency, rate in sorted(snapshot.rates.items()) if known.get(currency) != rate}
+    if not rates:
+        return ()
+    return (Marked(event_id=f"rates/{snapshot.account}/{at:%Y-%m-%dT%H:%M:%SZ}", at=at, prices={}, rates=rates),)
+
+
 def _canceled(state: OrderState, at: datetime, reason: str) -> OrderCanceled:
     order_id = state.order.order_id
     return OrderCanceled(
@@ -181,7 +191,7 @@ def adopt(
             event_id=f"adopted/{snapshot.account}/{held.symbol}",
             at=at,
             account=snapshot.account,
-            portfolio=mandate.portfolio,
+            portfolio=mandate.beside,
             symbol=held.symbol,
             quantity=held.quantity,
             cost_basis=Money(round_money(held.quantity * held.average_cost), instruments[held.symbol].currency),

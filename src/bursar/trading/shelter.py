@@ -38,6 +38,11 @@ class Desk(Protocol):
     @property
     def portfolio(self) -> PortfolioBook: ...
 
+    @property
+    def hands_off(self) -> frozenset[str]:
+        """Symbols that no order may touch."""
+        ...
+
     def judge_closing(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
         """What the gate says of orders that only take risk away."""
         ...
@@ -79,9 +84,8 @@ def make_room(desk: Desk, drafts: Sequence[Draft]) -> Step | None:
 
 def _symbols(desk: Desk) -> tuple[str, ...]:
     """What is ours to protect: positions of the portfolio, and symbols for which protection rests without one."""
-    ours = {symbol for symbol, position in desk.portfolio.positions.items() if not position.hands_off}
     left = {state.order.symbol for state in protective(desk.orders.working())}
-    return tuple(sorted((ours | left) - desk.breaks.symbols))
+    return tuple(sorted((desk.portfolio.positions.keys() | left) - desk.hands_off - desk.breaks.symbols))
 
 
 def _held(desk: Desk, symbol: str) -> Decimal:

@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bursar.domain.events import (
+    AccountOpened,
     AmendRequested,
     CancelRequested,
     CommandReceived,
@@ -53,6 +54,7 @@ class Standing:
     kill         the order to stop that is in force, or None
     finished     True once a kill has done what it was to do
     stopped_by   who or what brought it out of ACTIVE
+    rates        units of the base currency for one of each other, as last marked
     commands     the ids under which operators' commands were journalled
     """
 
@@ -63,6 +65,8 @@ class Standing:
         self.stopped_by = ""
         self.stopped_on: date | None = None
         self.closes: dict[str, Decimal] = {}
+        self.rates: dict[str, Decimal] = {}
+        self._base = ""
         self.messages: deque[datetime] = deque()
         self.commands: set[str] = set()
         self._sent: dict[str, tuple[Order, datetime]] = {}
@@ -82,8 +86,8 @@ class Standing:
                 self._top = max(self._top, self._index)
                 self._equity, self._flows = equity, len(portfolio.flows)
                 self._closed_since += 1
-            case Marked(official=True, prices=prices):
-                self.closes.update(prices)
+            case Marked() | AccountOpened():
+                self._valued(event)
             case OrderPlaced(order=order):
                 self._note(event.at)
                 if order.opens and order.parent_id is None:
@@ -109,7 +113,7 @@ class Standing:
         What came in counts as there from the beginning, and what went out as there until now, so that no flow is
         taken for a gain or a loss.
         """
-        amounts = [_worth(flow, prices, base) for flow in portfolio.flows[self._flows :]]
+        amounts = [_worth(flow, prices, base or self._base, self.rates) for flow in portfolio.flows[self._flows :]]
         came = sum((amount for amount in amounts if amount > 0), ZERO)
         went = sum((-amount for amount in amounts if amount < 0), ZERO)
         before = (self._equity or ZERO) + came
@@ -145,6 +149,14 @@ class Standing:
             return f"after a drawdown {wait_sessions} sessions must close first, and {left} are missing"
         return ""
 
+    def _valued(self, event: Marked | AccountOpened) -> None:
+        if isinstance(event, AccountOpened):
+            self._base = event.base_currency
+            return
+        self.rates.update(event.rates)
+        if event.official:
+            self.closes.update(event.prices)
+
     def _changed(self, state: TradingState, by: str) -> None:
         if state is TradingState.ACTIVE:
             if self.stopped_by == DRAWDOWN:
@@ -160,10 +172,11 @@ class Standing:
             self.messages.popleft()
 
 
-def _worth(flow: Flow, prices: Mapping[str, Decimal], base: str) -> Decimal:
+def _worth(flow: Flow, prices: Mapping[str, Decimal], base: str, rates: Mapping[str, Decimal]) -> Decimal:
     """What a flow was worth: its cash, or what came in kind at today's price, or else at its cost."""
-    amount = flow.amount * rate(flow.currency, {}, base or flow.currency)
-    if not flow.symbol:
-        return amount
-    price = prices.get(flow.symbol)
-    return amount + (flow.cost if price is None else flow.quantity * price)
+    exchange = rate(flow.currency, rates, base or flow.currency)
+    amount = flow.amount
+    if flow.symbol:
+        price = prices.get(flow.symbol)
+        amount += flow.cost if price is None else flow.quantity * price
+    return amount * exchange

@@ -8,7 +8,7 @@
     portfolio  losses so far, and what the whole may lose
 
 Orders that only reduce risk (exits, protection, kill) are counted and never blocked, except that nothing closes more
-than is held.
+than is held, and nothing touches what is hands-off.
 """
 
 from bursar.risk.rules import conduct, funds, market, portfolio, size
@@ -19,6 +19,7 @@ __all__ = ["EXEMPT", "RULES", "RULES_FOR_EXEMPT", "Case", "Exposure", "Finding",
 #: Every rule, in the order in which a rejection names them: what is cheap and what explains most come first.
 RULES: tuple[Rule, ...] = (
     conduct.trading_state,
+    conduct.hands_off,
     conduct.permission,
     conduct.closes_only_what_is_held,
     conduct.allowed_symbol,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     conduct.repeated,
     conduct.opening_orders,
     conduct.message_rate,
+    funds.funding,
     size.order_value,
     size.fat_finger,
     size.daily_notional,
@@ -39,7 +41,6 @@ RULES: tuple[Rule, ...] = (
     size.position_value,
     size.sector_weight,
     size.leverage,
-    funds.funding,
     funds.settled_cash,
     funds.margin_cushion,
     funds.margin_warning,
@@ -55,5 +56,5 @@ RULES: tuple[Rule, ...] = (
     portfolio.holiday,
 )
 
-#: What binds even orders that take risk away, since breaking it would open a position.
-RULES_FOR_EXEMPT: tuple[Rule, ...] = (conduct.closes_only_what_is_held,)
+#: What binds even orders that take risk away: breaking it would open a position, or sell what is not ours to sell.
+RULES_FOR_EXEMPT: tuple[Rule, ...] = (conduct.hands_off, conduct.closes_only_what_is_held)

@@ -71,6 +71,8 @@ class Exposure:
     covariance     (n, n) of daily returns of ``returns_of``, or None where unknown
     earnings       the next day of earnings of each symbol, as far as it is known
     earnings_meant strategies that mean to hold over earnings
+    rates          units of the base currency for one of each other
+    hands_off      symbols that no order may touch
     previews       what the broker said that an order would do, by order
     """
 
@@ -103,6 +105,8 @@ class Exposure:
     earnings: Mapping[str, date] = field(default_factory=dict)
     earnings_meant: frozenset[str] = frozenset()
     previews: Mapping[str, Preview] = field(default_factory=dict)
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    hands_off: frozenset[str] = frozenset()
     _weighed: list[Weighed] = field(init=False, default_factory=list, repr=False, compare=False)
 
     def weighed(self) -> Weighed:
@@ -117,12 +121,22 @@ class Exposure:
         return self.session is not None and self.session.contains(self.at)
 
     def price(self, symbol: str) -> Decimal | None:
-        """The middle of the latest quote times the multiplier; None where it is not two-sided."""
+        """The middle of the latest quote times the multiplier, in the base currency.
+
+        None where it is not two-sided, or nobody knows what its currency is worth.
+        """
         quote = self.quotes.get(symbol)
         if quote is None or not quote.two_sided:
             return None
         instrument = self.instruments.get(symbol)
-        return quote.mid * instrument.multiplier if instrument else quote.mid
+        return quote.mid if instrument is None else self.in_base(quote.mid * instrument.multiplier, instrument)
+
+    def in_base(self, money: Decimal, instrument: Instrument) -> Decimal | None:
+        """``money`` in the currency of ``instrument``, in the base currency; None where there is no rate."""
+        if instrument.currency == self.base_currency:
+            return money
+        rate = self.rates.get(instrument.currency)
+        return None if rate is None else money * rate
 
     def sector(self, symbol: str) -> str:
         """The sector of a symbol; "unknown" is one of its own."""
@@ -253,8 +267,9 @@ class Case:
         price = self.exposure.price(order.symbol)
         if order.limit_price is not None:
             instrument = self.exposure.instruments.get(order.symbol)
-            stated = order.limit_price * (instrument.multiplier if instrument else ONE)
-            price = stated if price is None else max(price, stated)
+            limit = order.limit_price
+            stated = limit if instrument is None else self.exposure.in_base(limit * instrument.multiplier, instrument)
+            price = stated if price is None or stated is None else max(price, stated)
         if price is None:
             raise _unpriced((order.symbol,))
         return price
@@ -284,7 +299,9 @@ Rule = Callable[[Case], Iterator[Finding]]
 
 
 def _unpriced(symbols: tuple[str, ...]) -> DataError:
-    return DataError(f"no two-sided quote for {', '.join(symbols)}; nothing opens until there is one")
+    return DataError(
+        f"no two-sided quote for {', '.join(symbols)}, or no rate of exchange; nothing opens until there is one"
+    )
 
 
 def minutes(span: timedelta) -> Decimal:

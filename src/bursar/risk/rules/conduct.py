@@ -32,6 +32,14 @@ def trading_state(case: Case) -> Iterator[Finding]:
             )
 
 
+def hands_off(case: Case) -> Iterator[Finding]:
+    """What its owner keeps out of reach is never touched, neither to open nor to close."""
+    for order in case.basket:
+        if order.symbol in case.exposure.hands_off:
+            words = f"{order.symbol} is hands-off: nothing of ours touches it (sleeve.hands_off, or it was adopted)"
+            yield Finding(order.order_id, "hands_off", ONE, ZERO, False, True, words)
+
+
 def permission(case: Case) -> Iterator[Finding]:
     """Shorting and covering are permissions of their own, and what is called opening must not close."""
     limits, quantities = case.limits, case.exposure.quantities

@@ -24,7 +24,9 @@ def funding(case: Case) -> Iterator[Finding]:
         currency = _foreign(case, order)
         if not currency or order.signed_quantity < 0:
             continue
-        needed = case.notional(order) * (ONE + exposure.cost_rate)
+        needed = ZERO
+        if rule is not Funding.REFUSE:
+            needed = case.notional(order) / exposure.rates[currency] * (ONE + exposure.cost_rate)
         there = exposure.currencies.get(currency, ZERO)
         passed = rule is Funding.BORROW or (rule is Funding.CONVERT and needed <= there)
         yield Finding(
