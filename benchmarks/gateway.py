@@ -218,7 +218,7 @@ async def _flood(child: Child, seconds: float) -> tuple[float, int]:
 
 def connecting(*, quick: bool) -> list[Result]:
     """Connecting to an account with 200 positions and 5000 executions of the day, of few orders and of as many."""
-    executions, rounds = (500, 3) if quick else (5000, 7)
+    executions, rounds = (400, 3) if quick else (5000, 7)
     results = []
     for name, trade, goal in (("200 working orders", _partly, CONNECT_GOAL), ("as many done orders", _singly, None)):
         with tempfile.TemporaryDirectory() as folder:

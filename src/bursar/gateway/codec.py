@@ -10,7 +10,7 @@ Source: the layout as read in ib_async 2.1.0 (client.py) and ibapi 9.81.1 (comm.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from bursar.errors import ProtocolError
@@ -73,9 +73,12 @@ def frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
 
 
-def encode(texts: Iterable[str]) -> bytes:
-    """One framed message from its texts, in wire order. A text must not hold a NUL."""
-    return frame(("\0".join(texts) + "\0").encode())
+def encode(texts: Sequence[str]) -> bytes:
+    """One framed message from its texts, in wire order. Raises ValueError where a NUL in one would end its field."""
+    text = "\0".join(texts) + "\0"
+    if text.count("\0") != len(texts):
+        raise ValueError("a NUL would end the field")
+    return frame(text.encode())
 
 
 def decode(payload: bytes) -> list[str]:

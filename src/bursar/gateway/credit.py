@@ -130,11 +130,10 @@ class Credit:
 
         Of a margin account it is equity beyond initial margin.
         """
-        quantities = account.quantities
         if account.margin is not None:
-            needs = self.requirement(account, quantities)
+            needs = self.requirement(account, account.quantities)
             return self.net_liquidation(account) - needs.initial - account.held_cash(besides)
-        short = {symbol: -quantity for symbol, quantity in quantities.items() if quantity < 0}
+        short = {symbol: -held.quantity for symbol, held in account.positions.items() if held.quantity < 0}
         return self.total_cash(account) - account.held_cash(besides) - SHORT_REQUIREMENT * self.worth(short)
 
     # ------------------------------------------------------------ orders

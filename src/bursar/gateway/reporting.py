@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from bursar.domain.instruments import Instrument, InstrumentKind
@@ -276,7 +277,13 @@ def quote_ticks(req_id: int, quote: Quote) -> tuple[object, ...]:
     )
     if quote.last is not None:
         ticks += (r.TickPrice(req_id=req_id, tick_type=LAST, price=quote.last),)
-    return (*ticks, r.TickString(req_id=req_id, tick_type=LAST_TIMESTAMP, value=str(int(quote.at.timestamp()))))
+    return (*ticks, r.TickString(req_id=req_id, tick_type=LAST_TIMESTAMP, value=_seconds_text(quote.at)))
+
+
+@lru_cache(maxsize=64)
+def _seconds_text(at: datetime) -> str:
+    """Seconds since 1970: quotes of all symbols come at the same moments."""
+    return str(int(at.timestamp()))
 
 
 def day_ticks(req_id: int, day: DaySoFar) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar, dataclass_transform
 
 from bursar.errors import InputError, ProtocolError
@@ -99,21 +100,16 @@ def _declare(
     return declare
 
 
-_TABLES: dict[tuple[type, int], Table] = {}
-
-
+@cache
 def table_of(kind: type, version: int) -> Table:
     """The compiled table of a declared message."""
-    key = (kind, version)
-    found = _TABLES.get(key)
-    if found is None:
-        found = _TABLES[key] = table(kind, BY_CLASS[kind].layout, version)
-    return found
+    return table(kind, BY_CLASS[kind].layout, version)
 
 
 def write(message: object, version: int) -> bytes:
     """``message`` as a frame for a conversation of ``version``."""
-    return codec.encode(table_of(type(message), version).write(message))
+    kind: type = type(message)
+    return codec.encode(table_of(kind, version).write(message))
 
 
 def read_request(texts: list[str], version: int) -> Any:

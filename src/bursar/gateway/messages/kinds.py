@@ -57,9 +57,10 @@ def _plain(name: str, expected: str, write: Write, read: Read) -> Kind:
 
 def number_text(value: Decimal) -> str:
     """Decimal digits, never an exponent: 1E+2 is 100. Infinity has a word of its own."""
-    if value.is_infinite():
-        return "Infinite"
-    return format(value, "f")
+    text = str(value)
+    if "E" in text or "I" in text:
+        return "Infinite" if value.is_infinite() else format(value, "f")
+    return text
 
 
 @_remembered
@@ -110,10 +111,8 @@ def _flag(text: str) -> bool:
     raise ValueError("not a flag")
 
 
-def plain_text(value: str) -> str:
-    """``value`` as it is. Raises ValueError where a NUL in it would end the field."""
-    if "\0" in value:
-        raise ValueError("a NUL would end the field")
+def as_it_is(value: str) -> str:
+    """Text is not rewritten; ``codec.encode`` sees to it that it does not end a field."""
     return value
 
 
@@ -216,7 +215,7 @@ MaybeFlag = Annotated[
     ),
 ]
 #: Text as it is.
-Text = Annotated[str, _plain("text", "text", plain_text, str)]
+Text = Annotated[str, _plain("text", "text", as_it_is, str)]
 #: A name, whose letters beyond ASCII are escaped with backslashes.
 Name = Annotated[str, _plain("name", "text", _escape, _unescape)]
 #: A moment, as date and time of day in TWS's zone, which clients since ZONED_TIMES are told.

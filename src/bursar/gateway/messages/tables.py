@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from bursar.errors import ProtocolError
-from bursar.gateway.messages.kinds import plain_text
+from bursar.gateway.messages.kinds import as_it_is
 from bursar.gateway.messages.layouts import (
     Between,
     Constant,
@@ -34,6 +34,7 @@ from bursar.gateway.messages.layouts import (
 #: The attributes that were read, by the part that they belong to; those of the message itself are under "".
 _Found = dict[str, dict[str, Any]]
 _Put = Callable[[Any, list[str]], None]
+_Texts = Callable[[Any], Sequence[str]]
 _Take = Callable[[Iterator[str], _Found], None]
 _Step = tuple[_Put, _Take]
 
@@ -43,19 +44,16 @@ _COUNT_DIGITS_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A class and its layout in one version; ``parts`` are the attributes that have attributes of their own."""
+    """A class and its layout in one version.
+
+    parts  the attributes that have attributes of their own
+    write  the texts of a value
+    """
 
     owner: type
     parts: tuple[str, ...]
-    put: tuple[_Put, ...]
+    write: _Texts
     take: tuple[_Take, ...]
-
-    def write(self, value: Any) -> list[str]:
-        """The texts of ``value``."""
-        texts: list[str] = []
-        for put in self.put:
-            put(value, texts)
-        return texts
 
     def read(self, texts: Iterator[str]) -> Any:
         """The value that the next texts make. Raises ProtocolError when they make none, or run out."""
@@ -73,7 +71,29 @@ def table(owner: type, layout: Layout, version: int) -> Table:
     """The compiled table of ``owner`` for conversations of ``version``."""
     steps = _steps(owner, layout, version)
     parts = dict.fromkeys(part for part in map(_part, _paths(layout)) if part)
-    return Table(owner, tuple(parts), tuple(put for put, _ in steps), tuple(take for _, take in steps))
+    write = _flat(owner, layout, version) or _one_by_one(tuple(put for put, _ in steps))
+    return Table(owner, tuple(parts), write, tuple(take for _, take in steps))
+
+
+def _flat(owner: type, layout: Layout, version: int) -> _Texts | None:
+    """The writer of a message that is a few constants and then attributes, as most are; None for another."""
+    items = tuple(_in_version(layout, version))
+    head = [item.text for item in items if isinstance(item, Constant)]
+    paths = [item.path for item in items[len(head) :] if isinstance(item, Path)]
+    if not paths or len(head) + len(paths) < len(items):
+        return None
+    texts_of = _texts_of(owner, paths, version)
+    return lambda value: [*head, *texts_of(value)]
+
+
+def _one_by_one(puts: tuple[_Put, ...]) -> _Texts:
+    def write(value: Any) -> list[str]:
+        texts: list[str] = []
+        for put in puts:
+            put(value, texts)
+        return texts
+
+    return write
 
 
 def _paths(layout: Sequence[Item]) -> Iterator[str]:
@@ -140,24 +160,34 @@ def _constants_step(constants: list[str]) -> _Step:
     return (lambda _value, texts: texts.extend(constants)), take
 
 
+def _texts_of(owner: type, paths: list[str], version: int) -> _Texts:
+    """What writes attributes that follow each other: text as it is, and all else by its kind."""
+    get = attrgetter(*paths) if len(paths) > 1 else lambda value, one=attrgetter(*paths): (one(value),)
+    writers = [kind_of(owner, path).writer(version) for path in paths]
+    worded = [(place, write) for place, write in enumerate(writers) if write is not as_it_is]
+    if not worded:
+        return get
+    if len(worded) == len(writers):
+        return lambda value: [write(each) for write, each in zip(writers, get(value), strict=True)]
+
+    def texts_of(value: Any) -> list[str]:
+        texts = list(get(value))
+        for place, write in worded:
+            texts[place] = write(texts[place])
+        return texts
+
+    return texts_of
+
+
 def _run_step(owner: type, paths: list[str], version: int) -> _Step:
     """Attributes that follow each other without conditions."""
-    get = attrgetter(*paths) if len(paths) > 1 else lambda value, one=attrgetter(*paths): (one(value),)
+    texts_of = _texts_of(owner, paths, version)
     kinds = [kind_of(owner, path) for path in paths]
-    writers = [kind.writer(version) for kind in kinds]
     readers = [kind.reader(version) for kind in kinds]
     places = [(_part(path), _name(path), read) for path, read in zip(paths, readers, strict=True)]
 
     def put(value: Any, texts: list[str]) -> None:
-        texts.extend([write(each) for write, each in zip(writers, get(value), strict=True)])
-
-    plain = [None if write is plain_text else write for write in writers]
-
-    def put_words(value: Any, texts: list[str]) -> None:
-        # Account values are mostly text and come by the hundred: one look for what would end a field is enough.
-        told = [write(each) if write else each for write, each in zip(plain, get(value), strict=True)]
-        plain_text("".join(told))
-        texts.extend(told)
+        texts.extend(texts_of(value))
 
     def take(texts: Iterator[str], found: _Found) -> None:
         done, text = 0, ""
@@ -172,7 +202,7 @@ def _run_step(owner: type, paths: list[str], version: int) -> _Step:
             expected = f"{owner.__name__}: {paths[done]} is {text[:40]!r}; {kinds[done].expected} was expected"
             raise ProtocolError(expected) from error
 
-    return (put_words if plain.count(None) > 1 else put), take
+    return put, take
 
 
 def _when_step(owner: type, item: When, version: int) -> _Step:
