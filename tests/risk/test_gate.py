@@ -57,6 +57,16 @@ def test_purchases_are_paid_from_settled_cash_with_their_costs() -> None:
     assert broken(verdict(order(quantity=100), exposure=poor)) == ["settled_cash"]
 
 
+def test_a_margin_account_pays_for_purchases_with_the_sales_beside_them() -> None:
+    # 50 shares sold bring 5,000 less five basis points; with 5,007.50 of cash that is 10,005 for the purchase.
+    both = (order("o-1", "MSFT", 50, side=Side.SELL), order("o-2", "AAPL", 100))
+    held = replace(EXPOSURE, quantities={"MSFT": Decimal(50)}, cash_settled=Decimal("5007.50"))
+    assert "settled_cash" in broken(verdict(*both, exposure=held))
+    assert len(verdict(*both, exposure=replace(held, unsettled=True)).approved) == 2
+    poorer = replace(held, unsettled=True, cash_settled=Decimal("5007.49"))
+    assert "settled_cash" in broken(verdict(*both, exposure=poorer))
+
+
 def test_nothing_closes_more_than_is_held_not_even_an_exit() -> None:
     holding = replace(EXPOSURE, quantities={"AAPL": Decimal(50)})
     for purpose in (Purpose.REDUCE, Purpose.EXIT, Purpose.KILL):

@@ -62,6 +62,16 @@ def test_purchases_are_cut_alike_when_settled_cash_does_not_reach() -> None:
     ]
 
 
+def test_in_a_margin_account_the_sales_of_a_basket_pay_for_its_purchases() -> None:
+    # 100 XOM at a bid of 49.95 bring 4,995.00, less a cent; a share of AAPL costs 100.10.
+    held = replace(SLEEVE, quantities={"XOM": Decimal(100)}, cash_settled=Decimal(0))
+    assert sizes(targets(AAPL=0.2), held) == [("XOM", Side.SELL, Decimal(100))]
+    assert sizes(targets(AAPL=0.2), replace(held, unsettled=True)) == [
+        ("XOM", Side.SELL, Decimal(100)),
+        ("AAPL", Side.BUY, Decimal(49)),
+    ]
+
+
 def test_costs_and_the_reserve_come_out_of_the_budget() -> None:
     # Budget 10,000 less a reserve of 0.5 % of 100,000 is 9,500; a share costs 100.10 * 1.01 = 101.101.
     # Wanted are 200 shares for 20,220.20, so 9,500 / 20,220.20 of them: 93.96, in whole shares 93.

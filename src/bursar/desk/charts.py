@@ -26,6 +26,15 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """What lies between two lines: its CSS class, and both a value a day."""
+
+    style: str
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """Where a chart is drawn, in SVG units, which the page scales; the margins hold the scales."""
 
@@ -64,6 +73,17 @@ def grid_values(low: float, high: float, lines: int = 4) -> tuple[float, ...]:
     return tuple(round(index * step, 12) for index in range(first, last + 1))
 
 
+def log_grid_values(low: float, high: float) -> tuple[float, ...]:
+    """Ones, twos and fives of powers of ten around ``low`` to ``high``, above 0; powers alone, where there are many."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    digits = (1.0, 2.0, 5.0) if math.log10(high / low) < 2.5 else (1.0,)
+    values = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
+    start = max((value for value in values if value <= low * (1 + 1e-9)), default=values[0])
+    end = min((value for value in values if value >= high * (1 - 1e-9)), default=values[-1])
+    shown = tuple(value for value in values if start <= value <= end)
+    return shown if len(shown) > 1 else (shown[0], shown[0] * 10.0)
+
+
 def line_chart(
     title: str,
     says: str,
@@ -72,6 +92,8 @@ def line_chart(
     label: Callable[[float], str],
     *,
     level: float | None = None,
+    band: Band | None = None,
+    log: bool = False,
     frame: Frame = BROAD,
 ) -> str:
     """Lines over days, the first of ``series`` on top, each day with a tooltip of all values.
@@ -79,16 +101,24 @@ def line_chart(
     says   what the chart shows, in a sentence
     label  how values are written
     level  a value at which a quiet line is drawn across, such as the cash at the start
+    band   drawn behind the lines
+    log    on a scale of equal percentages; all values are then above zero
     """
+    at: Callable[[float], float] = math.log10 if log else float
     every = [value for line in series for value in line.values] + ([] if level is None else [level])
-    grid = grid_values(min(every), max(every))
-    low, high = grid[0], grid[-1]
-    parts = [*_grid(grid, frame, label), *_days(days, frame)]
+    every += [*band.low, *band.high] if band else []
+    grid = log_grid_values(min(every), max(every)) if log else grid_values(min(every), max(every))
+    low, high = at(grid[0]), at(grid[-1])
+    parts = [part for value in grid for part in _grid_line(frame.y(at(value), low, high), label(value), frame)]
+    parts.extend(_days(days, frame))
+    if band is not None:
+        above, below = (_points([at(value) for value in side], frame, low, high) for side in (band.high, band.low))
+        parts.append(f'<path class="band {band.style}" d="{_path([*above, *reversed(below)])}Z"/>')
     if level is not None:
-        y = frame.y(level, low, high)
+        y = frame.y(at(level), low, high)
         parts.append(f'<line class="level" x1="{frame.left}" x2="{_n(frame.width - frame.right)}" {_at_y(y)}/>')
     for line in reversed(series):
-        points = _points(line.values, frame, low, high)
+        points = _points([at(value) for value in line.values], frame, low, high)
         if len(points) == 1:
             parts.append(f'<circle class="dot {line.style}" cx="{_n(points[0][0])}" cy="{_n(points[0][1])}" r="4"/>')
         else:
@@ -140,9 +170,10 @@ def bar_chart(
     values: Sequence[float],
     label: Callable[[float], str],
     *,
+    style: str | None = None,
     frame: Frame = BROAD,
 ) -> str:
-    """One bar a day from zero, gains up and losses down."""
+    """One bar a day from zero, gains up and losses down; ``style`` is for values that are neither."""
     frame = replace(frame, height=frame.height * 0.62)
     grid = grid_values(min(*values, 0.0), max(*values, 0.0), lines=3)
     low, high = grid[0], grid[-1]
@@ -154,10 +185,10 @@ def bar_chart(
     wide = min(room * 0.68, 28.0)
     for index, value in enumerate(values):
         y = frame.y(value, low, high)
-        style = "gain" if value >= 0 else "loss"
+        tone = style or ("gain" if value >= 0 else "loss")
         x = inset.x(index, len(values)) - wide / 2
         parts.append(
-            f'<rect class="bar {style}" x="{_n(x)}" y="{_n(min(y, zero))}" width="{_n(wide)}" '
+            f'<rect class="bar {tone}" x="{_n(x)}" y="{_n(min(y, zero))}" width="{_n(wide)}" '
             f'height="{_n(max(abs(y - zero), 0.75))}" rx="1.5"/>'
         )
     parts.extend(_tooltips([f"{day}\n{label(value)}" for day, value in zip(days, values, strict=True)], inset))

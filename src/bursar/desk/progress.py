@@ -5,7 +5,7 @@ Where standard error is no terminal, one quiet line a day stands in for the bar.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bursar.desk import wording
+from bursar.domain.events import SessionClosed
+from bursar.ports import Recorded
 
 
 class DayObserver(Protocol):
@@ -74,6 +76,43 @@ def watching(days: int, currency: str, console: Console) -> Iterator[DayObserver
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bar(progress, days, currency)
+
+
+class Decisions:
+    """Watches a backtest: a step for each decision; where nobody looks, a line for each year."""
+
+    def __init__(self, days: Sequence[date], step: Callable[[date], None]) -> None:
+        self._days = frozenset(days)
+        self._step = step
+
+    def committed(self, recorded: Sequence[Recorded]) -> None:
+        for each in recorded:
+            if isinstance(each.event, SessionClosed) and each.event.day in self._days:
+                self._step(each.event.day)
+
+
+@contextmanager
+def counting(what: str, days: Sequence[date], console: Console) -> Iterator[Decisions]:
+    """An observer of a run that decides on ``days``, drawing on ``console``, which should write to standard error."""
+    if not console.is_terminal:
+        years: set[int] = set()
+
+        def line(day: date) -> None:
+            if day.year not in years:
+                years.add(day.year)
+                console.print(f"{what}  {day.year}", highlight=False, soft_wrap=True)
+
+        yield Decisions(days, line)
+        return
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=len(days))
+        yield Decisions(days, lambda day: progress.update(task, advance=1, description=f"{what}  {day:%Y-%m}"))
 
 
 @contextmanager

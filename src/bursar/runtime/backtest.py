@@ -13,11 +13,12 @@ watched: the equity of each day is what was held times its close, plus the cash 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,11 +45,11 @@ from bursar.gateway.fees import BasisPoints
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.ledger.book import PortfolioBook
-from bursar.ports import History, Panel
+from bursar.ports import Fundamentals, History, News, Panel
 from bursar.quant.arrays import FloatArray
 from bursar.research.analysts import Analyst
 from bursar.risk.limits import RiskLimits
-from bursar.runtime.loop import Loop
+from bursar.runtime.loop import Loop, Observer
 from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Agenda, Rhythm
 from bursar.trading.engine import Engine, Mandate
@@ -84,6 +85,8 @@ class Market:
     sessions  every session of the exchange for which ``history`` may hold a close, oldest first
     origin    where the universe came from, in words; survivors: True where it was chosen later
     adjusted  prices are adjusted for splits and dividends, so that fees by the share would be wrong
+    simulated the market never was
+    fundamentals, news  of its companies, for the analysts that read them; None where nobody has any
     """
 
     name: str
@@ -93,6 +96,9 @@ class Market:
     origin: str = ""
     survivors: bool = True
     adjusted: bool = True
+    simulated: bool = False
+    fundamentals: Fundamentals | None = None
+    news: News | None = None
 
     @cached_property
     def closes(self) -> Panel:
@@ -110,6 +116,8 @@ class Plan:
     costs_basis_points     of notional, commission and slippage together; half of ``spread_basis_points`` comes on top
     fractions              whether fractions of shares can be traded (0.0001 of one)
     history_days           closes that the strategy is given
+    analysts               that are asked on the morning of each decision
+    morning                makes whoever is asked instead, such as a whole committee; anew for each run
     stop_loss, take_profit at which a position is closed, looked at on each close; None for none
     unsettled              proceeds may be spent before they settle, as in a margin account
     """
@@ -124,6 +132,7 @@ class Plan:
     fractions: bool = False
     history_days: int = 320
     analysts: tuple[Analyst, ...] = ()
+    morning: Callable[[], Morning] | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     limits: RiskLimits = ON_CLOSES
@@ -182,14 +191,12 @@ class Result:
         return sum((fill.commission.amount for fill in self.fills), ZERO)
 
 
-def run(plan: Plan, market: Market) -> Result:
-    """Trade ``plan`` over ``market``. Raises InputError for a range without sessions or a market without closes."""
-    played = tuple(session for session in market.sessions if plan.first <= session.day <= plan.last)
-    if not played:
-        raise InputError(
-            f"no session from {plan.first} to {plan.last}; {market.name} has them from {market.sessions[0].day} to "
-            f"{market.sessions[-1].day}"
-        )
+def run(plan: Plan, market: Market, observer: Observer | None = None) -> Result:
+    """Trade ``plan`` over ``market``, while ``observer`` watches.
+
+    Raises InputError for a range without sessions or a market without closes.
+    """
+    played = played_sessions(plan, market)
     listed = tuple(_tradable(instrument, plan) for instrument in market.instruments)
     exchange = Exchange(_world(plan, market, listed, played), _terms(plan))
     broker = SimulatedBroker(exchange)
@@ -201,13 +208,37 @@ def run(plan: Plan, market: Market) -> Result:
         broker=broker,
         journal=journal,
         history=market.history,
-        morning=Morning(analysts=plan.analysts, history=market.history),
+        morning=plan.morning() if plan.morning else Morning(analysts=plan.analysts, history=market.history),
         history_days=plan.history_days,
         compare_every=COMPARE_EVERY,
         beginning=lambda: list(_beginning(plan, engine, listed, played[0])),
+        observers=[observer] if observer else [],
     )
     asyncio.run(loop.run())
     return _told(plan, market, played, journal.events, engine.portfolio)
+
+
+# ---------------------------------------------------------------- the days
+
+
+def played_sessions(plan: Plan, market: Market) -> tuple[Session, ...]:
+    """The sessions from the first day of the plan to its last. Raises InputError where there is none."""
+    played = tuple(session for session in market.sessions if plan.first <= session.day <= plan.last)
+    if not played:
+        raise InputError(
+            f"no session from {plan.first} to {plan.last}; {market.name} has them from {market.sessions[0].day} to "
+            f"{market.sessions[-1].day}"
+        )
+    return played
+
+
+def decision_days(plan: Plan, market: Market) -> tuple[date, ...]:
+    """The days on which the plan decides, oldest first."""
+    played = played_sessions(plan, market)
+    before = [session.day for session in market.sessions if session.day < played[0].day]
+    days = [*before[-1:], *(session.day for session in played)]
+    first = [] if before else days[:1]
+    return (*first, *(day for last, day in pairwise(days) if plan.rhythm.begins(day, last)))
 
 
 # ---------------------------------------------------------------- the stage

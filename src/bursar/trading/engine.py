@@ -458,6 +458,7 @@ class Engine:
             equity=seen.equity,
             quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
             cash_settled=ZERO if self.breaks.cash_in_doubt else seen.cash_settled,
+            unsettled=self.mandate.unsettled,
             cash_reserve=limits.cash_reserve,
             cost_rate=self.mandate.cost_rate,
             trade_min=self.mandate.trade_min,

@@ -134,6 +134,7 @@ def exposure(
         to_close(sight, without),
         equity=equity,
         cash_settled=_spendable(sight, day) - _reserved(sight, without),
+        unsettled=sight.unsettled,
         currencies={
             currency: sight.portfolio.settled_cash(currency, day)
             for currency in sight.portfolio.cash

@@ -1,9 +1,9 @@
 """From targets to orders: the one place where a float becomes a quantity.
 
 Targets minus what is held, in whole lots, sales before purchases. What a sleeve holds and no target
-names is sold; a position marked hands-off is never touched. Purchases are paid from settled cash alone,
-costs and a reserve included, so that cash never turns negative; where it does not reach for all, each
-purchase is cut by the same part.
+names is sold; a position marked hands-off is never touched. Purchases are paid from settled cash alone
+(in a margin account also from what the sales beside them bring), costs and a reserve included, so that
+cash never turns negative; where it does not reach for all, each purchase is cut by the same part.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Sleeve:
     equity        net asset value of the sleeve, base currency
     quantities    signed, by symbol; hands-off positions are left out by the caller
     cash_settled  what purchases may use
+    unsettled     True where the sales beside them pay for purchases, as a margin account lets one
     cash_reserve  part of equity that stays
     cost_rate     of trading, as a fraction of notional
     trade_min     smallest trade worth its cost, as a fraction of equity; a full exit is always worth it
@@ -49,6 +50,7 @@ class Sleeve:
     equity: Decimal
     quantities: Mapping[str, Decimal]
     cash_settled: Decimal
+    unsettled: bool = False
     cash_reserve: Decimal = ZERO
     cost_rate: Decimal = ZERO
     trade_min: Decimal = ZERO
@@ -76,6 +78,7 @@ def rebalance(
     Raises DataError where a symbol that must be traded has no two-sided quote.
     """
     sales: list[Draft] = []
+    proceeds = ZERO
     wishes: list[tuple[Draft, Decimal]] = []
     wanted = {target.symbol: target for target in targets.targets}
     for symbol in sorted(wanted.keys() | {symbol for symbol, held in sleeve.quantities.items() if held}):
@@ -95,9 +98,13 @@ def rebalance(
         strategy = (target.strategy if target else "") or targets.strategy
         if change < 0:
             sales.append(_draft(symbol, Side.SELL, -change, strategy, reason))
+            proceeds += -change * (quote.bid or quote.mid) * instrument.multiplier * (1 - sleeve.cost_rate)
         else:
             paid = (quote.ask or quote.mid) * instrument.multiplier * (1 + sleeve.cost_rate)
             wishes.append((_draft(symbol, Side.BUY, change, strategy, reason), paid))
+    if sleeve.unsettled:
+        # A cent for each sale, since costs are charged in whole ones.
+        sleeve = replace(sleeve, cash_settled=sleeve.cash_settled + proceeds - CENT * len(sales))
     return (*sales, *_affordable(wishes, sleeve, instruments))
 
 

@@ -57,6 +57,7 @@ class Exposure:
     quotes         the latest of each symbol
     closes         the last official close of each symbol, where there is one
     cash_settled   what purchases may use
+    unsettled      True where the sales of a basket pay for its purchases, as a margin account lets one
     currencies     cash in other currencies than the base
     cost_rate      what trading costs, as a fraction of notional
     stop_loss      distance from a price to the stop below it, as a fraction
@@ -83,6 +84,7 @@ class Exposure:
     instruments: Mapping[str, Instrument]
     cash_settled: Decimal
     base_currency: str = "USD"
+    unsettled: bool = False
     session: Session | None = None
     next_session: Session | None = None
     held: Mapping[str, Decimal] | None = None

@@ -41,12 +41,18 @@ def _unfunded(order: Order, currency: str, rule: Funding) -> str:
 
 
 def settled_cash(case: Case) -> Iterator[Finding]:
-    """Purchases are paid from settled cash, fees included; today's sales pay for nothing yet."""
+    """Purchases are paid from settled cash, fees included; today's sales pay for nothing yet.
+
+    A margin account may spend what the sales of the same basket bring, less their fees.
+    """
     bought = [order for order in case.opening if order.signed_quantity > 0 and not _foreign(case, order)]
     if not bought or case.limits.leverage_max > 1:  # on margin, the cushion and the broker's preview bind instead
         return
     needed = sum((case.notional(order) for order in bought), ZERO) * (ONE + case.exposure.cost_rate)
     there = case.exposure.cash_settled
+    if case.exposure.unsettled:
+        sold = [order for order in case.basket if order.signed_quantity < 0 and not _foreign(case, order)]
+        there += sum((case.notional(order) for order in sold), ZERO) * (ONE - case.exposure.cost_rate)
     for order in bought:
         passed = needed <= there
         yield Finding(

@@ -1,0 +1,99 @@
+"""An exam: a strategy's name, a range of days and settings become a market, a plan, a run and its score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bursar.adapters.memory import MemoryFundamentals, MemoryNews
+from bursar.adapters.vendors import PriceKind
+from bursar.config import Settings
+from bursar.errors import InputError
+from bursar.runtime import build
+from bursar.runtime.backtest import Market, Plan, played_sessions, run
+from bursar.runtime.candidates import plan_for
+from bursar.runtime.library import Library, open_library
+from bursar.runtime.loop import Observer
+from bursar.runtime.score import Score, score
+from bursar.trading.agenda import Rhythm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked.
+
+    first, last  days, both included; None for all that the prices hold (the first year is for the rules to look back)
+    rhythm       how often is decided; None for the strategy's own
+    """
+
+    name: str
+    settings: Settings
+    home: Path
+    first: date | None = None
+    last: date | None = None
+    rhythm: Rhythm | None = None
+    fractions: bool = False
+
+
+def prepare(question: Question) -> tuple[Plan, Market]:
+    """The plan and what it plays on. Raises InputError for a range without data or a strategy that cannot run."""
+    settings = question.settings
+    library = open_library(settings, question.home, seed=settings.demo.seed, last=question.last)
+    market = market_of(library, settings)
+    first, last = _range(question, market)
+    plan = plan_for(
+        question.name,
+        market,
+        settings,
+        first=first,
+        last=last,
+        rhythm=question.rhythm,
+        fractions=question.fractions,
+    )
+    played_sessions(plan, market)
+    return plan, market
+
+
+def market_of(library: Library, settings: Settings) -> Market:
+    """The market of a library, over all its days, of the instruments that the settings allow."""
+    source = library.source
+    sessions = library.calendar.sessions(source.first, source.last)
+    history = library.history(sessions[-1].close)
+    chosen = build.universe(settings, library.instruments)
+    held = history.asof(tuple(each.symbol for each in chosen), "close", sessions[-1].close)
+    days = set(held.dates.tolist())
+    return Market(
+        name=source.title,
+        history=history,
+        instruments=chosen,
+        sessions=tuple(session for session in sessions if session.day in days),
+        origin=source.origin,
+        survivors=source.survivors,
+        adjusted=source.prices is not PriceKind.RAW,
+        simulated=source.simulated,
+        fundamentals=None if isinstance(library.fundamentals, MemoryFundamentals) else library.fundamentals,
+        news=None if isinstance(library.news, MemoryNews) else library.news,
+    )
+
+
+#: Sessions that a range without a beginning leaves for the rules to look back on.
+LOOK_BACK = 320
+
+
+def _range(question: Question, market: Market) -> tuple[date, date]:
+    """The days of the question, within those that there are. Raises InputError where they are none of them."""
+    begin, end = market.sessions[0].day, market.sessions[-1].day
+    first = question.first or market.sessions[min(LOOK_BACK, len(market.sessions) - 1)].day
+    last = question.last or end
+    if last < first:
+        raise InputError(f"from {first} to {last} is no range; give the earlier day first")
+    if last < begin or first > end:
+        raise InputError(f"{market.name} has nothing from {first} to {last}; it reaches from {begin} to {end}")
+    return max(first, begin), min(last, end)
+
+
+def sit(question: Question, observer: Observer | None = None) -> Score:
+    """Run it and score it."""
+    plan, market = prepare(question)
+    return score(question.name, run(plan, market, observer))
