@@ -89,7 +89,7 @@ def load_accounts(settings: Settings, path: Path | None = None) -> Mapping[str, 
     file = path or find_file()
     tables = _tables(file) if file else {}
     if not tables:
-        return {"main": _single(settings)}
+        return single(settings)
     profiles = {name: _profile(name, table, settings, str(file)) for name, table in tables.items()}
     _apart(profiles)
     return profiles
@@ -102,8 +102,9 @@ def _tables(file: Path) -> Mapping[str, Any]:
     return tables
 
 
-def _single(settings: Settings) -> AccountProfile:
-    return AccountProfile(
+def single(settings: Settings) -> Mapping[str, AccountProfile]:
+    """The one account of ``[account]`` and ``[broker]``, under the name ``main``."""
+    profile = AccountProfile(
         account_id=settings.account.account_id,
         host=settings.broker.host,
         port=settings.broker.port,
@@ -112,6 +113,7 @@ def _single(settings: Settings) -> AccountProfile:
         risk=settings.risk,
         sleeve=settings.sleeve,
     )
+    return {"main": profile}
 
 
 def _profile(name: str, table: Mapping[str, Any], settings: Settings, where: str) -> AccountProfile:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 import bursar
 from bursar.desk.api import problems
+from bursar.desk.api.acting import Once
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
 from bursar.desk.guard.shield import Shield
@@ -27,6 +28,7 @@ def create_app(desk: Desk | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.desk = desk or Desk()
+    app.state.once = Once()
     problems.install(app)
     app.add_middleware(Shield)
     app.include_router(router)

@@ -119,12 +119,13 @@ def as_json(book: Book, shown: Sequence[Page], simulated: Sequence[str] = ()) ->
             }
             for name, terms in book.accounts.items()
         },
-        "portfolios": [_plain(page, book) for page in shown],
+        "portfolios": [plain(page, book) for page in shown],
     }
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(page: Page, book: Book) -> dict[str, Any]:
+def plain(page: Page, book: Book) -> dict[str, Any]:
+    """One portfolio as JSON has it."""
     held, worth = page.book, page.worth
     return {
         "account": held.account,
@@ -141,7 +142,7 @@ def _plain(page: Page, book: Book) -> dict[str, Any]:
         "realized": _texts(held.realized),
         "income": _texts(held.income),
         "fees": _texts(held.fees),
-        "positions": [_plain_position(position, worth) for position in held.positions.values()],
+        "positions": [plain_position(position, worth) for position in held.positions.values()],
         "balances": [
             {
                 "account": name.nature.value,
@@ -155,7 +156,8 @@ def _plain(page: Page, book: Book) -> dict[str, Any]:
     }
 
 
-def _plain_position(position: Position, worth: Valuation | None) -> dict[str, Any]:
+def plain_position(position: Position, worth: Valuation | None) -> dict[str, Any]:
+    """One position as JSON has it."""
     symbol = position.symbol
     return {
         "symbol": symbol,

@@ -90,6 +90,16 @@ class Monitor:
             for key in self._keeper.book().portfolios:
                 self._chronicles.setdefault(key, Chronicle(*key)).apply(event, self._keeper)
 
+    def afresh(self) -> Monitor:
+        """One that watches another journal in the same way."""
+        return Monitor(
+            limits=self.limits,
+            model_of=self.model_of,
+            window=self.window,
+            stale_after=self.stale_after,
+            snapshots=self.snapshots,
+        )
+
     def quote(self, quotes: Iterable[Quote]) -> None:
         """Take prices: the middle of a two-sided quote, or else the last trade."""
         for each in quotes:

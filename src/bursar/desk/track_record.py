@@ -223,21 +223,22 @@ def as_json(told: Record) -> str:
         "risk_free": told.bill,
         "benchmark": told.compared or None,
         "relative": dict(whole.relative),
-        "profit": _sources(sum(whole.profits.values(), Profit())),
-        "profit_by": {by: _groups(whole.profits.items(), by) for by in GROUPS},
+        "profit": profit_sources(sum(whole.profits.values(), Profit())),
+        "profit_by": {by: profit_groups(whole.profits.items(), by) for by in GROUPS},
         "rolling": {
             "window": told.window,
             "days": [day.isoformat() for day in told.dates],
             "metrics": {name: [_known(value) for value in values] for name, values in told.rolled.items()},
         },
-        "days": [_plain_day(day) for day in told.days],
+        "days": [plain_day(day) for day in told.days],
         "skipped": [{"day": day.isoformat(), "because": why} for day, why in told.skipped],
-        "round_trips": [_plain_trip(trip) for trip in told.trips],
+        "round_trips": [plain_trip(trip) for trip in told.trips],
     }
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain_day(day: Day) -> dict[str, Any]:
+def plain_day(day: Day) -> dict[str, Any]:
+    """One day as JSON has it."""
     return {
         "day": day.day.isoformat(),
         "opened": _text(day.opened),
@@ -245,14 +246,15 @@ def _plain_day(day: Day) -> dict[str, Any]:
         "went_out": _text(day.went_out),
         "equity": _text(day.equity),
         "return": day.simple_return,
-        "profit": _sources(day.profit),
-        "profit_by": {by: _groups(day.profits.items(), by) for by in GROUPS},
+        "profit": profit_sources(day.profit),
+        "profit_by": {by: profit_groups(day.profits.items(), by) for by in GROUPS},
         "rests_on_doubtful_prices": day.doubtful,
         "missing_prices": list(day.missing),
     }
 
 
-def _plain_trip(trip: RoundTrip) -> dict[str, Any]:
+def plain_trip(trip: RoundTrip) -> dict[str, Any]:
+    """One round trip as JSON has it."""
     return {
         "portfolio": trip.portfolio,
         "symbol": trip.symbol,
@@ -266,11 +268,13 @@ def _plain_trip(trip: RoundTrip) -> dict[str, Any]:
     }
 
 
-def _groups(lines: Iterable[tuple[Any, Profit]], by: str) -> dict[str, dict[str, str]]:
-    return {name: _sources(profit) for name, profit in grouped(lines, by).items()}
+def profit_groups(lines: Iterable[tuple[Any, Profit]], by: str) -> dict[str, dict[str, str]]:
+    """Profits by one of GROUPS, each with its sources."""
+    return {name: profit_sources(profit) for name, profit in grouped(lines, by).items()}
 
 
-def _sources(profit: Profit) -> dict[str, str]:
+def profit_sources(profit: Profit) -> dict[str, str]:
+    """A profit and where it came from."""
     return {name: _text(getattr(profit, name)) for name in ("total", "price", "exchange", "income", "costs")}
 
 

@@ -145,6 +145,10 @@ class Orders:
         """True once an order of ours was placed, whatever became of it."""
         return bool(self._states)
 
+    def all(self) -> tuple[OrderState, ...]:
+        """Every order, in the order in which they were placed."""
+        return tuple(self._states.values())
+
     def working(self, symbol: str | None = None) -> tuple[OrderState, ...]:
         """Orders of which something may still trade, oldest first."""
         return tuple(state for state in self._working.values() if symbol in (None, state.order.symbol))

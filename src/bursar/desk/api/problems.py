@@ -95,8 +95,9 @@ _TITLES = {
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the problems that a route may answer with. 401, 403, 422, 429 and 503 always may."""
     shape = {"schema": {"$ref": "#/components/schemas/ProblemShape"}}
-    wanted = sorted({*statuses, 401, 403, 422, 429, 503})
-    return {status: {"description": _TITLES[status], "content": {MEDIA_TYPE: shape}} for status in wanted}
+    wanted = sorted({*statuses, 401, 403, 422, 429, 503} - {304})
+    told: dict[int | str, dict[str, Any]] = {304: {"description": "It has not changed."}} if 304 in statuses else {}
+    return told | {status: {"description": _TITLES[status], "content": {MEDIA_TYPE: shape}} for status in wanted}
 
 
 def of_error(error: BursarError) -> Problem:

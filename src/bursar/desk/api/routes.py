@@ -1,7 +1,38 @@
-"""All routes of the API."""
+"""All routes of the API, group by group."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-router = APIRouter(prefix="/api/v1")
+from bursar.desk.api import (
+    attribution,
+    ibkr,
+    monitoring,
+    optimization,
+    portfolios,
+    proposals,
+    records,
+    research,
+    risk,
+    safety,
+    sizing,
+)
+from bursar.desk.api.parts import known_parameters
+
+GROUPS = (
+    portfolios.router,
+    ibkr.router,
+    sizing.router,
+    optimization.router,
+    risk.router,
+    monitoring.router,
+    attribution.router,
+    proposals.router,
+    research.router,
+    records.router,
+    safety.router,
+)
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
+for group in GROUPS:
+    router.include_router(group)

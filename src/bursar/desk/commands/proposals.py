@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bursar.desk.options import TRADING, AsJson, JournalFile, console, journal_path
 
 if TYPE_CHECKING:
-    from bursar.trading.baskets import Saga, Sagas
+    from bursar.trading.baskets import Sagas
 
 
 def add(app: typer.Typer) -> None:
@@ -28,13 +28,14 @@ def proposals(journal: JournalFile = None, json: AsJson = False) -> None:
     from json import dumps
 
     from bursar.adapters.journal import read
+    from bursar.desk.views import proposal
     from bursar.trading.baskets import Sagas
 
     sagas = Sagas()
     for recorded in read(journal_path(journal)):
         sagas.apply(recorded.event)
     if json:
-        typer.echo(dumps([_plain(saga, sagas) for saga in sagas.all()], indent=2))
+        typer.echo(dumps([proposal(saga, sagas) for saga in sagas.all()], indent=2))
         return
     if not sagas.all():
         console().print(
@@ -80,40 +81,6 @@ def tap(
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _plain(saga: Saga, sagas: Sagas) -> dict[str, Any]:
-    proposal, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
-    return {
-        "proposal": proposal.proposal_id,
-        "state": saga.state.value,
-        "end": saga.ended.end.value if saga.ended else None,
-        "reason": saga.ended.reason if saga.ended else None,
-        "strategy": proposal.strategy,
-        "made_at": proposal.made_at.isoformat(),
-        "expires_at": proposal.expires_at.isoformat(),
-        "confidence": proposal.confidence,
-        "expected_return_pct": proposal.expected_return * 100.0,
-        "risk_max_pct": proposal.risk_max * 100.0,
-        "cost": None if shown is None else str(shown.cost),
-        "unwinding_cost": None if shown is None else str(shown.unwinding_cost),
-        "legging_loss_max": None if shown is None else str(shown.legging_loss_max),
-        "refusals": [] if shown is None else list(shown.refusals),
-        "tapped_by": saga.tapped.by if saga.tapped else None,
-        "loss": str(sagas.loss(saga)),
-        "legs": [
-            {
-                "symbol": leg.symbol,
-                "side": leg.side.value,
-                "quantity": str(leg.quantity),
-                "effect": leg.effect.value,
-                "price": str(leg.price),
-                "order": saga.sent.get(place),
-                "reason": leg.reason,
-            }
-            for place, leg in enumerate(proposal.legs)
-        ],
-    }
 
 
 def _show(sagas: Sagas) -> None:

@@ -1,0 +1,83 @@
+"""What waits for a person's tap, and the tap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from bursar.desk import views
+from bursar.desk.api.acting import IdempotencyKey, once_of, send
+from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Trader, Viewer, by, itself, paged, stamped
+from bursar.desk.api.problems import Problem, described
+from bursar.desk.desk import Desk
+from bursar.domain.events import Mode
+from bursar.domain.proposals import ProposalState
+from bursar.trading.baskets import Saga
+
+router = APIRouter(prefix="/proposals", tags=["proposals"])
+
+
+def _saga(desk: Desk, proposal_id: str) -> Saga:
+    saga = desk.past.sagas.get(proposal_id)
+    if saga is None:
+        raise Problem(404, "not found", "there is no such proposal")
+    return saga
+
+
+@router.get("", responses=described())
+async def proposals(
+    desk: TheDesk,
+    caller: Viewer,
+    state: ProposalState | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List proposals: their orders, what they would cost, what stopping halfway might, and what became of them."""
+    sagas = desk.past.sagas
+    found = [views.proposal(saga, sagas) for saga in sagas.all() if state in (None, saga.state)]
+    about = f"proposals {state}"
+    return Told(paged(desk, found, by("proposal"), itself, limit=limit, cursor=cursor, about=about))
+
+
+@router.get("/{proposal_id}", responses=described(404))
+async def proposal(proposal_id: str, desk: TheDesk, caller: Viewer) -> Response:
+    """Show one proposal."""
+    return Told(stamped(desk, **views.proposal(_saga(desk, proposal_id), desk.past.sagas)))
+
+
+@router.post("/{proposal_id}/execute", status_code=202, responses=described(400, 404, 409))
+async def execute(
+    proposal_id: str, request: Request, desk: TheDesk, caller: Trader, idempotency_key: IdempotencyKey
+) -> Response:
+    """Say yes to a proposal, once. The loop checks it again and works it leg by leg; two taps send its orders once."""
+
+    async def act() -> Response:
+        saga = _saga(desk, proposal_id)
+        if desk.past.run is not None and desk.past.run.mode is Mode.LIVE and not caller.stepped_up:
+            raise Problem(403, "a second factor is needed", "real money moves: show it once more, then try again")
+        if saga.state is not ProposalState.PENDING:
+            raise Problem(409, "it was tapped already", f"it is {saga.state.value}; nothing was sent again")
+        return await send(desk, caller, "tap", {"proposal": proposal_id}, proposal_id)
+
+    return await once_of(request).act(request, desk, caller, idempotency_key, act)
+
+
+@router.get("/{proposal_id}/execution", responses=described(404))
+async def execution(proposal_id: str, desk: TheDesk, caller: Viewer) -> Response:
+    """Tell how far the orders of a proposal are, leg by leg."""
+    saga, past = _saga(desk, proposal_id), desk.past
+    legs: list[dict[str, Any]] = []
+    for place, leg in enumerate(saga.proposal.legs):
+        order_id = saga.sent.get(place)
+        state = past.orders[order_id] if order_id else None
+        legs.append(
+            {
+                "symbol": leg.symbol,
+                "order": views.order(state) if state else None,
+                "refused": saga.refused.get(place),
+                "returned_by": saga.returned.get(place, []),
+            }
+        )
+    return Told(stamped(desk, proposal=proposal_id, state=saga.state.value, stuck=saga.stuck or None, legs=legs))

@@ -1,0 +1,192 @@
+"""What the desk tells as JSON: money as text with all of its digits, moments in UTC, unknown numbers as null.
+
+One function a noun, for the API, the streams and the commands alike.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from bursar.desk.monitor import Second
+from bursar.domain.instruments import Instrument
+from bursar.domain.market import Quote
+from bursar.domain.orders import Order
+from bursar.domain.record import encode
+from bursar.ports import Recorded
+from bursar.trading.baskets import Saga, Sagas
+from bursar.trading.oms import Change, OrderState
+
+
+def text(amount: Decimal | None) -> str | None:
+    """An amount with all of its digits."""
+    return None if amount is None else format(amount, "f")
+
+
+def number(value: float) -> float | None:
+    """A number that JSON can tell; None for what is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Numbers that JSON can tell."""
+    return [number(value) for value in np.asarray(values, dtype=np.float64).tolist()]
+
+
+def moment(at: datetime | None) -> str | None:
+    """A moment in UTC."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def event(recorded: Recorded) -> dict[str, Any]:
+    """An event in its place, as the journal holds it."""
+    held: dict[str, Any] = json.loads(encode(recorded.event))
+    return {"sequence": recorded.sequence, "digest": recorded.digest.hex(), "event": held}
+
+
+def quote(each: Quote, now: datetime) -> dict[str, Any]:
+    """A quote and how old it is, in seconds."""
+    return {
+        "symbol": each.symbol,
+        "at": moment(each.at),
+        "age_seconds": max((now - each.at).total_seconds(), 0.0),
+        "bid": text(each.bid),
+        "ask": text(each.ask),
+        "last": text(each.last),
+        "delayed": each.delayed,
+    }
+
+
+def instrument(each: Instrument) -> dict[str, Any]:
+    """What is known of an instrument."""
+    return {
+        "symbol": each.symbol,
+        "kind": each.kind.value,
+        "name": each.name,
+        "currency": each.currency,
+        "exchange": each.exchange,
+        "sector": each.sector,
+        "tick": text(each.tick),
+        "lot": text(each.lot),
+        "multiplier": text(each.multiplier),
+    }
+
+
+def order(state: OrderState) -> dict[str, Any]:
+    """An order and where it stands."""
+    asked: Order = state.order
+    return {
+        "order_id": asked.order_id,
+        "account": asked.account,
+        "portfolio": asked.portfolio,
+        "strategy": asked.strategy,
+        "symbol": asked.symbol,
+        "side": asked.side.value,
+        "quantity": text(asked.quantity),
+        "filled": text(state.filled),
+        "type": asked.type.value,
+        "limit_price": text(asked.limit_price),
+        "stop_price": text(asked.stop_price),
+        "time_in_force": asked.time_in_force.value,
+        "effect": asked.effect.value,
+        "purpose": asked.purpose.value,
+        "status": state.status.value,
+        "working": state.working,
+        "acknowledged": state.acknowledged,
+        "placed_at": moment(state.placed_at),
+        "reason": asked.reason,
+    }
+
+
+def change(each: Change) -> dict[str, Any]:
+    """One line of an order's trail."""
+    return {
+        "order_id": each.order_id,
+        "at": moment(each.at),
+        "event": each.event_id,
+        "before": each.before.value if each.before else None,
+        "after": each.after.value,
+        "filled": text(each.filled),
+        "quantity": text(each.quantity),
+    }
+
+
+def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
+    """A proposal, what it would cost, and what became of it."""
+    made, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
+    return {
+        "proposal": made.proposal_id,
+        "state": saga.state.value,
+        "end": saga.ended.end.value if saga.ended else None,
+        "reason": saga.ended.reason if saga.ended else None,
+        "strategy": made.strategy,
+        "made_at": made.made_at.isoformat(),
+        "expires_at": made.expires_at.isoformat(),
+        "confidence": made.confidence,
+        "expected_return_pct": made.expected_return * 100.0,
+        "risk_max_pct": made.risk_max * 100.0,
+        "cost": None if shown is None else str(shown.cost),
+        "unwinding_cost": None if shown is None else str(shown.unwinding_cost),
+        "legging_loss_max": None if shown is None else str(shown.legging_loss_max),
+        "refusals": [] if shown is None else list(shown.refusals),
+        "tapped_by": saga.tapped.by if saga.tapped else None,
+        "loss": str(sagas.loss(saga)),
+        "legs": [
+            {
+                "symbol": leg.symbol,
+                "side": leg.side.value,
+                "quantity": str(leg.quantity),
+                "effect": leg.effect.value,
+                "price": str(leg.price),
+                "order": saga.sent.get(place),
+                "reason": leg.reason,
+            }
+            for place, leg in enumerate(made.legs)
+        ],
+    }
+
+
+def second(told: Second, place: int) -> dict[str, Any]:
+    """What the monitor saw of the portfolio at ``place`` at one second; as floats, since nothing is booked by it."""
+    seen, lines = told.seen, told.lines
+    mine = np.flatnonzero(lines.owner == place)
+    return {
+        "portfolio": lines.portfolios[place],
+        "at": moment(told.at),
+        "equity": number(seen.equity[place]),
+        "cash": number(lines.cash[place]),
+        "long": number(seen.long[place]),
+        "short": number(seen.short[place]),
+        "day_profit": number(seen.day_profit[place]),
+        "total_profit": number(seen.total_profit[place]),
+        "day_return": number(seen.day_return[place]),
+        "doubtful": number(seen.doubtful[place]),
+        "risk": _at(told.measured, place),
+        "limits_used": _at(told.used, place),
+        "rolling": _at(told.rolling, place),
+        "positions": [
+            {
+                "symbol": lines.symbols[lines.asset[line]],
+                "strategy": lines.strategies[lines.strategy[line]],
+                "worth": number(seen.worth[line]),
+                "weight": number(seen.weights[place, lines.asset[line]]),
+                "unrealized": number(seen.unrealized[line]),
+                "day_profit": number(seen.day[line]),
+                "total_profit": number(seen.total[line]),
+                "best": number(told.best[line]),
+                "worst": number(told.worst[line]),
+            }
+            for line in mine
+            if lines.units[line] != 0
+        ],
+    }
+
+
+def _at(arrays: Mapping[str, Any], place: int) -> dict[str, float | None]:
+    return {name: number(values[place]) for name, values in arrays.items()}
