@@ -277,7 +277,10 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
         ),
     ),
     "costs.spread_basis_points": ("100", lambda old, new: spread_paid(new) - spread_paid(old) > Decimal("0.003")),
-    "strategy.names": ("momentum", lambda old, new: strategies(new) == {"momentum"} and strategies(old) == {"blend"}),
+    "strategy.names": (
+        "confirmed_momentum",
+        lambda old, new: strategies(new) == {"confirmed_momentum"} and strategies(old) == {"blend"},
+    ),
     "models.selected_agents": (
         "technical_analyst, warren_buffett",
         lambda old, new: seated(new) == {"technical", "warren_buffett"} and len(seated(old)) == 6,

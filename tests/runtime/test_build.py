@@ -8,7 +8,7 @@ from decimal import Decimal
 from bursar.config import Given, Settings, build
 from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
-from bursar.research.strategies.momentum import Momentum
+from bursar.research.templates import TemplateStrategy
 from bursar.runtime.build import mandate, shape, strategy, universe
 from tests.builders import instrument
 
@@ -63,7 +63,9 @@ def test_strategies_share_the_equity_and_one_alone_has_it_all() -> None:
     assert isinstance(both, Blend)
     assert [fraction for _, fraction in both.parts] == [0.5, 0.5]
     alone = strategy(settings(strategy__names="momentum", risk__sector_weight_max="25%"))
-    assert isinstance(alone, Momentum)
+    assert isinstance(alone, TemplateStrategy)
+    assert alone.template.name == "momentum"
+    assert alone.shape is not None
     assert alone.shape.sector_max == 0.25
 
 

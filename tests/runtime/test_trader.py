@@ -52,7 +52,7 @@ def stage_of(home: Path, account: str) -> Stage:
         "schedule.monitor_minutes": 60,
         "market.watchlist": "AAPL, JPM, XOM, PFE",
         "models.selected_agents": "technical_analyst",
-        "strategy.names": "momentum",
+        "strategy.names": "confirmed_momentum",
     }
     settings = build({key: Given(value, "in a test") for key, value in said.items()})
     request = DemoRequest(

@@ -134,7 +134,22 @@ Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$"
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 ProfileName = Literal["fund", "service", "strategies", "learner"]
 ProfileNames = Annotated[tuple[ProfileName, ...], BeforeValidator(_names)]
-StrategyName = Literal["momentum", "mean_reversion", "committee"]
+#: The templates that ship (a test holds them against the shelf), and the committee.
+StrategyName = Literal[
+    "confirmed_dips",
+    "confirmed_momentum",
+    "long_call",
+    "long_put",
+    "mean_reversion",
+    "momentum",
+    "pairs",
+    "quality_value",
+    "trend",
+    "volatility_expansion",
+    "equal_weight",
+    "five_books",
+    "committee",
+]
 StrategyNames = Annotated[tuple[StrategyName, ...], BeforeValidator(_names), Field(min_length=1)]
 AgentName = Literal[
     "warren_buffett",

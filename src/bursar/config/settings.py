@@ -206,9 +206,9 @@ class Strategy(Section):
     """What decides, and how eagerly."""
 
     names: StrategyNames = setting(
-        ("momentum", "mean_reversion"),
+        ("confirmed_momentum", "confirmed_dips"),
         "Strategies, each with an equal part of equity.",
-        'one or more of "momentum", "mean_reversion", "committee"',
+        'names of templates that ship, such as "momentum", or "committee"',
     )
     autonomy: Literal["observe", "propose", "approve", "automatic"] = setting(
         "automatic",

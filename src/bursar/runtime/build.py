@@ -29,8 +29,7 @@ from bursar.research.reasoning import Reasoner
 from bursar.research.strategies import shape as portfolios
 from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
-from bursar.research.strategies.mean_reversion import MeanReversion
-from bursar.research.strategies.momentum import Momentum
+from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.morning import Heard, Morning, remembering
 from bursar.trading.mandate import Autonomy, Mandate
 from bursar.trading.strategy import Strategy
@@ -178,16 +177,16 @@ def strategy(settings: Settings) -> Strategy:
         volatility_max=float(limits.volatility_warning),
         purchases_max=limits.opening_orders_per_day_max,
     )
-    known: Mapping[str, Momentum | MeanReversion | CommitteeStrategy] = {
-        "momentum": Momentum(shape=portfolio),
-        "mean_reversion": MeanReversion(shape=portfolio),
-        "committee": CommitteeStrategy(shape=portfolio),
-    }
-    named = tuple(dict.fromkeys(settings.strategy.names))
-    if len(named) == 1:
-        return known[named[0]]
-    part = 1.0 / len(named)
-    return Blend(parts=tuple((known[name], part) for name in named), shape=portfolio)
+    chosen: list[CommitteeStrategy | TemplateStrategy] = [
+        CommitteeStrategy(shape=portfolio)
+        if name == "committee"
+        else TemplateStrategy(template=template(name), shape=portfolio)
+        for name in dict.fromkeys(settings.strategy.names)
+    ]
+    if len(chosen) == 1:
+        return chosen[0]
+    part = 1.0 / len(chosen)
+    return Blend(parts=tuple((each, part) for each in chosen), shape=portfolio)
 
 
 def universe(settings: Settings, listed: tuple[Instrument, ...]) -> tuple[Instrument, ...]:

@@ -42,6 +42,7 @@ from bursar.trading.exposure import next_reports
 from bursar.trading.kill import Killer
 from bursar.trading.mandate import Ask, Step
 from bursar.trading.operator import obey, ordered
+from bursar.trading.view import known_facts
 
 
 class Observer(Protocol):
@@ -281,7 +282,8 @@ class Loop:
             return
         symbols = tuple(sorted(engine.market.instruments))
         closes = self.history.asof(symbols, "close", known_at, self.history_days)
-        engine.refresh(closes, self._earnings(symbols, known_at))
+        facts = known_facts(self.history, symbols, engine.reads, known_at, self.history_days)
+        engine.refresh(closes, self._earnings(symbols, known_at), facts)
         self._refreshed = session.day
 
     def _earnings(self, symbols: tuple[str, ...], known_at: datetime) -> dict[str, date]:

@@ -65,7 +65,7 @@ from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.recover import adopt, settle, told_rates
 from bursar.trading.shelter import make_room, shelter
 from bursar.trading.standing import Standing
-from bursar.trading.strategy import Holdings, Strategy
+from bursar.trading.strategy import Holdings, Strategy, fields_read
 from bursar.trading.tapping import LegOf, tap, told, work
 from bursar.trading.view import MarketView
 
@@ -116,9 +116,19 @@ class Engine:
         if session := self.session:
             self.market = replace(self.market, session=session)
 
-    def refresh(self, closes: Panel, earnings: Mapping[str, date] | None = None) -> None:
-        """Take in the history of finished sessions, and who reports next, as it is known this morning."""
-        self.market = replace(self.market, closes=closes)
+    @property
+    def reads(self) -> frozenset[str]:
+        """Daily fields beside closes that the strategy reads."""
+        return fields_read(self._strategy)
+
+    def refresh(
+        self, closes: Panel, earnings: Mapping[str, date] | None = None, facts: Mapping[str, Panel] | None = None
+    ) -> None:
+        """Take in the history of finished sessions, and who reports next, as it is known this morning.
+
+        facts  what the strategy reads beside closes, as far as the source has it
+        """
+        self.market = replace(self.market, closes=closes, facts=facts or {})
         self._past, self._closes, self._earnings = past_of(closes), last_closes(closes), earnings or {}
 
     def absorb(self, event: Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bursar.domain.targets import Targets
 from bursar.domain.views import View
@@ -35,3 +35,16 @@ class Strategy(Protocol):
     def name(self) -> str: ...
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets: ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A strategy that reads more than closes: the names of daily fields, such as "volume"."""
+
+    @property
+    def reads(self) -> frozenset[str]: ...
+
+
+def fields_read(strategy: Strategy) -> frozenset[str]:
+    """The daily fields beside closes that ``strategy`` reads."""
+    return strategy.reads if isinstance(strategy, Reads) else frozenset()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Slice
 from bursar.domain.sessions import Session
 from bursar.errors import DataError
-from bursar.ports import Panel
+from bursar.ports import History, Panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class MarketView:
     quotes       the latest of each symbol, possibly old: look at its ``at``
     closes       official closes of finished sessions, adjusted for splits and dividends, oldest first
     lacks        fields that the source of the history does not have, such as "volume"
+    facts        other daily fields of the same sessions that the strategy reads, as far as the source has them
     session      the session that is open, or that opens next
     """
 
@@ -31,6 +32,7 @@ class MarketView:
     closes: Panel
     session: Session
     lacks: frozenset[str] = frozenset()
+    facts: Mapping[str, Panel] = field(default_factory=dict)
 
     def extended(self, market: Slice) -> MarketView:
         """The view after one more slice."""
@@ -45,3 +47,16 @@ class MarketView:
         if quote is None or not quote.two_sided:
             raise DataError(f"{symbol} has no two-sided quote at {self.at}; nothing is decided on it")
         return quote.mid
+
+
+def known_facts(
+    history: History, symbols: Sequence[str], fields: Iterable[str], known_at: datetime, days: int
+) -> dict[str, Panel]:
+    """Those of ``fields`` that the source has, as they were known; what it lacks is left out, for others to say so."""
+    found = {}
+    for name in sorted(set(fields) - history.lacks()):
+        try:
+            found[name] = history.asof(symbols, name, known_at, days)
+        except DataError:  # as History.asof says it: this source does not have the field
+            continue
+    return found

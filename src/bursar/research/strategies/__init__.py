@@ -73,7 +73,11 @@ def opinions_of(name: str, views: Sequence[View]) -> dict[str, Opinion]:
 
 
 def held_without_an_opinion(
-    name: str, symbols: Iterable[str], known: Iterable[str], holdings: Holdings
+    name: str,
+    symbols: Iterable[str],
+    known: Iterable[str],
+    holdings: Holdings,
+    reason: str = "nobody has a view of it today; held as it is",
 ) -> tuple[Target, ...]:
     """Positions among ``symbols`` that nobody could judge today: they stay as they are, for silence is no advice."""
     silent = sorted(set(symbols) - set(known))
@@ -82,7 +86,7 @@ def held_without_an_opinion(
             symbol=symbol,
             weight=holdings.weights[symbol],
             strategy=name,
-            reason="nobody has a view of it today; held as it is",
+            reason=reason,
         )
         for symbol in silent
         if holdings.weights.get(symbol, 0.0) > 0.0

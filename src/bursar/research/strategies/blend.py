@@ -10,7 +10,7 @@ from bursar.domain.views import View
 from bursar.errors import InputError
 from bursar.research.strategies import Component
 from bursar.research.strategies.shape import Shape
-from bursar.trading.strategy import Holdings
+from bursar.trading.strategy import Holdings, Reads
 from bursar.trading.view import MarketView
 
 
@@ -30,6 +30,11 @@ class Blend:
         names = [part.name for part, _ in self.parts]
         if len(set(names)) != len(names):
             raise InputError(f"{self.name} is made of {', '.join(names)}; give each part a name of its own")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Fields beside closes that any part reads."""
+        return frozenset().union(*(part.reads for part, _ in self.parts if isinstance(part, Reads)))
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
         return self.shape.targets(self.name, self.wishes(market, views, holdings), market, holdings)
