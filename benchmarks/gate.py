@@ -1,9 +1,10 @@
 """What the gate costs: `python -m benchmarks.gate [--json] [--quick]`.
 
 An order without a preview, alone and in a basket of ten, before an account of twenty positions with a quarter's
-history, under the default limits and under every profile together. No other library judges orders by such rules in
-process, so the baseline is stated instead of a peer: the same account and order turned into the journal's bytes once,
-which is the least that any gate with a record must pay.
+history, under the default limits and under every profile together; beside them, what the first order before an account
+pays for weighing it. No other library judges orders by such rules in process, so the baseline is stated instead of a
+peer: the same account and order turned into the journal's bytes once, which is the least that any gate with a record
+must pay.
 """
 
 from __future__ import annotations
@@ -79,6 +80,17 @@ def judged(basket: tuple[Order, ...], seen: Exposure, limits: RiskLimits) -> Cal
     return call
 
 
+def first(basket: tuple[Order, ...], seen: Exposure, limits: RiskLimits) -> Callable[[], object]:
+    """The same before an account that nobody has weighed yet."""
+    numbers = count(1)
+
+    def call() -> object:
+        fresh = replace(seen)
+        return judge(basket, fresh, limits, causes=("d-1",), new_id=lambda letter: f"{letter}-{next(numbers):08d}")
+
+    return call
+
+
 def recorded(seen: Exposure) -> Callable[[], object]:
     """The baseline: the bytes of one approval with its checks."""
     (event,) = judge(orders(1), seen, RiskLimits(), causes=("d-1",), new_id=lambda letter: f"{letter}-1").events
@@ -94,6 +106,7 @@ def main(words: list[str]) -> int:
         "alone": judged(orders(1), seen, RiskLimits()),
         "alone under every profile": judged(orders(1), seen, every),
         "ten": judged(orders(10), seen, RiskLimits()),
+        "first": first(orders(1), seen, RiskLimits()),
         "baseline": recorded(seen),
     }
     times = interleaved(contenders, rounds=5 if "--quick" in words else 25)
@@ -103,6 +116,16 @@ def main(words: list[str]) -> int:
         _line("an order alone before the gate", times["alone"].median, note),
         _line("an order alone, every profile", times["alone under every profile"].median, note),
         _line("an order of a basket of ten", times["ten"].median / 10, note),
+        Result(
+            name="the first order before an account, which is weighed for it",
+            ours=times["first"].median * 1e6,
+            peer=None,
+            unit="us",
+            ratio=None,
+            goal=None,
+            met=None,
+            note="twenty positions and 63 days are weighed once, and then serve every order of the same instant",
+        ),
     ]
     return report(lines, words)
 

@@ -24,6 +24,7 @@ Sources: Sharpe, "The Sharpe Ratio" (1994); Sortino and van der Meer, "Downside 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -189,13 +190,16 @@ def value_at_risk(returns: FloatArray, level: float = 0.95) -> float:
 
     Positive is a loss. The quantile is interpolated between the two nearest observations (type 7).
     """
-    ordered, tail = _tail(returns, level)
-    if ordered.size == 0:
-        return math.nan
-    position = (ordered.size - 1) * tail
+    ordered, _ = _tail(returns, level)
+    return loss_at(ordered.tolist(), level) if ordered.size else math.nan
+
+
+def loss_at(ordered: Sequence[float], level: float = 0.95) -> float:
+    """As ``value_at_risk``, of returns that are in ascending order, finite, and enough for the level."""
+    position = (len(ordered) - 1) * (1.0 - level)
     below = int(position)
-    above = min(below + 1, ordered.size - 1)
-    return float(-(ordered[below] + (position - below) * (ordered[above] - ordered[below])))
+    above = min(below + 1, len(ordered) - 1)
+    return -(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
 
 
 def expected_shortfall(returns: FloatArray, level: float = 0.95) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bursar.domain.events import Approved, Check, Rejected
 from bursar.domain.orders import ApprovedOrder, Order
@@ -34,6 +35,10 @@ class Verdict:
     previews: tuple[Order, ...] = ()
 
 
+#: Makes a check of its four fields, in half of the time of the named tuple's own call.
+_check = partial(tuple.__new__, Check)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clerk:
     """Writes down what was found: when, why, and under which numbers."""
@@ -44,7 +49,7 @@ class _Clerk:
 
     def approve(self, order: Order, findings: list[Finding]) -> tuple[ApprovedOrder, Approved]:
         # A finding begins with its order and goes on as its check does.
-        checks = tuple(Check._make(found[1:5]) for found in findings)
+        checks = tuple(map(_check, [finding[1:5] for finding in findings]))
         event = Approved(
             event_id=self.new_id("a"), at=self.at, causes=self.causes, order_id=order.order_id, checks=checks
         )
@@ -53,18 +58,19 @@ class _Clerk:
     def reject(self, order: Order, findings: list[Finding], first: Finding) -> Rejected:
         """Say which rule the order broke, or that it is held back for ``first``, which another one broke."""
         broken = next((finding for finding in findings if _blocks(finding)), None)
+        _, rule, measured, limit, _, _, message = broken or first
         if broken is None:
-            words = f"{order.symbol}: held back, because another order of its basket was rejected ({first.message})"
-            broken = first._replace(rule="basket", message=words)
+            rule = "basket"
+            message = f"{order.symbol}: held back, because another order of its basket was rejected ({message})"
         return Rejected(
             event_id=self.new_id("r"),
             at=self.at,
             causes=self.causes,
             order=order,
-            rule=broken.rule,
-            measured=broken.measured,
-            limit=broken.limit,
-            message=broken.message,
+            rule=rule,
+            measured=measured,
+            limit=limit,
+            message=message,
         )
 
 
@@ -82,7 +88,7 @@ def judge(
     new_id  makes ids of approvals ("a") and rejections ("r")
     """
     clerk = _Clerk(at=exposure.at, causes=causes, new_id=new_id)
-    exempt = tuple(order for order in basket if is_exempt(order))
+    exempt = tuple([order for order in basket if is_exempt(order)])
     if not exempt:
         return _ruled(Case(basket, exposure, limits), RULES, clerk)
     freed = _ruled(Case(exempt, exposure, limits), RULES_FOR_EXEMPT, clerk)
@@ -103,8 +109,9 @@ def _ruled(case: Case, rules: tuple[Rule, ...], clerk: _Clerk) -> Verdict:
     for rule in rules:
         try:
             for finding in rule(case):
-                findings[finding.order_id].append(finding)
-                if not finding.passed and finding.hard and first is None:
+                order_id, _, _, _, passed, hard, _ = finding
+                findings[order_id].append(finding)
+                if hard and not passed and first is None:
                     first = finding
         except DataError:
             # What is missing cannot be measured, and need not be where the basket is refused already.
@@ -121,4 +128,5 @@ def _ruled(case: Case, rules: tuple[Rule, ...], clerk: _Clerk) -> Verdict:
 
 
 def _blocks(finding: Finding) -> bool:
-    return finding.hard and not finding.passed
+    _, _, _, _, passed, hard, _ = finding
+    return hard and not passed

@@ -7,13 +7,12 @@ rules ask of.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,11 +26,13 @@ from bursar.domain.sessions import Session
 from bursar.errors import DataError
 from bursar.quant.arrays import FloatArray
 from bursar.risk.limits import RiskLimits
+from bursar.risk.rules.past import Past
 
 #: Purposes that no limit may block: they take risk away.
 EXEMPT = frozenset({Purpose.EXIT, Purpose.PROTECTION, Purpose.KILL})
 
 ONE = Decimal(1)
+MINUTE = timedelta(minutes=1)
 
 #: Maintenance margin of shares: 25 % of longs and 30 % of shorts (FINRA Rule 4210(c)).
 MAINTENANCE_LONG, MAINTENANCE_SHORT = Decimal("0.25"), Decimal("0.30")
@@ -110,12 +111,22 @@ class Exposure:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     hands_off: frozenset[str] = frozenset()
     _weighed: list[Weighed] = field(init=False, default_factory=list, repr=False, compare=False)
+    _past: list[Past] = field(init=False, default_factory=list, repr=False, compare=False)
 
     def weighed(self) -> Weighed:
         """What the account weighs as it is, worked out when it is first asked for."""
         if not self._weighed:
             self._weighed.append(Weighed(self))
         return self._weighed[0]
+
+    def past(self) -> Past | None:
+        """What history says of the account as it is; None where it does not cover every position."""
+        weights = self.weighed().weights
+        if weights is None:
+            return None
+        if not self._past:
+            self._past.append(Past(self.returns, self.covariance, np.array(weights)))
+        return self._past[0]
 
     @property
     def market_open(self) -> bool:
@@ -146,20 +157,10 @@ class Exposure:
         return instrument.sector if instrument else "unknown"
 
 
-class Finding(NamedTuple):
-    """What a rule measured for one order.
-
-    passed  False when the limit is broken
-    hard    True where that blocks the order, False where it is a warning
-    """
-
-    order_id: str
-    rule: str
-    measured: Decimal
-    limit: Decimal
-    passed: bool
-    hard: bool
-    message: str
+#: What a rule measured for one order: the order's id, the rule, the value measured, the limit, whether that keeps it
+#: (``passed``), whether breaking it blocks the order or is a warning (``hard``), and then the words that say so.
+#: A plain tuple, because an order meets some twenty, and nothing is built faster.
+Finding: TypeAlias = tuple[str, str, Decimal, Decimal, bool, bool, str]
 
 
 class Weighed:
@@ -178,7 +179,7 @@ class Weighed:
         self.gross = self.required = ZERO
         self.unpriced: set[str] = set()
         self.places = {symbol: place for place, symbol in enumerate(exposure.returns_of)}
-        self.weights: FloatArray | None = np.zeros(len(self.places))
+        self.weights: list[float] | None = [0.0] * len(self.places)
         for symbol, quantity in exposure.quantities.items():
             price = exposure.price(symbol) if quantity else None
             if price is not None:
@@ -190,8 +191,9 @@ class Weighed:
         """Let a position become worth ``value``."""
         before = self.values.get(symbol, ZERO)
         self.values[symbol] = value
-        self.gross += abs(value) - abs(before)
-        self.sectors[exposure.sector(symbol)] += abs(value) - abs(before)
+        grown = abs(value) - abs(before)
+        self.gross += grown
+        self.sectors[exposure.sector(symbol)] += grown
         self.required += _required(value) - _required(before)
         if self.weights is None or (place := self.places.get(symbol)) is None:
             self.weights = None
@@ -218,14 +220,16 @@ class Case:
     opening  orders that add exposure
     """
 
-    __slots__ = ("_after", "_deviation", "_notionals", "basket", "exposure", "limits", "opening")
+    __slots__ = ("_after", "_deviation", "_moves", "_notionals", "_prices", "basket", "exposure", "limits", "opening")
 
     def __init__(self, basket: tuple[Order, ...], exposure: Exposure, limits: RiskLimits) -> None:
         self.basket, self.exposure, self.limits = basket, exposure, limits
-        self.opening = tuple(order for order in basket if order.opens)
+        self.opening = tuple([order for order in basket if order.opens])
         self._after: Weighed | None = None
         self._notionals: dict[str, Decimal] = {}
+        self._prices: dict[str, Decimal | None] = {}
         self._deviation: float | None = None
+        self._moves: dict[int, float] | None = None
 
     @property
     def after(self) -> Weighed:
@@ -243,20 +247,43 @@ class Case:
 
     def part(self, money: Decimal) -> Decimal:
         """``money`` as a fraction of equity. Raises DataError where there is none to weigh against."""
+        self._weighable()
+        return money / self.exposure.equity
+
+    def _weighable(self) -> None:
         if self.exposure.equity <= 0:
             raise DataError(
                 f"equity is {self.exposure.equity:,.2f}; no weight of it can be told, and nothing is traded on it"
             )
-        return money / self.exposure.equity
+
+    def moves(self) -> dict[int, float] | None:
+        """By how much the weights of the basket's symbols change, by place; None where history lacks one."""
+        if self._moves is None:
+            before, after = self.exposure.weighed(), self.after
+            if before.weights is None or after.weights is None:
+                return None
+            places = {after.places[order.symbol] for order in self.basket if order.symbol in after.places}
+            self._moves = {place: after.weights[place] - before.weights[place] for place in sorted(places)}
+        return self._moves
 
     def deviation(self) -> float | None:
         """Of a day's return afterwards; None where it cannot be told."""
-        covariance, weights = self.exposure.covariance, self.after.weights
-        if covariance is None or weights is None:
-            return None
         if self._deviation is None:
-            self._deviation = math.sqrt(max(float(weights @ covariance @ weights), 0.0))
+            moves, past = self.moves(), self.exposure.past()
+            if moves is None or past is None:
+                return None
+            self._deviation = past.deviation(moves)
         return self._deviation
+
+    def correlation(self) -> float | None:
+        """Between the positions afterwards; None where it cannot be told, and of a single one."""
+        moves, past = self.moves(), self.exposure.past()
+        return None if moves is None or past is None else past.correlation(moves)
+
+    def profits(self) -> list[float]:
+        """What the account would have earned on each of the last days; none where that cannot be told."""
+        moves, past = self.moves(), self.exposure.past()
+        return [] if moves is None or past is None else past.profits(moves)
 
     def notional(self, order: Order) -> Decimal:
         """Money that an order moves: at its limit where it has one, else at the middle of the market."""
@@ -265,8 +292,14 @@ class Case:
             found = self._notionals[order.order_id] = order.quantity * self._price(order)
         return found
 
+    def price(self, symbol: str) -> Decimal | None:
+        """As ``Exposure.price`` says."""
+        if symbol not in self._prices:
+            self._prices[symbol] = self.exposure.price(symbol)
+        return self._prices[symbol]
+
     def _price(self, order: Order) -> Decimal:
-        price = self.exposure.price(order.symbol)
+        price = self.price(order.symbol)
         if order.limit_price is not None:
             instrument = self.exposure.instruments.get(order.symbol)
             limit = order.limit_price
@@ -278,14 +311,14 @@ class Case:
 
     def _filled(self) -> Weighed:
         exposure = self.exposure
-        self.part(ZERO)
+        self._weighable()
         after = exposure.weighed().copy()
         quantities: dict[str, Decimal] = {}
         for order in self.basket:
             before = quantities.get(order.symbol, exposure.quantities.get(order.symbol, ZERO))
             quantities[order.symbol] = before + order.signed_quantity
         for symbol, quantity in quantities.items():
-            price = exposure.price(symbol)
+            price = self.price(symbol)
             if price is not None:
                 after.put(exposure, symbol, quantity * price)
             elif quantity:
@@ -297,7 +330,7 @@ class Case:
         return after
 
 
-Rule = Callable[[Case], Iterator[Finding]]
+Rule = Callable[[Case], Iterable[Finding]]
 
 
 def _unpriced(symbols: tuple[str, ...]) -> DataError:
@@ -308,4 +341,4 @@ def _unpriced(symbols: tuple[str, ...]) -> DataError:
 
 def minutes(span: timedelta) -> Decimal:
     """A span in whole minutes, cut down."""
-    return Decimal(int(span.total_seconds() // 60))
+    return Decimal(span // MINUTE)

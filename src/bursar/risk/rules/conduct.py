@@ -16,15 +16,15 @@ from bursar.risk.rules.case import EXEMPT, ONE, Case, Finding
 def trading_state(case: Case) -> Iterator[Finding]:
     """Nothing opens unless the account is active, and in a halted one nothing is even rebalanced."""
     state = case.exposure.state
+    active = state is TradingState.ACTIVE
     for order in case.basket:
-        passed = state is TradingState.ACTIVE or (
-            not order.opens and (state is TradingState.REDUCING or order.purpose in EXEMPT)
-        )
-        if order.opens or not passed:
-            yield Finding(
+        opens = order.opens
+        passed = active or (not opens and (state is TradingState.REDUCING or order.purpose in EXEMPT))
+        if opens or not passed:
+            yield (
                 order.order_id,
                 "trading_state",
-                Decimal(state is TradingState.ACTIVE),
+                Decimal(active),
                 ONE,
                 passed,
                 True,
@@ -37,20 +37,21 @@ def hands_off(case: Case) -> Iterator[Finding]:
     for order in case.basket:
         if order.symbol in case.exposure.hands_off:
             words = f"{order.symbol} is hands-off: nothing of ours touches it (sleeve.hands_off, or it was adopted)"
-            yield Finding(order.order_id, "hands_off", ONE, ZERO, False, True, words)
+            yield (order.order_id, "hands_off", ONE, ZERO, False, True, words)
 
 
 def permission(case: Case) -> Iterator[Finding]:
     """Shorting and covering are permissions of their own, and what is called opening must not close."""
     limits, quantities = case.limits, case.exposure.quantities
     for order in case.basket:
-        short = order.opens and order.side is Side.SELL
-        cover = not order.opens and order.side is Side.BUY and order.purpose not in EXEMPT
-        against = order.opens and quantities.get(order.symbol, ZERO) * order.signed_quantity < 0
+        opens, sells, held = order.opens, order.side is Side.SELL, quantities.get(order.symbol, ZERO)
+        short = opens and sells
+        cover = not opens and not sells and order.purpose not in EXEMPT
+        against = opens and (held > 0 if sells else held < 0)
         if not (short or cover or against):
             continue
         passed = not against and (limits.shorts_allowed or not short) and (limits.covers_allowed or not cover)
-        yield Finding(order.order_id, "permission", Decimal(passed), ONE, passed, True, _forbidden(order, against))
+        yield (order.order_id, "permission", Decimal(passed), ONE, passed, True, _forbidden(order, against))
 
 
 def _forbidden(order: Order, against: bool) -> str:
@@ -68,7 +69,7 @@ def closes_only_what_is_held(case: Case) -> Iterator[Finding]:
     works, counts against what the parent will bring.
     """
     closing, exposure = case.basket, case.exposure
-    if all(order.opens for order in closing):
+    if len(case.opening) == len(closing):
         return
     coming: dict[str, Decimal] = defaultdict(Decimal)
     parents = {order.parent_id for order in closing if not order.opens and order.parent_id}
@@ -84,7 +85,7 @@ def closes_only_what_is_held(case: Case) -> Iterator[Finding]:
         held = source.get(order.symbol, ZERO) + coming[order.symbol]
         total = totals[order.symbol] + exposure.resting.get(order.symbol, ZERO)
         passed = held * total < 0 and abs(total) <= abs(held)
-        yield Finding(
+        yield (
             order.order_id,
             "closes_only_what_is_held",
             abs(total),
@@ -119,7 +120,7 @@ def allowed_symbol(case: Case) -> Iterator[Finding]:
         return
     for order in case.opening:
         passed = order.symbol in allowed
-        yield Finding(
+        yield (
             order.order_id,
             "allowed_symbol",
             Decimal(passed),
@@ -138,7 +139,7 @@ def allowed_sector(case: Case) -> Iterator[Finding]:
     for order in case.opening:
         sector = case.exposure.sector(order.symbol)
         passed = sector not in forbidden
-        yield Finding(
+        yield (
             order.order_id,
             "allowed_sector",
             Decimal(passed),
@@ -152,8 +153,10 @@ def allowed_sector(case: Case) -> Iterator[Finding]:
 def duplicate(case: Case) -> Iterator[Finding]:
     """The same opening order twice within a moment is one order and a mistake."""
     seconds = case.limits.duplicate_seconds
-    since = case.exposure.at - timedelta(seconds=seconds)
-    recent = [(sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since]
+    recent: list[tuple[str, Side, Decimal]] = []
+    if case.exposure.sent:
+        since = case.exposure.at - timedelta(seconds=seconds)
+        recent = [(sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since]
     recent += [(order.symbol, order.side, order.quantity) for order in case.opening]
     for order in case.opening:
         measured = recent.count((order.symbol, order.side, order.quantity))
@@ -164,7 +167,7 @@ def duplicate(case: Case) -> Iterator[Finding]:
             else f"{order.symbol}: {measured} equal orders to {order.side} {order.quantity} within {seconds} seconds; "
             "one of them is enough"
         )
-        yield Finding(order.order_id, "duplicate", Decimal(measured), ONE, passed, True, words)
+        yield (order.order_id, "duplicate", Decimal(measured), ONE, passed, True, words)
 
 
 def repeated(case: Case) -> Iterator[Finding]:
@@ -174,7 +177,7 @@ def repeated(case: Case) -> Iterator[Finding]:
     most = case.limits.repeats_per_day_max
     for order in case.opening:
         measured = counted.count((order.symbol, order.side))
-        yield Finding(
+        yield (
             order.order_id,
             "repeated",
             Decimal(measured),
@@ -192,7 +195,7 @@ def opening_orders(case: Case) -> Iterator[Finding]:
     opening = [order for order in case.opening if order.parent_id is None]
     measured, most = case.exposure.opening_orders_today + len(opening), case.limits.opening_orders_per_day_max
     for order in opening:
-        yield Finding(
+        yield (
             order.order_id,
             "opening_orders",
             Decimal(measured),
@@ -210,7 +213,7 @@ def message_rate(case: Case) -> Iterator[Finding]:
     measured, most = case.exposure.messages + len(case.basket), case.limits.messages_per_minute_max
     for order in case.basket:
         passed = measured <= most
-        yield Finding(
+        yield (
             order.order_id,
             "message_rate",
             Decimal(measured),

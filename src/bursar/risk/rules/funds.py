@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Order
+from bursar.domain.orders import Order, Side
 from bursar.risk.limits import Funding
 from bursar.risk.rules.case import ONE, Case, Finding
 
@@ -22,15 +22,21 @@ def funding(case: Case) -> Iterator[Finding]:
     rule, exposure = case.limits.foreign_funding, case.exposure
     for order in case.opening:
         currency = _foreign(case, order)
-        if not currency or order.signed_quantity < 0:
+        if not currency or order.side is Side.SELL:
             continue
         needed = ZERO
         if rule is not Funding.REFUSE:
             needed = case.notional(order) / exposure.rates[currency] * (ONE + exposure.cost_rate)
         there = exposure.currencies.get(currency, ZERO)
         passed = rule is Funding.BORROW or (rule is Funding.CONVERT and needed <= there)
-        yield Finding(
-            order.order_id, "funding", needed, there, passed, True, "" if passed else _unfunded(order, currency, rule)
+        yield (
+            order.order_id,
+            "funding",
+            needed,
+            there,
+            passed,
+            True,
+            "" if passed else _unfunded(order, currency, rule),
         )
 
 
@@ -45,17 +51,19 @@ def settled_cash(case: Case) -> Iterator[Finding]:
 
     A margin account may spend what the sales of the same basket bring, less their fees.
     """
-    bought = [order for order in case.opening if order.signed_quantity > 0 and not _foreign(case, order)]
-    if not bought or case.limits.leverage_max > 1:  # on margin, the cushion and the broker's preview bind instead
+    if case.limits.leverage_max > 1:  # on margin, the cushion and the broker's preview bind instead
         return
-    needed = sum((case.notional(order) for order in bought), ZERO) * (ONE + case.exposure.cost_rate)
+    bought = [order for order in case.opening if order.side is Side.BUY and not _foreign(case, order)]
+    if not bought:
+        return
+    needed = sum([case.notional(order) for order in bought], ZERO) * (ONE + case.exposure.cost_rate)
     there = case.exposure.cash_settled
     if case.exposure.unsettled:
         sold = [order for order in case.basket if order.signed_quantity < 0 and not _foreign(case, order)]
         there += sum((case.notional(order) for order in sold), ZERO) * (ONE - case.exposure.cost_rate)
     for order in bought:
         passed = needed <= there
-        yield Finding(
+        yield (
             order.order_id,
             "settled_cash",
             needed,
@@ -81,7 +89,7 @@ def margin_cushion(case: Case) -> Iterator[Finding]:
     measured, limit = cushion(case), case.limits.margin_cushion_min
     for order in case.opening:
         passed = measured >= limit
-        yield Finding(
+        yield (
             order.order_id,
             "margin_cushion",
             measured,
@@ -101,7 +109,7 @@ def margin_warning(case: Case) -> Iterator[Finding]:
     measured, limit = cushion(case), case.limits.margin_cushion_warning
     for order in case.opening:
         passed = measured >= limit
-        yield Finding(
+        yield (
             order.order_id,
             "margin_warning",
             measured,
@@ -115,15 +123,18 @@ def margin_warning(case: Case) -> Iterator[Finding]:
 def needs_preview(case: Case) -> tuple[Order, ...]:
     """Opening orders that the broker must be asked of first: on margin, short, and large ones."""
     limits, part = case.limits, case.limits.preview_weight_min
+    large = None if part is None else part * case.exposure.equity
     return tuple(
-        order
-        for order in case.opening
-        if order.order_id not in case.exposure.previews
-        and (
-            limits.leverage_max > 1
-            or order.signed_quantity < 0
-            or (part is not None and case.notional(order) >= part * case.exposure.equity)
-        )
+        [
+            order
+            for order in case.opening
+            if order.order_id not in case.exposure.previews
+            and (
+                limits.leverage_max > 1
+                or order.side is Side.SELL
+                or (large is not None and case.notional(order) >= large)
+            )
+        ]
     )
 
 
@@ -134,7 +145,7 @@ def buying_power(case: Case) -> Iterator[Finding]:
         if preview is None:
             continue
         passed = preview.initial_margin_after <= preview.equity_after
-        yield Finding(
+        yield (
             order.order_id,
             "buying_power",
             preview.initial_margin_after,

@@ -15,7 +15,7 @@ def market_open(case: Case) -> Iterator[Finding]:
     """Opening orders go out while the market is open."""
     passed = case.exposure.market_open
     for order in case.opening:
-        yield Finding(
+        yield (
             order.order_id,
             "market_open",
             Decimal(passed),
@@ -37,7 +37,7 @@ def minutes_from_the_bell(case: Case) -> Iterator[Finding]:
     passed = measured >= limit
     where = "after the opening bell" if early else "before the closing bell"
     for order in case.opening:
-        yield Finding(
+        yield (
             order.order_id,
             "minutes_from_the_bell",
             measured,
@@ -55,7 +55,7 @@ def quote_fresh(case: Case) -> Iterator[Finding]:
         quote = case.exposure.quotes.get(order.symbol)
         age = Decimal(int((case.exposure.at - quote.at).total_seconds())) if quote else Decimal(-1)
         wrong = _wrong(order, quote, age, limit)
-        yield Finding(order.order_id, "quote_fresh", age, Decimal(limit), not wrong, True, wrong)
+        yield (order.order_id, "quote_fresh", age, Decimal(limit), not wrong, True, wrong)
 
 
 def _wrong(order: Order, quote: Quote | None, age: Decimal, limit: int) -> str:
@@ -76,13 +76,14 @@ def price_collar(case: Case) -> Iterator[Finding]:
         if quote is None or not quote.two_sided:
             continue  # quote_fresh says so
         middle, close = quote.mid, case.exposure.closes.get(order.symbol)
-        stated = [price for price in (order.limit_price, order.stop_price) if price is not None]
-        distances = [abs(price / middle - 1) for price in stated] if middle else [ONE]
-        if close:
-            distances.append(abs(middle / close - 1))
-        measured = max(distances, default=ZERO)
+        measured = abs(middle / close - 1) if close else ZERO
+        for price in (order.limit_price, order.stop_price):
+            if price is not None and middle:
+                measured = max(measured, abs(price / middle - 1))
+        if not middle:
+            measured = max(measured, ONE)
         passed = measured <= limit
-        yield Finding(
+        yield (
             order.order_id,
             "price_collar",
             measured,
@@ -107,7 +108,7 @@ def earnings(case: Case) -> Iterator[Finding]:
         if day is None or day < today:
             continue
         passed = day > until or order.strategy in exposure.earnings_meant
-        yield Finding(
+        yield (
             order.order_id,
             "earnings",
             Decimal((day - today).days),

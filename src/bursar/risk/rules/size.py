@@ -14,7 +14,7 @@ def _under(order: Order, rule: str, measured: Decimal, limit: Decimal, words: st
     """A hard finding on an opening order; ``words`` are filled in where it breaks its limit."""
     passed = measured <= limit
     said = "" if passed else words.format(symbol=order.symbol, measured=measured, limit=limit)
-    return Finding(order.order_id, rule, measured, limit, passed, True, said)
+    return (order.order_id, rule, measured, limit, passed, True, said)
 
 
 def order_value(case: Case) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def position_weight(case: Case) -> Iterator[Finding]:
     for order in case.basket:
         measured = case.weight(order.symbol)
         broken = measured > limit and order.opens
-        yield Finding(
+        yield (
             order.order_id,
             "position_weight",
             measured,
@@ -99,7 +99,7 @@ def sector_weight(case: Case) -> Iterator[Finding]:
         sector = case.exposure.sector(order.symbol)
         measured = sectors.get(sector, ZERO) / equity
         broken = measured > limit and order.opens
-        yield Finding(
+        yield (
             order.order_id,
             "sector_weight",
             measured,
