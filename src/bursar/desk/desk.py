@@ -18,7 +18,9 @@ from bursar.adapters.journal import read
 from bursar.adapters.memory import MemoryCommands, MemoryJournal, MemoryMarks
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
+from bursar.desk.guard.door import Door
 from bursar.desk.guard.gate import Authenticator
+from bursar.desk.guard.guard import Guard
 from bursar.desk.jobs import Jobs
 from bursar.desk.monitor import Monitor, Second
 from bursar.desk.past import Past, Readable
@@ -53,7 +55,8 @@ class Desk:
     journal        what happened, as the loop that trades writes it
     notes          the desk's own journal
     home           BURSAR_HOME, or None where nothing is kept
-    authenticator  who knows callers; None lets nobody in
+    guard          who may come in; None where the desk has no people
+    authenticator  who knows callers: the guard's door, unless it is given; None lets nobody in
     accounts       those that are set up, by name
     switchable     whether the loop can change from one of them to another
     degraded       what is away at the moment, by its name: for /health and the page
@@ -67,11 +70,13 @@ class Desk:
     settings: Settings = field(default_factory=Settings)
     home: Path | None = None
     now: Callable[[], datetime] = _now
+    guard: Guard | None = None
     authenticator: Authenticator | None = None
     monitor: Monitor = field(default_factory=Monitor)
     second: Second | None = None
     past: Past = field(default_factory=Past)
     noted: list[Recorded] = field(default_factory=list)
+    numbered: int = 0
     register: Register = field(default_factory=Register)
     accounts: Mapping[str, AccountProfile] = field(default_factory=dict)
     switchable: bool = False
@@ -82,6 +87,8 @@ class Desk:
     def __post_init__(self) -> None:
         if not self.accounts:
             self.accounts = single(self.settings)
+        if self.guard is not None and self.authenticator is None:
+            self.authenticator = Door(self.guard)
         self._note(self.notes.read())
         self.catch_up()
 
@@ -140,11 +147,20 @@ class Desk:
 
     async def note(self, by: str, what: str, said: Mapping[str, str], effects: Iterable[Event] = ()) -> Recorded:
         """Write down who did what, together with what came of it, and return the last record."""
-        name = f"desk/{len(self.noted) + 1}"
+        name = f"desk/{self.number()}"
         did = CommandReceived(event_id=name, at=self.now(), command=what, arguments=dict(said), by=by)
-        new = await self.notes.append([did, *effects])
+        return (await self.keep([did, *effects]))[-1]
+
+    def number(self) -> int:
+        """A number that no note of this desk has. Two who write at once get two: it is taken before they wait."""
+        self.numbered = max(self.numbered, len(self.noted)) + 1
+        return self.numbered
+
+    async def keep(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Write down what happened at the desk itself."""
+        new = await self.notes.append(events)
         self._note(new)
-        return new[-1]
+        return new
 
     def _note(self, new: Iterable[Recorded]) -> None:
         for recorded in new:

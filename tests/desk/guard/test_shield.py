@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from bursar.desk.guard.shield import Shield
 from bursar.desk.guard.throttle import Rate
 
 
+@cache
 def app() -> FastAPI:
     made = create_app()
 

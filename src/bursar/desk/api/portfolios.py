@@ -183,7 +183,7 @@ async def _opened(
     desk: Desk, caller: Caller, account: str, portfolio: str, name: str, description: str, what: str, status: int
 ) -> Response:
     told = PortfolioOpened(
-        event_id=f"desk/portfolio/{len(desk.noted) + 1}",
+        event_id=f"desk/portfolio/{desk.number()}",
         at=desk.now(),
         account=account,
         portfolio=portfolio,
@@ -239,7 +239,7 @@ async def close_portfolio(
     if page is not None and (page.book.positions or any(page.book.cash.values())):
         raise Problem(409, "it is not empty", "sell or move what it holds, and its cash, first")
     told = PortfolioClosed(
-        event_id=f"desk/portfolio/{len(desk.noted) + 1}",
+        event_id=f"desk/portfolio/{desk.number()}",
         at=desk.now(),
         account=account,
         portfolio=portfolio,

@@ -353,7 +353,7 @@ async def set_share(
     if sum(others, Decimal(0)) + asked.share > 1:
         raise Problem(422, "a value cannot be used", f"the other shares leave {1 - sum(others, Decimal(0))}")
     told = RiskBudgetSet(
-        event_id=f"desk/budget/{len(desk.noted) + 1}",
+        event_id=f"desk/budget/{desk.number()}",
         at=desk.now(),
         account=key[0],
         portfolio=key[1],

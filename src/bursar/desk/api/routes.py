@@ -9,6 +9,7 @@ from bursar.desk.api import (
     ibkr,
     monitoring,
     optimization,
+    people,
     portfolios,
     proposals,
     records,
@@ -34,5 +35,5 @@ GROUPS = (
 )
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
-for group in GROUPS:
+for group in (*GROUPS, people.router, people.door):
     router.include_router(group)

@@ -262,21 +262,13 @@ class Guard:
         """A password to be used once, and no second factor: for whoever lost both. All their passes end."""
         person = self._named(name)
         password = new_password()
-        self.people.keep(
-            replace(
-                person,
-                password=self._passwords.hashed(password),
-                must_change=True,
-                seed="",
-                seed_offered="",
-                recovery=(),
-            )
-        )
+        hashed = self._passwords.hashed(password)
+        self.people.keep(replace(person, password=hashed, must_change=True, seed="", seed_offered="", recovery=()))
         self._end_all(name)
-        return password, (
-            self._changed("password", name, by, "reset"),
-            self._changed("second_factor", name, by, "taken"),
-        )
+        said = [self._changed("password", name, by, "reset")]
+        if person.seed:
+            said.append(self._changed("second_factor", name, by, "taken away"))
+        return password, tuple(said)
 
     def remove(self, name: str, *, by: str) -> tuple[Event, ...]:
         """Forget somebody, and end what they came with."""
