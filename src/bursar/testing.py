@@ -121,6 +121,7 @@ def running_gateway(
     limits: Limits | None = None,
     permissions: Permissions | None = None,
     faults: Plan | None = None,
+    stepped_by_clients: bool = False,
 ) -> Iterator[RunningGateway]:
     """A gateway for as long as the block lasts.
 
@@ -131,6 +132,7 @@ def running_gateway(
     limits       how much clients may ask for, and how fast
     permissions  whose market data they see; all of it without a word
     faults       what is to go wrong, of ``bursar.gateway.faults``; more can be added with ``strike``
+    stepped_by_clients  time also goes on when a client asks for it twice, as Bursar's own runs do
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway", daemon=True)
@@ -140,7 +142,7 @@ def running_gateway(
         asyncio.run_coroutine_threadsafe(work, loop).result()
 
     hub = Hub(Exchange(world or sample_world(), terms), limits=limits, permissions=permissions, faults=Faults(faults))
-    server = Server(hub, speed=speed, barrier=False)
+    server = Server(hub, speed=speed, barrier=stepped_by_clients)
     try:
         wait_for(server.start(port=port))
         yield RunningGateway(server, loop)

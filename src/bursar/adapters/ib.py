@@ -9,7 +9,7 @@ they arrive before, since an order's status carries none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -49,6 +49,7 @@ async def connect(
     clock: Clock,
     portfolio: str = "main",
     journal: Iterable[Event] = (),
+    pace: Callable[[], Awaitable[None]] | None = None,
 ) -> tuple[IBBroker, IBFeed]:
     """A broker and a feed over one new connection.
 
@@ -56,6 +57,7 @@ async def connect(
     sessions     all that may be traded in, for the days on which trades settle
     clock        for the rate limit: the wall's, or for a gateway in stepped time one that is moved by waiting
     journal      what was said before: nothing of it is reported again
+    pace         waits from one look to the next where time flows; without it time is stepped, and ends
 
     Raises BrokerError where there is no gateway or it refuses us, DataError for an instrument that it does not know.
     """
@@ -64,7 +66,7 @@ async def connect(
     await connection.connect()
     try:
         await broker.contracts.look_up(connection)
-        feed = IBFeed(connection, broker.contracts)
+        feed = IBFeed(connection, broker.contracts, pace)
         await feed.subscribe()
     except BaseException:
         connection.close()
@@ -408,15 +410,18 @@ class IBBroker:
 
 
 class IBFeed:
-    """Satisfies ``ports.Feed`` over a connection to a gateway in stepped time.
+    """Satisfies ``ports.Feed`` over a connection: where time flows at a ``pace``, else to a gateway in stepped time.
 
     The first slice is the present one. Asking for another steps the gateway, unless anything was asked of it since:
     then the market stands still for one more slice, at which its answers can be read. Ends with the gateway's world.
     """
 
-    def __init__(self, connection: Connection, contracts: Contracts) -> None:
+    def __init__(
+        self, connection: Connection, contracts: Contracts, pace: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._connection = connection
         self._contracts = contracts
+        self._pace = pace
         self._tickers: dict[str, ib_async.Ticker] = {}
         self._moved: set[str] = set()
 
@@ -444,8 +449,10 @@ class IBFeed:
         yield self._slice(await connection.barrier())
         while True:
             asked, before = connection.asked, connection.now
+            if self._pace is not None:
+                await self._pace()
             at = await connection.barrier()
-            if at == before and not asked:
+            if self._pace is None and at == before and not asked:
                 return
             yield self._slice(at)
 

@@ -21,7 +21,7 @@ ConfigFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, and nothing else, on standard output.")]
 JournalFile = Annotated[
-    Path | None, typer.Option("--journal", metavar="FILE", help="Journal to read, instead of the last demo's.")
+    Path | None, typer.Option("--journal", metavar="FILE", help="Journal to read, instead of the last run's.")
 ]
 
 
@@ -40,10 +40,16 @@ def settings_of(config: Path | None, given: dict[str, Given]) -> Settings:
 
 
 def journal_path(named: Path | None) -> Path:
-    """The journal that was named, or the last demo's."""
+    """The journal that was named, or the one that was written to last: a demo's, or an account's."""
+    from bursar.adapters.journal import head_path
     from bursar.config import home
 
-    return named or home() / "runs" / "demo" / "journal.sqlite"
+    if named:
+        return named
+    demo = home() / "runs" / "demo" / "journal.sqlite"
+    heads = {path: head_path(path) for path in (demo, *home().glob("accounts/*/journal.sqlite"))}
+    written = {path: head.stat().st_mtime_ns for path, head in heads.items() if head.is_file()}
+    return max(written, key=lambda path: written[path], default=demo)
 
 
 def console(**options: Any) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rich.table import Table
@@ -17,6 +18,14 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
         made.add_column(name, no_wrap=True)
     for name in numbers:
         made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
+def listing(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table with its columns in this order; those of ``right`` hold numbers, and long words are wrapped."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), header_style="dim")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
     return made
 
 

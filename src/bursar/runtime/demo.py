@@ -7,10 +7,9 @@ lives in its own folder below BURSAR_HOME; a finished one is kept, for ``bursar 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +19,9 @@ from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.adapters.vendors import wheels
 from bursar.domain.events import Event, SessionClosed
-from bursar.errors import InputError
 from bursar.ports import Journal
 from bursar.runtime import wire
+from bursar.runtime.alone import alone
 from bursar.runtime.models import reasoner
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.results import DayResult, DemoResult, SeedSpread, Universe
@@ -54,7 +53,7 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     stage = prepare(request)
     reasoner(request.settings, request.home)
     folder = request.home / "runs" / "demo"
-    with _alone(folder):
+    with alone(folder, "another demo is running"):
         return _run(stage, folder, progress)
 
 
@@ -77,20 +76,6 @@ def _run(stage: Stage, folder: Path, progress: Progress | None) -> DemoResult:
         journal.close()
     result = tell(stage, events, folder)
     return replace(result, spread=spread(stage, result.keys.total_return_pct))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep others out of the run's folder: two runs in it would trade on each other's books."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another demo is running in {folder}; wait for it, or set BURSAR_HOME to another folder"
-            ) from None
-        yield
 
 
 def _is_unfinished(stage: Stage, folder: Path) -> bool:

@@ -97,15 +97,10 @@ class Loop:
 
     async def run(self) -> None:
         """Work until the feed ends or ``finished`` says so. Starting is recovering."""
-        for recorded in self.journal.read():
-            self.engine.absorb(recorded.event)
-            self.morning.absorb(recorded.event)
-        if not self.engine.started:
-            await self.commit(self.beginning())
-        await self._interrogate()
+        await self.start()
         async for market in self.feed:
             try:
-                await self._at(market)
+                await self.look(market)
             except JournalAwayError:
                 # Nothing acts on what is not written. Whoever waits may still be told to close everything.
                 if not self.patient:
@@ -113,7 +108,16 @@ class Loop:
             if self.finished():
                 return
 
-    async def _at(self, market: Slice) -> None:
+    async def start(self) -> None:
+        """Recover from the journal, or begin it, and ask the broker for everything."""
+        for recorded in self.journal.read():
+            self.engine.absorb(recorded.event)
+            self.morning.absorb(recorded.event)
+        if not self.engine.started:
+            await self.commit(self.beginning())
+        await self._interrogate()
+
+    async def look(self, market: Slice) -> None:
         """One instant: book what was reported, look, do what operators ask, and then what is due."""
         self._inbox += self.commands.take() if self.commands else ()
         await self._book()
@@ -125,6 +129,8 @@ class Loop:
             return
         if self._snapshot is not None and not await self._reconciled(self._snapshot):
             return
+        if self.finished():
+            return
         await self._take(self.engine.guard())
         await self._take(self._killer.step())
         await self._take(self.engine.work())
@@ -135,6 +141,11 @@ class Loop:
         due = self._compared is None or market.at - self._compared >= self.compare_every
         if due and self.engine.trusts_the_line:
             await self._interrogate()
+
+    @property
+    def reconciled(self) -> bool:
+        """True once books and broker were held against each other."""
+        return self._compared is not None
 
     # ------------------------------------------------------------ operators
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from bursar.adapters import ib
@@ -49,31 +50,54 @@ async def play(
     """
     watch = LineWatch(policy(stage.request.settings), journal)
     controls = Controls.of(stage.request.home, folder)
+
+    async def over_one_connection() -> None:
+        child = _attend(folder, stage.request.home)
+        await _over_one_connection(stage, journal, _port(folder), progress, watch, controls)
+        if child:
+            child.stop()
+
+    try:
+        await again_and_again(over_one_connection, watch, journal, controls, stage.sessions[0].open, pause)
+    except BrokerError as error:
+        raise error if not watch.broken else BrokerError(f"{error}; its log is {folder / GATEWAY_LOG_NAME}") from error
+
+
+async def again_and_again(
+    attempt: Callable[[], Awaitable[None]],
+    watch: LineWatch,
+    journal: Journal,
+    controls: Controls,
+    begun_at: datetime,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Make ``attempt`` until one ends by itself, and again when the line broke, as often as the settings allow.
+
+    While the kill switch is pulled it is tried for ever. Raises BrokerError when it broke too often without anything
+    having been journalled between.
+    """
     while not watch.broken or controls.switch.asked() is not None:
-        child, before = _attend(folder, stage.request.home), watch.progress
+        before = watch.progress
         try:
             with controls.switch.listening():
-                await _over_one_connection(stage, journal, _port(folder), progress, watch, controls)
+                await attempt()
         except BrokerError as error:
             if not error.retryable:
                 raise
             watch.look_back(journal)
-            at = watch.last_at or stage.sessions[0].open
-            heard, wait = watch.lost(str(error), at, progressed=watch.progress > before)
-            await _told(journal, watch, heard)
+            heard, wait = watch.lost(str(error), watch.last_at or begun_at, progressed=watch.progress > before)
+            await told(journal, watch, heard)
             if not watch.broken or controls.switch.asked() is not None:
                 await pause(max(wait.total_seconds(), RETRY_SECONDS))
         else:
-            if child:
-                child.stop()
             return
     raise BrokerError(
         f"the gateway went away {watch.line.failed} times in a row (broker.reconnect_attempts_max is "
-        f"{watch.line.policy.attempts_max}); its log is {folder / GATEWAY_LOG_NAME}"
+        f"{watch.line.policy.attempts_max})"
     )
 
 
-async def _told(journal: Journal, watch: LineWatch, heard: Heard) -> None:
+async def told(journal: Journal, watch: LineWatch, heard: Heard) -> None:
     """Journal what became of the line, unless nothing has begun yet that it could matter to."""
     if watch.last_at is not None and heard.events:
         await journal.append(heard.events)
@@ -99,7 +123,7 @@ async def _over_one_connection(
     )
     try:
         watch.attach(broker.connection.notices, feed.resubscribe)
-        await _told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
+        await told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
         desk = loop(stage, feed, broker, journal, progress, controls)
         desk.watch = watch
         await desk.run()

@@ -6,6 +6,7 @@ each task of a session is due once, except monitoring, which is due at every ins
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -119,6 +120,20 @@ class Agenda:
         if session.contains(at):
             tasks.append(Task.MONITOR)
         return tuple(sorted(tasks, key=list(Task).index))
+
+    def next_trade(
+        self, sessions: Sequence[Session], at: datetime, done: Callable[[date], AbstractSet[Task]]
+    ) -> datetime | None:
+        """When orders of a decision are sent next: at once where today's are due, or None where the calendar ends.
+
+        sessions  in order, with the one before those that are asked about, which tells whether a period begins
+        """
+        for before, session in zip((None, *sessions), sessions, strict=False):
+            begins = self.rhythm.begins(session.day, before.day if before else None)
+            when = max(self.times(session)[Task.TRADE], at)
+            if begins and when < session.close and Task.TRADE not in done(session.day):
+                return when
+        return None
 
     def _at(self, session: Session, moment: time) -> datetime:
         zone = ZoneInfo(self.zone or session.zone)

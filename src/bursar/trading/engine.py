@@ -85,6 +85,7 @@ class Engine:
         self.standing = Standing()
         self.ids = Ids()
         self._strategy = strategy
+        self.sessions = tuple(sessions)
         self._sessions = {session.day: session for session in sessions}
         self._day_before = {after.day: before.day for before, after in pairwise(sessions)}
         self._days = sorted(self._sessions)
@@ -261,6 +262,10 @@ class Engine:
         done, before = self._done.get(session.day, set()), self._day_before.get(session.day)
         due = self.mandate.agenda.due(session, self.market.at, done, before)
         return due if self.trusts_the_line else tuple(task for task in due if task not in NEED_THE_LINE)
+
+    def done(self, day: date) -> frozenset[Task]:
+        """Tasks of the session of ``day`` that are done."""
+        return frozenset(self._done.get(day, ()))
 
     @property
     def trusts_the_line(self) -> bool:
@@ -548,8 +553,10 @@ class Engine:
         """Close what has reached its stop or its target, unless an order is at it already.
 
         What the broker refused is tried again when the market has moved on, and not at the same instant for ever.
-        Where protection rests at the broker, that is what is looked after instead.
+        Where protection rests at the broker, that is what is looked after instead. Who observes closes nothing.
         """
+        if self.mandate.autonomy is Autonomy.OBSERVE:
+            return Step()
         if self.mandate.protection_at_broker:
             killed = self.standing.kill  # which makes room for its own orders, and puts protection back
             if Task.TRADE in self.due() or (killed and killed.form is KillForm.FLATTEN):

@@ -25,7 +25,7 @@ from bursar.ledger.position import Position
 from bursar.risk.gate import judge
 from bursar.trading.engine import Engine
 from bursar.trading.exposure import to_close
-from bursar.trading.mandate import Step
+from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.oms import OrderState
 
 #: How long a cancel that was not answered, or a closing order that was refused, waits to be tried again.
@@ -69,6 +69,8 @@ class Killer:
 
     def _closing(self, killed: KillOrdered) -> Iterator[Position]:
         """Positions that a kill closes, by symbol."""
+        if self._engine.mandate.autonomy is Autonomy.OBSERVE:
+            return  # nothing is sent from an account that is only observed: its owner closes by hand
         broken = self._engine.breaks.symbols
         hands_off = frozenset() if killed.everything else self._engine.hands_off
         for symbol, position in sorted(self._engine.portfolio.positions.items()):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import backtest, books, data, proposals, research, setup, stop
+from bursar.desk.commands import account, backtest, books, data, proposals, research, setup, stop
 
 #: One function a file, in the order of the help.
 ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
+    account.add,
     research.add,
     backtest.add,
     books.add,

@@ -36,7 +36,7 @@ Snapshots = Annotated[
 ]
 JournalOrHead = Annotated[
     Path | None,
-    typer.Option("--journal", metavar="FILE", help="Journal, instead of the last demo's; with --database, its head."),
+    typer.Option("--journal", metavar="FILE", help="Journal, instead of the last run's; with --database, its head."),
 ]
 
 
@@ -169,7 +169,7 @@ def backup(
 ) -> None:
     """Put the journal, audited, and all snapshots into one file.
 
-    The journal is the last demo's, another file, or the one in a database; then --journal names its head.
+    The journal is the last run's, another file, or the one in a database; then --journal names its head.
 
       bursar backup bursar.tar.gz
     """

@@ -1,0 +1,136 @@
+"""An account of IBKR's, or of our own gateway: look at it, rehearse its next decision, and trade it."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, console, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bursar.adapters.journal import SQLiteJournal
+    from bursar.config import Settings
+    from bursar.runtime.account import Account
+
+Every = Annotated[
+    float, typer.Option("--every", metavar="SECONDS", min=0, max=60, help="How often the market is looked at.")
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Hang the commands on ``app``."""
+    app.command(rich_help_panel=LOOKING)(observe)
+    app.command(rich_help_panel=TRADING)(dryrun)
+    app.command(rich_help_panel=TRADING)(trade)
+
+
+def observe(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
+    """Hold the account's positions and cash against Bursar's books, to the share and the cent. Sends nothing.
+
+    The first time, the books begin: cash is booked, and positions that are there are adopted and never
+    touched. The exit code is 1 where anything differs.
+
+      bursar observe
+      bursar observe --config bursar.toml --json
+    """
+    import asyncio
+    from json import dumps
+
+    from bursar.desk import observing
+    from bursar.runtime import account as runs
+
+    with _opened(settings_of(config, {})) as (account, journal):
+        snapshot = asyncio.run(runs.observe(account, journal, every))
+        found = observing.observed(
+            snapshot,
+            [recorded.event for recorded in journal.read()],
+            account.mandate.base_currency,
+            account.foreign,
+            runs.simulated(account.mandate.account),
+        )
+    if json:
+        typer.echo(dumps(observing.as_plain(found), indent=2))
+    else:
+        console().print(observing.as_page(found))
+    if not found.equal:
+        raise typer.Exit(1)
+
+
+def dryrun(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
+    """Show the orders that would be sent at the account's next decision: why, at what cost, within which limits.
+
+    The same strategies and the same gate as in a run, on a copy of its books, with a broker that takes
+    nothing. Nothing is sent, whatever the autonomy.
+
+      bursar dryrun
+      bursar dryrun --json
+    """
+    import asyncio
+    from json import dumps
+
+    from bursar.desk import dryrun as page
+    from bursar.runtime.rehearsal import rehearse
+
+    settings = settings_of(config, {})
+    with _opened(settings) as (account, journal):
+        found = asyncio.run(rehearse(account, journal, every))
+    if json:
+        typer.echo(dumps(page.as_plain(found), indent=2))
+    else:
+        console().print(page.as_page(found, settings.market.timezone))
+
+
+def trade(
+    config: ConfigFile = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="HH:MM", help="Stop then, by the broker's clock and your zone.")
+    ] = None,
+    every: Every = 1.0,
+) -> None:
+    """Run the account that bursar.toml names, as far as its autonomy allows, until you interrupt it.
+
+    On observe it watches and sends nothing; on propose and approve decisions wait for bursar tap; on
+    automatic they are sent within the limits. Whoever starts it again goes on where it stood.
+
+      bursar trade
+      bursar trade --until 16:30
+    """
+    import asyncio
+    import sys
+
+    from bursar.runtime import account as runs
+
+    settings = settings_of(config, {})
+    with _opened(settings) as (account, journal):
+        account.require_prices()
+        end = runs.moment(until, account.place.at, settings.market.timezone) if until else None
+        doing = {
+            "observe": "observes and sends nothing",
+            "propose": "proposes and waits for your tap",
+            "approve": "waits for a tap for each order",
+            "automatic": "trades within its limits",
+        }[settings.strategy.autonomy]
+        sys.stderr.write(f"{account.mandate.account} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
+        asyncio.run(runs.trade(account, journal, every, end))
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Account, SQLiteJournal]]:
+    """The account that the settings name, and its journal, for this process alone."""
+    import asyncio
+
+    from bursar.adapters.journal import SQLiteJournal
+    from bursar.config import home
+    from bursar.runtime import account as runs
+    from bursar.runtime.alone import alone
+
+    place = asyncio.run(runs.find(settings))
+    account = runs.prepare(settings, home(), place)
+    with alone(account.folder, f"another process works on {account.mandate.account}"):
+        account.folder.mkdir(parents=True, exist_ok=True)
+        with closing(SQLiteJournal(account.folder / runs.JOURNAL_NAME)) as journal:
+            yield account, journal

@@ -1,0 +1,244 @@
+"""The first hour on an account, by the commands that a person types, over the wire: nothing is sent before it may be.
+
+Every message that leaves for the gateway is written down, and those that could change the account are counted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ib_async
+import pytest
+
+from bursar.adapters.journal import read
+from bursar.desk import cli
+from bursar.domain.events import (
+    Event,
+    KillFinished,
+    LineChanged,
+    OrderPlaced,
+    RearmRefused,
+    TradingState,
+    TradingStateChanged,
+)
+from bursar.gateway import faults as f
+from bursar.gateway.commands import Place
+from bursar.gateway.terms import Terms
+from bursar.gateway.world import World
+from bursar.testing import RunningGateway, running_gateway
+from tests.e2e.desk import stage_of
+
+#: Messages of the TWS API that change an account: placeOrder (a preview is one, too), cancelOrder, exerciseOptions,
+#: reqGlobalCancel.
+CHANGING = {"3": "placeOrder", "4": "cancelOrder", "21": "exerciseOptions", "58": "reqGlobalCancel"}
+ADDED = """
+[market]
+watchlist = ["AAPL", "JPM", "XOM", "PFE"]
+[models]
+selected_agents = ["technical_analyst"]
+[schedule]
+monitor_minutes = 5
+"""
+
+
+@dataclass
+class Person:
+    """Somebody at a terminal, and all that left this machine because of it."""
+
+    capsys: pytest.CaptureFixture[str]
+    home: Path
+    sent: list[str]
+
+    @property
+    def changing(self) -> list[str]:
+        """What left that could change the account."""
+        return [CHANGING[name] for name in self.sent if name in CHANGING]
+
+    @property
+    def journal(self) -> Path:
+        return self.home / "accounts" / "DU9000001" / "journal.sqlite"
+
+    def events(self) -> list[Event]:
+        return [recorded.event for recorded in read(self.journal)]
+
+    def types(self, *words: str, code: int = 0) -> str:
+        """What is printed for a command."""
+        self.capsys.readouterr()
+        got = cli.main(words)
+        shown = self.capsys.readouterr()
+        assert got == code, (shown.out, shown.err)
+        return shown.out
+
+    def reads(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.types(*words, "--json", code=code))
+
+    def trades(self, until: str) -> None:
+        self.types("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
+
+    def tries(self, until: str) -> None:
+        """Trade, again and again where the broker is away already when the account is looked for."""
+        words = ("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
+        codes = {cli.main(words)}
+        while 0 not in codes:
+            assert codes == {4}, self.capsys.readouterr()
+            codes = {cli.main(words)}
+
+    def sets(self, old: str, new: str) -> None:
+        path = self.home / "bursar.toml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Terms, Path]:
+    from bursar.runtime import stage as stages
+
+    home = tmp_path_factory.mktemp("home")
+    made = stage_of(home, days=3, seed=7)
+    return made.world, stages.terms(made), home
+
+
+@pytest.fixture
+def person(
+    stage: tuple[World, Terms, Path],
+    bursar_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Person:
+    sent: list[str] = []
+    send = ib_async.client.Client.sendMsg
+
+    def recorded(client: ib_async.client.Client, message: str) -> None:
+        sent.append(message.split("\0", 1)[0])
+        send(client, message)
+
+    monkeypatch.setattr(ib_async.client.Client, "sendMsg", recorded)
+    (bursar_home / "data").symlink_to(stage[2] / "data")
+    return Person(capsys, bursar_home, sent)
+
+
+def the_day_after_a_purchase(gateway: RunningGateway) -> None:
+    """Somebody bought 100 PFE by hand; the night has passed since."""
+    gateway.open_market()
+    bought = Place(
+        client_id=99,
+        order_id=1,
+        account="DU9000001",
+        symbol="PFE",
+        action="BUY",
+        total_quantity=Decimal(100),
+        order_type="MKT",
+    )
+    gateway._ask(lambda: gateway._server.hub.exchange.place(bought))
+    day = gateway.step().date()
+    while gateway.step().date() == day:
+        pass
+
+
+def test_from_the_wizard_to_a_tap_and_a_kill_and_back(stage: tuple[World, Terms, Path], person: Person) -> None:
+    world, terms, _ = stage
+    with running_gateway(world, terms, stepped_by_clients=True) as gateway:
+        the_day_after_a_purchase(gateway)
+        toml = str(person.home / "bursar.toml")
+        person.types("setup", "--port", str(gateway.port), "--write", toml)
+        Path(toml).write_text(Path(toml).read_text() + ADDED)
+
+        # Look: equal to the share and the cent, and what was there is not ours.
+        seen = person.reads("observe", "--config", toml, "--every", "0")
+        assert seen["equal"]
+        assert [(line["what"], line["books"], line["hands_off"]) for line in seen["positions"]] == [
+            ("PFE", "100", True)
+        ]
+        assert [line["difference"] for line in seen["cash"]] == ["0.00"]
+
+        # Rehearse: orders, reasons, costs, limits; and the journal is as it was.
+        before = person.events()
+        dry = person.reads("dryrun", "--config", toml, "--every", "0")
+        assert person.events() == before
+        assert dry["orders"]
+        assert "PFE" not in {order["symbol"] for order in dry["orders"]}
+        assert all(order["reason"] and Decimal(order["cost"]) > 0 and order["checks"] for order in dry["orders"])
+        assert {"settled_cash", "position_weight", "order_value_max"} & {limit["rule"] for limit in dry["limits"]}
+        assert "nothing was sent" in person.types("dryrun", "--config", toml, "--every", "0")
+
+        # Watch it decide: nothing leaves, and it says what it would have been.
+        person.trades("09:45")
+        assert any("nothing is sent; it would have been" in getattr(each, "reason", "") for each in person.events())
+        assert person.changing == []
+
+        # The next morning it may propose, and a tap works the proposal.
+        person.sets('autonomy = "observe"', 'autonomy = "propose"')
+        person.trades("16:45")
+        gateway.step()
+        person.trades("09:45")
+        assert person.changing == []
+        (proposal,) = person.reads("proposals")
+        assert proposal["state"] == "pending"
+        rehearsed = {(order["symbol"], order["side"]) for order in dry["orders"]}
+        assert rehearsed & {(leg["symbol"], leg["side"]) for leg in proposal["legs"]}
+        person.types("tap", proposal["proposal"])
+        person.trades("10:15")
+        (worked,) = person.reads("proposals")
+        assert (worked["state"], worked["end"]) == ("completed", "all")
+        assert person.reads("observe", "--config", toml, "--every", "0")["equal"]
+
+        # Kill: all that is ours goes, what was there stays.
+        person.types("kill", "--flatten", "--reason", "enough for today")
+        person.trades("10:45")
+        finished = [event for event in person.events() if isinstance(event, KillFinished)]
+        seen = person.reads("observe", "--config", toml, "--every", "0")
+        assert seen["equal"]
+        assert [line["what"] for line in seen["positions"]] == ["PFE"]
+        assert finished
+
+        # And back, by a person with a reason.
+        person.types("rearm", code=2)
+        person.types("rearm", "--reason", "looked at it; it was a drill")
+        person.trades("11:00")
+        states = [event.state for event in person.events() if isinstance(event, TradingStateChanged)]
+        assert states == [TradingState.HALTED, TradingState.ACTIVE]
+        assert not any(isinstance(event, RearmRefused) for event in person.events())
+        assert not any(isinstance(event, OrderPlaced) and event.order.symbol == "PFE" for event in person.events())
+        assert "equal to the share and the cent" in person.types("observe", "--config", toml, "--every", "0")
+
+
+def test_nothing_that_could_change_an_observed_account_leaves_whatever_happens(
+    stage: tuple[World, Terms, Path], person: Person
+) -> None:
+    """It holds positions of ours with protection, is killed and tapped, and everything goes wrong at once."""
+    world, terms, _ = stage
+    with running_gateway(world, terms, stepped_by_clients=True) as gateway:
+        toml = person.home / "bursar.toml"
+        person.types("setup", "--port", str(gateway.port), "--write", str(toml))
+        broker = "[broker]\nreconnect_delay_seconds = 0\nreconnect_attempts_max = 50\ndata_timeout_seconds = 1\n"
+        toml.write_text(toml.read_text().replace("[broker]\n", broker) + ADDED)
+        person.sets('autonomy = "observe"', 'autonomy = "automatic"')
+        gateway.open_market()
+        person.trades("10:15")
+        assert person.changing.count("placeOrder") > 2  # purchases, and what protects them
+
+        person.sets('autonomy = "automatic"', 'autonomy = "observe"')
+        person.sent.clear()
+        held = person.reads("observe", "--config", str(toml), "--every", "0")["positions"]
+        assert held
+        person.types("tap", "p-00000001")
+        person.types("kill", "--flatten", "--everything", "--reason", "all of it")
+        for message in ("positionEnd", "openOrderEnd", "accountDownloadEnd", "currentTime"):
+            gateway.strike(f.Drop(after=message))
+        gateway.strike(f.EmptyAnswer(request="reqPositions", times=2))
+        gateway.strike(f.Duplicate(message="execDetails", times=0))
+        gateway.strike(f.ConnectivityLost(instants=2, data="lost"))
+        person.tries("11:30")
+        person.types("rearm", "--reason", "only looking")
+        person.trades("12:00")
+        # Not even a fall through every stop is answered.
+        gateway.strike(f.FillWhileAway())
+        person.tries("12:30")
+        assert {name for name in person.sent if name in CHANGING} == set()
+        assert any(isinstance(event, KillFinished) for event in person.events())
+        lines = [event.state for event in person.events() if isinstance(event, LineChanged)]
+        assert len(set(lines)) > 1  # it did go wrong
