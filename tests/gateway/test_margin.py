@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.errors import InputError
+from bursar.gateway.commands import Condition
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
 from bursar.gateway.margin import MarginRules, Requirement, Standing, requirement, requirement_of
@@ -48,6 +49,20 @@ def codes(exchange: Exchange) -> list[int]:
 
 def held(exchange: Exchange) -> dict[str, int]:
     return {symbol: int(quantity) for symbol, quantity in exchange.accounts[ACCOUNT].quantities.items()}
+
+
+def test_a_condition_on_the_cushion_waits_for_it_to_shrink() -> None:
+    # 150 at 100 of 10,000: 5,000 are owed, 3,750 must stay, 6,250 are spare: 62.5 %. At 80 the equity is 7,000, 3,000
+    # must stay, and 4,000 of 7,000 are 57 %.
+    day: Script = {**FLAT, NOON: {"AAA": ("80.00", "80.00")}}
+    exchange = exchange_of(day)
+    exchange.place(order(1, "BUY", 150))
+    low = Condition(kind=4, value="60", is_more=False)
+    exchange.place(order(2, "SELL", 50, conditions=(low,)))
+    assert held(exchange) == {"AAA": 150}
+    while exchange.now < exchange.session.close:
+        exchange.advance()
+    assert held(exchange) == {"AAA": 100}
 
 
 # ---------------------------------------------------------------- requirements

@@ -196,13 +196,19 @@ def test_conditions_dates_and_families_are_told_in_every_version(version: int) -
     order, status = told_of(client, placing(1, conditions=(above,), conditions_ignore_rth=True, **buying))
     assert (order.conditions, order.conditions_ignore_rth) == ((above,), True)
     assert (status.status, status.why_held) == ("PreSubmitted", "")
-    order, _ = told_of(client, placing(2, tif="GTD", good_till_date="20220104 16:00:00", **buying))
+    traded = Condition(kind=5, sec_type="STK", exchange="SMART", symbol="AAA", conjunction="o")
+    spare = Condition(kind=4, value="30", is_more=True)
+    order, _ = told_of(client, placing(9, conditions=(traded, spare), **buying))
+    assert order.conditions == (traded, spare)
+    order, _ = told_of(client, placing(12, tif="GTD", good_till_date="20220104 16:00:00", **buying))
     assert (order.tif, order.good_till_date) == ("GTD", "20220104 16:00:00")
-    order, status = told_of(client, placing(3, order_type="LMT", lmt_price=D(200), parent_id=2))
-    assert (order.parent_id, order.oca_group, order.oca_type) == (2, str(hub.exchange.orders.all[1].perm_id), 3)
-    assert (status.parent_id, status.status, status.why_held) == (2, "PreSubmitted", "child")
+    order, status = told_of(client, placing(13, order_type="LMT", lmt_price=D(200), parent_id=12))
+    assert (order.parent_id, order.oca_group, order.oca_type) == (12, str(hub.exchange.orders.all[2].perm_id), 3)
+    assert (status.parent_id, status.status, status.why_held) == (12, "PreSubmitted", "child")
     unknown = dataclasses.replace(above, con_id=12345)
-    assert errors(client.ask(placing(4, conditions=(unknown,), **buying))) == [(4, 147)]
+    assert errors(client.ask(placing(14, conditions=(unknown,), **buying))) == [(14, 147)]
+    unknown = dataclasses.replace(traded, symbol="ZZZ")
+    assert errors(client.ask(placing(14, conditions=(unknown,), **buying))) == [(14, 147)]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -378,6 +378,16 @@ def test_conditions_are_looked_at_outside_regular_hours_where_they_ignore_them()
         assert len(fills(played)) == number
 
 
+def test_a_condition_on_an_execution_waits_for_one_that_comes_after_it() -> None:
+    played = playing(QUIET, holds=10)
+    traded = Condition(kind=5, symbol="AAA")
+    played.place(order(2, "SELL", conditions=(traded,)))
+    assert len(fills(until(played, NOON))) == 1  # the purchase at the bell was before
+    played.place(order(3, "BUY", 1))
+    assert stands(played, 2) == ("PreSubmitted", "")
+    assert fills(until(played, LATE))[2:] == [(2, "03 20:00", D(105))]
+
+
 @pytest.mark.parametrize(
     ("condition", "code"),
     [
@@ -386,7 +396,9 @@ def test_conditions_are_looked_at_outside_regular_hours_where_they_ignore_them()
         (above("ninety"), 321),
         (above("NaN"), 321),
         (Condition(kind=3, value="noon"), 321),
-        (Condition(kind=5, symbol="AAA"), 321),
+        (Condition(kind=4, value="much"), 321),
+        (Condition(kind=5, symbol="ZZZ"), 147),
+        (Condition(kind=2, symbol="AAA", value="1"), 321),
         (above("90", conjunction="x"), 321),
     ],
 )

@@ -128,7 +128,7 @@ class _Reader:
         acted: list[Acted] = []
         for deal in self._exchange.deals.all:
             day = self._exchange.session.local(deal[0].at).date()
-            if deal[0].account == self._account and day <= last:
+            if deal[0].account == self._account and day <= last and deal[0].shares:
                 while actions and actions[0].ex_day <= day:
                     acted += self._act(actions.pop(0))
                 deals.append(self._book(deal, day))

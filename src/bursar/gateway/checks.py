@@ -20,7 +20,7 @@ from bursar.gateway.notices import FILLED, Order
 Refusal = tuple[int, str]
 
 #: Kinds of conditions that come true here (``Condition.kind``).
-PRICE, TIME, VOLUME, PERCENT_CHANGE = 1, 3, 6, 7
+PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE = 1, 3, 4, 5, 6, 7
 
 #: The prices that each type of order needs, besides the distance of a trailing one.
 PRICES_NEEDED: dict[str, tuple[str, ...]] = {
@@ -90,12 +90,14 @@ def too_late(request: Place, now: datetime) -> Refusal | None:
 
 def bad_condition(condition: Condition, listed: Callable[[str], bool]) -> Refusal | None:
     """The refusal of a condition on what is not ``listed``, or on what can never be looked at here."""
-    if condition.kind not in (PRICE, TIME, VOLUME, PERCENT_CHANGE):
+    if condition.kind not in (PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE):
         return invalid(f"Not supported by this gateway: a condition of kind {condition.kind}")
     if condition.conjunction not in ("a", "o"):
         return invalid(f"Invalid conjunction {condition.conjunction!r}")
-    if condition.kind != TIME and not listed(condition.symbol):
+    if condition.kind not in (TIME, MARGIN) and not listed(condition.symbol):
         return 147, "The conditional contract info is incomplete."
+    if condition.kind == EXECUTION:
+        return None
     try:
         fine = bool(moment(condition.value)) if condition.kind == TIME else Decimal(condition.value).is_finite()
     except (ValueError, InvalidOperation):

@@ -25,10 +25,11 @@ from bursar.errors import InputError
 class Condition:
     """What must come true before an order works, in IBKR's words.
 
-    kind         1 price, 3 time, 6 volume of the day, 7 percent change since the last close
-    symbol       whose price, volume or change it is; empty for a time
+    kind         1 price, 3 time, 4 margin cushion in percent, 5 execution, 6 volume of the day, 7 percent change
+                 since the last close
+    symbol       what it is about; empty for a time and for the margin
     is_more      True: at ``value`` or above (at that time or after it); False: at it or below
-    value        the number, or the time, as text
+    value        the number, or the time, as text; empty for an execution
     conjunction  what joins it to the next one: "a" and, "o" or
     """
 
@@ -143,10 +144,14 @@ class Doom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correct:
-    """An execution is taken back and told again at another price: for faults on command."""
+    """An execution is taken back and told again at another price: for faults on command.
+
+    shares  how many of its shares still stand; None for all, 0 where the trade was busted
+    """
 
     exec_id: str
     price: Decimal
+    shares: Decimal | None = None
 
 
 Command = Place | ByHand | Bind | RollBack | Cancel | CancelAll | Advance | Hit | Doom | Correct
@@ -165,7 +170,16 @@ KINDS: Mapping[str, type[Command]] = {
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _DECIMALS = frozenset(
-    {"total_quantity", "lmt_price", "aux_price", "trail_stop_price", "trailing_percent", "lmt_price_offset", "price"}
+    {
+        "total_quantity",
+        "lmt_price",
+        "aux_price",
+        "trail_stop_price",
+        "trailing_percent",
+        "lmt_price_offset",
+        "price",
+        "shares",
+    }
 )
 #: What an order could not say at first. It is left out where it says nothing, so that old lines stay as they are.
 _LATER = {
@@ -182,7 +196,10 @@ _LATER = {
 _later = attrgetter(*_LATER)
 _USUAL = tuple(_LATER.values())
 #: What every line of a kind says.
-_SAID = {kind: tuple(field.name for field in dataclasses.fields(kind) if field.name not in _LATER) for kind in _NAMES}
+_SAID = {
+    kind: tuple(field.name for field in dataclasses.fields(kind) if field.name not in {*_LATER, "shares"})
+    for kind in _NAMES
+}
 
 
 def encode(command: Command) -> str:
@@ -193,6 +210,8 @@ def encode(command: Command) -> str:
         fields |= {name: said for name, usual in _LATER.items() if (said := getattr(command, name)) != usual}
         if command.conditions:
             fields["conditions"] = [dataclasses.asdict(condition) for condition in command.conditions]
+    if isinstance(command, Correct) and command.shares is not None:
+        fields["shares"] = command.shares
     fields |= {name: str(fields[name]) for name in _DECIMALS & fields.keys() if fields[name] is not None}
     return json.dumps({"kind": _NAMES[kind], **fields}, sort_keys=True, separators=(",", ":"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.gateway.messages.replies import SymbolSample
-from bursar.gateway.messages.values import Contract
+from bursar.gateway.messages.values import Condition, Contract
 from bursar.gateway.world import World
 
 SMART = "SMART"
@@ -39,6 +39,17 @@ class Contracts:
     def symbol(self, number: int) -> str | None:
         """Whose number it is."""
         return self._by_number.get(number)
+
+    def symbol_in(self, condition: Condition) -> str | None:
+        """What a condition is about: by number, or for one on executions by name, kind and exchange."""
+        if not condition.symbol:
+            return self._by_number.get(condition.con_id)
+        symbol = self._by_name.get(condition.symbol)
+        known = self._contracts.get(symbol or "")
+        agrees = known is not None and condition.sec_type in ("", known.sec_type)
+        return (
+            symbol if known and agrees and condition.exchange in ("", known.exchange, known.primary_exchange) else None
+        )
 
     def find(self, asked: Contract) -> Instrument | None:
         """The one instrument that ``asked`` describes, or None: error 200 in IBKR's words."""

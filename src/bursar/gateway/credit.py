@@ -25,7 +25,7 @@ from bursar.gateway.commands import Place
 from bursar.gateway.fees import ConversionFee, FeeSchedule
 from bursar.gateway.locates import LOCATE, Locates
 from bursar.gateway.margin import Requirement, Standing, requirement
-from bursar.gateway.notices import Order, WhatIf
+from bursar.gateway.notices import Executed, Order, WhatIf
 from bursar.gateway.world import World
 
 ONE = Decimal(1)
@@ -250,21 +250,29 @@ class Credit:
     ) -> Decimal | None:
         """Let ``account`` take in an execution of ``request``; the profit that it realized, or None."""
         instrument = self._listed[request.symbol]
-        signed = quantity if request.action == "BUY" else -quantity
         notional = quantity * price * instrument.multiplier
-        if instrument.kind is InstrumentKind.CURRENCY:
-            pair = (_of_pair(instrument), quantity), (instrument.currency, notional)
-            bought, sold = pair if signed > 0 else pair[::-1]
-            account.convert(bought, sold, commission)
-            return None
-        if account.faith is not None and signed > 0:
-            account.faith.bought(
-                request.symbol, quantity, notional + commission, account.settled_cash, account.proceeds_due
-            )
-        elif account.faith is not None:
-            account.faith.sold(request.symbol, quantity, account.position(request.symbol).quantity, day)
-        account.trade(day, quantity)
-        return account.book(request.symbol, signed, notional, commission, settles, instrument.currency)
+        bought = request.action == "BUY"
+        if instrument.kind is not InstrumentKind.CURRENCY:
+            if account.faith is not None and bought:
+                account.faith.bought(
+                    request.symbol, quantity, notional + commission, account.settled_cash, account.proceeds_due
+                )
+            elif account.faith is not None:
+                account.faith.sold(request.symbol, quantity, account.position(request.symbol).quantity, day)
+            account.trade(day, quantity)
+        return _take_in(account, instrument, quantity if bought else -quantity, notional, commission, settles)
+
+    def rebook(
+        self, account: Account, before: Executed, after: Executed, charges: tuple[Decimal, Decimal], settles: date
+    ) -> Decimal | None:
+        """Let ``account`` give an execution back and take it in as it was corrected, with what either was charged."""
+        instrument, sign = self._listed[before.symbol], 1 if before.side == "BOT" else -1
+        realized = None
+        for executed, signed, charged in ((before, -sign, -charges[0]), (after, sign, charges[1])):
+            if executed.shares:
+                notional = executed.shares * executed.price * instrument.multiplier
+                realized = _take_in(account, instrument, signed * executed.shares, notional, charged, settles)
+        return realized if after.shares else None
 
     def what_if(self, account: Account, request: Place, day: date) -> WhatIf:
         """What ``request`` would cost and leave."""
@@ -378,6 +386,18 @@ def below_minimum(equity: Decimal, least: Decimal, currency: str) -> Refusal:
         f"Order rejected - reason:MINIMUM OF {least:.0f} {currency} (OR EQUIVALENT IN OTHER CURRENCIES) REQUIRED IN "
         f"ORDER TO PURCHASE ON MARGIN, SELL SHORT, TRADE CURRENCY OR FUTURE; THE EQUITY IS {equity:.2f} {currency}"
     )
+
+
+def _take_in(
+    account: Account, instrument: Instrument, signed: Decimal, notional: Decimal, commission: Decimal, settles: date
+) -> Decimal | None:
+    """Move shares and money, or money of two currencies; the profit that was realized, or None."""
+    if instrument.kind is InstrumentKind.CURRENCY:
+        pair = (_of_pair(instrument), abs(signed)), (instrument.currency, notional)
+        bought, sold = pair if signed > 0 else pair[::-1]
+        account.convert(bought, sold, commission)
+        return None
+    return account.book(instrument.symbol, signed, notional, commission, settles, instrument.currency)
 
 
 def _payable(instruments: Iterable[Instrument], own: str) -> tuple[str, ...]:

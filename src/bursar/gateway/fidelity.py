@@ -60,8 +60,8 @@ BEHAVIOR: Final = (
     Trait(
         "Conditions",
         APPROXIMATE,
-        "price, time, volume and percent change, joined one after the other; of margin and executions they are "
-        "refused. Once true they stay true.",
+        "price, time, margin cushion, executions, volume and percent change, joined one after the other. Once true "
+        "they stay true. An execution counts in the order's own account, from when the order came.",
     ),
     Trait(
         "Auctions",
@@ -100,7 +100,9 @@ BEHAVIOR: Final = (
     Trait(
         "Corrections of executions",
         APPROXIMATE,
-        "on command: the same id with a last part one higher, in whose place it then stands. Busts are not imitated.",
+        "on command: the same id with a last part one higher, in whose place it then stands, at another price or of "
+        "fewer shares. That a bust is told as an execution of no shares, that an order which still works then works "
+        "for them again and one that was filled stays so, and that a new price leaves the commission, are guesses.",
     ),
     Trait(
         "Orders made by hand in TWS, master client",

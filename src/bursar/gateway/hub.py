@@ -149,8 +149,12 @@ class Hub:
 
     def _correct(self, fault: CorrectExecution, exec_id: str) -> None:
         deal = self.exchange.deals.find(exec_id)
-        if deal is not None:
-            self.do(Correct(exec_id=exec_id, price=deal[0].price + fault.price_change))
+        if deal is None:
+            return
+        executed = deal[0]
+        price = executed.price + (fault.price_change if fault.left else 0)
+        left = self.exchange.world.listed[executed.symbol].whole_lots(executed.shares * fault.left)
+        self.do(Correct(exec_id=exec_id, price=price, shares=None if fault.left == 1 else left))
 
     def _hit(self, order: Order, share: Decimal) -> None:
         """Fill a share of what remains of an order: whole lots, and at least one."""

@@ -36,6 +36,7 @@ class Order:
     released     how much of a child may trade, since so much of its parent is filled; None for all
     oca_group    the group that it takes part in, named by its client or, for a bracket's exits, after their parent
     met          True once its time has come and its conditions were true, or without either
+    since        how many executions there were when its conditions began to be looked at
     elected      True once its stop was reached
     stop_price   where the stop of a trailing order stands now; None before it has a place
     limit_offset how far the limit of a trailing limit order is off its stop; None before that has a place
@@ -57,6 +58,7 @@ class Order:
     oca_group: str = ""
     oca_type: int = 0
     met: bool = True
+    since: int = 0
     elected: bool = False
     stop_price: Decimal | None = None
     limit_offset: Decimal | None = None

@@ -15,6 +15,7 @@ from operator import attrgetter
 from bursar.gateway.checks import ON_CLOSE, PRICES_NEEDED, STOPS, TRAILING, Refusal
 from bursar.gateway.commands import Condition, Place
 from bursar.gateway.messages.orders import PlaceOrder
+from bursar.gateway.messages.values import Condition as ToldCondition
 from bursar.gateway.messages.values import Order
 
 #: What a command is made of.
@@ -67,12 +68,12 @@ _SPELLINGS = {"STPLMT": "STP LMT", "TRAILLIMIT": "TRAIL LIMIT", "TRAILLMT": "TRA
 
 
 def command_of(
-    message: PlaceOrder, client_id: int, symbol: str, account: str, symbol_of: Callable[[int], str | None]
+    message: PlaceOrder, client_id: int, symbol: str, account: str, symbol_of: Callable[[ToldCondition], str | None]
 ) -> Place:
     """The command that ``message`` asks for.
 
     account    the one to use where the order names none
-    symbol_of  the symbol of a contract's number; None for one that is unknown
+    symbol_of  the symbol that a condition is about; None for one that is unknown
     """
     order = message.order
     order_type = _SPELLINGS.get(order.order_type, order.order_type)
@@ -108,7 +109,7 @@ def command_of(
         conditions=tuple(
             Condition(
                 kind=each.kind,
-                symbol=symbol_of(each.con_id) or "",
+                symbol=symbol_of(each) or "",
                 is_more=each.is_more,
                 value=each.value,
                 conjunction=each.conjunction,

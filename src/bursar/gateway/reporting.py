@@ -13,7 +13,7 @@ from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import Session
-from bursar.gateway.checks import IBKR_ZONES
+from bursar.gateway.checks import EXECUTION, IBKR_ZONES
 from bursar.gateway.commands import Condition, Place
 from bursar.gateway.contracts import SMART, Contracts
 from bursar.gateway.exchange import WhatIf
@@ -156,6 +156,15 @@ def _in_words(request: Place, perm_id: int) -> Order:
 
 def _condition(condition: Condition, contracts: Contracts) -> ToldCondition:
     known = condition.symbol != ""
+    if condition.kind == EXECUTION and known:
+        contract = contracts[condition.symbol]
+        return ToldCondition(
+            kind=condition.kind,
+            conjunction=condition.conjunction,
+            sec_type=contract.sec_type,
+            exchange=contract.exchange,
+            symbol=contract.symbol,
+        )
     return ToldCondition(
         kind=condition.kind,
         conjunction=condition.conjunction,

@@ -91,7 +91,7 @@ class OrderAnswers:
         if refusal:
             yield _error(order_id, refusal)
             return
-        command = command_of(request, self._client_id, instrument.symbol, accounts[0], self._contracts.symbol)
+        command = command_of(request, self._client_id, instrument.symbol, accounts[0], self._contracts.symbol_in)
         if order.what_if:
             yield self._what_if(command)
             return

@@ -60,17 +60,23 @@ class FillWhileAway(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectExecution(Fault):
-    """An execution is corrected after it was told: the same id with a higher last part, and another price."""
+    """An execution is corrected after it was told: the same id with a higher last part, and another price.
+
+    Or fewer shares: with ``left: 0`` the trade is busted, and the position is what it was before it.
+    """
 
     name: ClassVar[str] = "correct_execution"
     unasked: ClassVar[bool] = True
     price_change: Annotated[Decimal, "by how much the price changes"] = Decimal("-0.01")
+    left: Annotated[Decimal, "what part of its shares still stands; 0 takes the trade back"] = Decimal(1)
     instants: Annotated[int, "after how many instants"] = 1
 
     def __post_init__(self) -> None:
         Fault.__post_init__(self)
         bounded(self, "instants", 1)
-        if not self.price_change.is_finite() or self.price_change == 0:
+        if not 0 <= self.left <= 1:
+            raise InputError(f"left is {self.left}; give a number from 0 to 1: what part of the shares still stands")
+        if not self.price_change.is_finite() or (self.price_change == 0 and self.left == 1):
             raise InputError(f"price_change is {self.price_change}; give by how much the price changes, such as -0.01")
 
     @property

@@ -84,23 +84,39 @@ class Deals:
         """The execution of this id, as it was last told."""
         return next((deal for deal in reversed(self.all) if deal[0].exec_id == exec_id), None)
 
-    def correct(self, order: Order, deal: Deal, price: Decimal, *, at: datetime, day: date) -> tuple[Order, Deal]:
-        """Take ``deal``, of ``order``, back and do it again at ``price``; return the order and what stands instead.
+    def correct(
+        self, order: Order, deal: Deal, price: Decimal, shares: Decimal, *, at: datetime, day: date
+    ) -> tuple[Order, Deal]:
+        """Take ``deal``, of ``order``, back and do ``shares`` of it again at ``price``, which may be none.
 
-        The new execution has the same id but for its last part, which is one higher.
+        Returns the order and what stands instead: the same id but for its last part, which is one higher. What was
+        charged stands as long as all shares do; otherwise the order is charged for what is left. An order that works
+        works for what was taken back, too; one that has ended has ended.
         """
         executed, report = deal
-        account, multiplier = self._accounts[executed.account], self._listed[executed.symbol].multiplier
-        signed = executed.shares if executed.side == "BOT" else -executed.shares
-        settles, size = settles_on(day, self._days), executed.shares * multiplier
-        currency = self._listed[executed.symbol].currency
-        account.book(executed.symbol, -signed, size * executed.price, -report.commission, settles, currency)
-        realized = account.book(executed.symbol, signed, size * price, report.commission, settles, currency)
-        order = replace(order, filled_value=order.filled_value + executed.shares * (price - executed.price))
+        request, account = order.request, self._accounts[executed.account]
+        filled = order.filled - executed.shares + shares
+        value = order.filled_value - executed.shares * executed.price + shares * price
+        commission = report.commission
+        if shares != executed.shares:
+            charged = (
+                self._credit.charge(account, request, filled, value, day, besides=order.filled) if filled else ZERO
+            )
+            commission = max(charged - (order.commission - report.commission), ZERO)
+        order = replace(
+            order,
+            filled=filled,
+            filled_value=value,
+            commission=order.commission - report.commission + commission,
+        )
         root, _, revision = executed.exec_id.rpartition(".")
         exec_id = f"{root}.{int(revision) + 1:02d}"
-        told = replace(executed, exec_id=exec_id, price=price, avg_price=order.avg_fill_price)
-        corrected = told, replace(report, at=at, exec_id=exec_id, realized_pnl=realized)
+        told = replace(
+            executed, exec_id=exec_id, price=price, shares=shares, cum_qty=filled, avg_price=order.avg_fill_price
+        )
+        charges, settles = (report.commission, commission), settles_on(day, self._days)
+        realized = self._credit.rebook(account, executed, told, charges, settles)
+        corrected = told, replace(report, at=at, exec_id=exec_id, commission=commission, realized_pnl=realized)
         self.all[self.all.index(deal)] = corrected
         return order, corrected
 

@@ -24,10 +24,11 @@ from bursar.gateway.checks import (
 )
 from bursar.gateway.commands import ByHand, Cancel, Doom, Place
 from bursar.gateway.credit import Credit
-from bursar.gateway.history import DaySoFar, History
+from bursar.gateway.history import History
 from bursar.gateway.matching import auctions, groups, triggers
 from bursar.gateway.matching.admission import Admission
 from bursar.gateway.matching.deals import Deals
+from bursar.gateway.matching.gates import Gates, gated
 from bursar.gateway.matching.holds import Holds
 from bursar.gateway.matching.hours import Hours
 from bursar.gateway.matching.market import Market, within
@@ -75,7 +76,7 @@ class Floor:
         self._listed = world.listed
         self.hours = hours
         self.market = market
-        self._history = history
+        self._gates = Gates(hours, market, history, credit, accounts, self.deals)
         self._holds = Holds(credit, accounts, self.orders)
         self.notices = notices
         self._released: list[int] = []
@@ -162,7 +163,7 @@ class Floor:
 
     def _accept(self, request: Place) -> Order | None:
         """Give a valid request its permId; None for one that is refused for want of money, shares or a parent."""
-        plain = request.order_type in PLAIN and request.tif in LASTING and not triggers.gated(request)
+        plain = request.order_type in PLAIN and request.tif in LASTING and not gated(request)
         at_once = plain and self.hours.open and not request.parent_id
         order = self.orders.taken(request, SUBMITTED if at_once else PRE_SUBMITTED, self.hours.now)
         parent = self.orders.known(request.client_id, request.parent_id) if request.parent_id else None
@@ -176,8 +177,8 @@ class Floor:
         if refusal and refusal[0] != LOCATING:
             self._end(order, INACTIVE, refusal)
             return None
-        if triggers.gated(request):
-            order = replace(order, met=False)
+        if request.conditions or gated(request):
+            order = self._gates.set(order)
         order = self._standing(self._trailing(order), locating=bool(refusal))
         self._hold(self.orders.keep(order))
         self.report(order)
@@ -202,7 +203,7 @@ class Floor:
         if _differ(known.request, request, TRAIL):
             changed = replace(changed, stop_price=None, limit_offset=None)
         if _differ(known.request, request, GATES):
-            changed = replace(changed, met=not triggers.gated(request))
+            changed = self._gates.set(changed)
         changed = self._trailing(changed)
         refusal = self._unaffordable(changed, changed.workable) if changed.workable > 0 else None
         if refusal:
@@ -255,7 +256,7 @@ class Floor:
             return
         request = order.request
         over = request.tif == "GTD" and self.hours.now >= good_till(request)
-        if over or (request.conditions_cancel_order and request.conditions and self._true(request)):
+        if over or (request.conditions_cancel_order and request.conditions and self._gates.true(order)):
             self.withdraw(order)
             return
         order = self._woken(order)
@@ -272,7 +273,7 @@ class Floor:
     def _woken(self, order: Order) -> Order:
         """``order`` with what this instant makes true of it, told if that changes where it stands."""
         before = order
-        if not order.met and order.released != ZERO and self._true(order.request):
+        if not order.met and order.released != ZERO and self._gates.true(order):
             order = replace(order, met=True)
         if order.request.order_type in STOPS and not order.elected and self._trades(order):
             order = self._triggered(order)
@@ -282,20 +283,6 @@ class Floor:
         if (order.status, order.why_held) != (before.status, before.why_held):
             self.report(order)
         return order
-
-    def _true(self, request: Place) -> bool:
-        """True when the time of ``request`` has come and its conditions hold."""
-        hours = self.hours
-        if not triggers.has_come(request, hours.now):
-            return False
-        if not request.conditions:
-            return True
-        if not hours.open and not request.conditions_ignore_rth:
-            return False
-        return triggers.come_true(request.conditions, hours.now, self.market.last, self._day)
-
-    def _day(self, symbol: str) -> DaySoFar | None:
-        return self._history.day(symbol, self.hours.session, self.hours.now)
 
     def _triggered(self, order: Order) -> Order:
         """``order`` after the last print: its stop follows it, or is reached by it."""
@@ -450,6 +437,10 @@ class Floor:
 
     def _hold(self, order: Order) -> None:
         self._holds.hold(order, self.hours.session.day)
+
+    def restate(self, order: Order) -> None:
+        """Keep ``order`` as a correction of its executions left it."""
+        self._hold(self.orders.keep(order))
 
     def report(self, order: Order) -> None:
         """Tell ``order`` as it stands."""

@@ -58,11 +58,17 @@ def hit(floor: Floor, command: Hit) -> None:
 
 
 def correct(floor: Floor, command: Correct) -> None:
-    """Take an execution back and tell it again at another price; nothing where there is none of that id."""
+    """Take an execution back and tell it again as it stands from now on; nothing where there is none of that id."""
     deal = floor.deals.find(command.exec_id)
     if deal is None:
         return
-    order, hours = floor.orders[deal[0].perm_id], floor.hours
-    order, corrected = floor.deals.correct(order, deal, command.price, at=hours.now, day=hours.session.day)
-    floor.orders.keep(order)
-    floor.notices += corrected
+    order, hours, before = floor.orders[deal[0].perm_id], floor.hours, deal[0].shares
+    shares = before if command.shares is None else min(command.shares, before)
+    order, (executed, report) = floor.deals.correct(
+        order, deal, command.price, shares, at=hours.now, day=hours.session.day
+    )
+    floor.restate(order)
+    floor.notices.append(executed)
+    if shares != before:
+        floor.report(order)
+    floor.notices.append(report)
