@@ -46,17 +46,17 @@ def test_a_trade_that_is_busted_is_told_again_with_no_shares_and_leaves_nothing(
     hub.do(Correct(exec_id=first.exec_id, price=first.price, shares=D(0)))
     told = client.told()
     second = one(r.ExecDetails, told).execution
-    assert (second.exec_id, second.shares, second.cum_qty) == (first.exec_id[:-2] + "02", 0, 0)
+    assert (second.exec_id, second.shares, second.cum_qty) == (first.exec_id[:-2] + "02", D(0), D(0))
     report = one(r.CommissionReport, told)
-    assert (report.exec_id, report.commission, report.realized_pnl) == (second.exec_id, 0, None)
+    assert (report.exec_id, report.commission, report.realized_pnl) == (second.exec_id, D(0), None)
     # An order that is done stays done.
     status = one(r.OrderStatus, told)
-    assert (status.status, status.filled, status.remaining) == ("Filled", 0, 10)
+    assert (status.status, status.filled, status.remaining) == ("Filled", D(0), D(10))
     assert one(r.Position, told).position == 0
     account = hub.exchange.accounts[ACCOUNT]
-    assert (account.cash, account.quantities, account.commissions) == (10_000, {}, 0)
+    assert (account.cash, account.quantities, account.commissions) == (D(10_000), {}, D(0))
     asked = one(r.ExecDetails, client.ask(q.ReqExecutions(req_id=1)))
-    assert (asked.execution.exec_id, asked.execution.shares) == (second.exec_id, 0)
+    assert (asked.execution.exec_id, asked.execution.shares) == (second.exec_id, D(0))
     assert rows(statement(hub.exchange, ACCOUNT), "Trade") == []
 
 
@@ -68,9 +68,9 @@ def test_an_order_that_works_works_for_what_was_taken_back_too() -> None:
     first = one(r.ExecDetails, client.told()).execution
     hub.do(Correct(exec_id=first.exec_id, price=D("94.00"), shares=D(1)))
     told = client.told()
-    assert (one(r.OrderStatus, told).filled, one(r.OrderStatus, told).remaining) == (1, 9)
+    assert (one(r.OrderStatus, told).filled, one(r.OrderStatus, told).remaining) == (D(1), D(9))
     second = one(r.ExecDetails, told).execution
-    assert (second.shares, second.price, second.avg_price) == (1, 94, 94)
+    assert (second.shares, second.price, second.avg_price) == (D(1), D(94), D(94))
     hub.step()  # the ask at noon is 95
     assert one(r.ExecDetails, client.told()).execution.shares == 9
     # One at 94 and nine at 95 are 949, and a basis point of it is 0.09.
@@ -124,11 +124,11 @@ def test_a_fault_busts_a_trade() -> None:
     first = one(r.ExecDetails, client.ask(market(1))).execution
     hub.step()
     second = one(r.ExecDetails, client.told()).execution
-    assert (second.shares, second.price) == (0, first.price)
+    assert (second.shares, second.price) == (D(0), first.price)
     assert hub.exchange.accounts[ACCOUNT].quantities == {}
 
 
 @pytest.mark.parametrize("left", ["-0.1", "1.1"])
 def test_no_more_stands_than_was_dealt(left: str) -> None:
-    with pytest.raises(InputError, match="left is .*; give a number from 0 to 1"):
+    with pytest.raises(InputError, match=r"left is .*; give a number from 0 to 1"):
         f.CorrectExecution(left=D(left))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from bursar.gateway import fidelity
+from bursar.gateway.faults.catalogue import KINDS
 from bursar.gateway.messages import ABSENT, REPLIES, REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,3 +54,20 @@ def test_every_code_that_is_sent_is_explained() -> None:
         if code >= 100
     }
     assert sent == set(fidelity.CODES)
+
+
+def test_what_the_page_of_hand_worked_examples_names_is_there() -> None:
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "gateway-money.md").read_text("utf-8")
+    )
+    assert len(named) > 12
+    for file, test in named:
+        assert f"def {test}" in (ROOT / file).read_text("utf-8"), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_fault_is_struck_by_a_test(kind: str) -> None:
+    word = KINDS[kind].__name__
+    struck = re.compile(rf"\b{word}\(|fault: {kind}\b")
+    shown = [path.name for path in (ROOT / "tests").rglob("test_*.py") if struck.search(path.read_text("utf-8"))]
+    assert shown, f"nothing shows {kind}"

@@ -25,6 +25,7 @@ from bursar.runtime.gateway_process import LOGIN_SIGNAL, Child, Gateway, run, sp
 from tests.builders import ACCOUNT, order
 from tests.gateway import worlds
 from tests.gateway.test_server import Caller
+from tests.gateway.test_statement import rows
 
 HERE = __name__
 
@@ -66,6 +67,7 @@ def test_what_a_gateway_is_to_do_survives_as_text(tmp_path: Path) -> None:
     for gateway in (
         Gateway(recipe="a:b"),
         Gateway(recipe="a:b", arguments={"c": "d"}, port=4002, log=tmp_path / "log", faults=tmp_path / "faults"),
+        Gateway(recipe="a:b", statements=tmp_path / "statements"),
     ):
         assert Gateway.of(gateway.text()) == gateway
 
@@ -156,6 +158,27 @@ def test_in_the_foreground_it_serves_until_it_is_told_to_end() -> None:
 
     run(Gateway(recipe=f"{HERE}:quiet", speed=60.0), told)
     assert ports[0] > 0
+
+
+def test_it_writes_the_statement_of_each_day_and_of_the_day_that_it_ends_in(tmp_path: Path) -> None:
+    def told(server: Server) -> None:
+        going_on = True
+        while going_on:
+            if server.hub.exchange.now == server.hub.exchange.session.open:
+                server.hub.do(worlds.order(server.hub.exchange.next_order_id(1)))
+            going_on = server.step()
+        signal.raise_signal(signal.SIGTERM)
+
+    run(Gateway(recipe=f"{HERE}:quiet", speed=60.0, statements=tmp_path / "told"), told)
+    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == [
+        f"{ACCOUNT}_20220103.xml",
+        f"{ACCOUNT}_20220104.xml",
+    ]
+    first, second = ((tmp_path / "told" / f"{ACCOUNT}_2022010{day}.xml").read_text() for day in (3, 4))
+    assert [(row["quantity"], row["tradePrice"]) for row in rows(first, "Trade")] == [("10", "101")]
+    assert [row["tradeDate"] for row in rows(second, "Trade")] == ["20220104"]
+    ended, began = (rows(each, "CashReportCurrency")[-1] for each in (first, second))
+    assert began["startingCash"] == ended["endingCash"] != ended["startingCash"]
 
 
 def test_in_the_foreground_a_bad_wish_is_an_input_error() -> None:

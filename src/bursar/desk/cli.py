@@ -160,15 +160,20 @@ def gateway(
     faults: Annotated[
         Path | None, typer.Option("--faults", metavar="FILE", help="A script of what is to go wrong.")
     ] = None,
+    statements: Annotated[
+        Path | None, typer.Option("--statements", metavar="FOLDER", help="Write each day's statement there.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Imitate IB Gateway on this machine: connect any client of the TWS API and trade with nobody's money.
 
     The market opens at the opening bell of the first day. Ctrl-C ends it, and all that was traded with it. A script
-    of faults makes it lose lines, orders and data when you say so: see docs/faults.md.
+    of faults makes it lose lines, orders and data when you say so: see docs/faults.md. Statements have the shape of
+    a Flex report, and come from the imitation's own books: see docs/gateway-money.md.
 
       bursar gateway --port 4002 --speed 60
       bursar gateway --faults faults.yaml
+      bursar gateway --statements statements
     """
     given = said(
         ("broker.port", "--port", port),
@@ -178,10 +183,10 @@ def gateway(
         ("account.initial_cash", "--cash", cash),
     )
     request = _request(settings_of(config, given))
-    _serve(request, speed, faults)
+    _serve(request, speed, faults, statements)
 
 
-def _serve(request: DemoRequest, speed: float, faults: Path | None) -> None:
+def _serve(request: DemoRequest, speed: float, faults: Path | None, statements: Path | None) -> None:
     from bursar.gateway.server import Server
     from bursar.runtime.gateway_process import Gateway, run
 
@@ -205,6 +210,7 @@ def _serve(request: DemoRequest, speed: float, faults: Path | None) -> None:
             port=request.settings.broker.port,
             speed=speed,
             faults=faults,
+            statements=statements,
         ),
         ready,
     )

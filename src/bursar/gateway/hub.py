@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -64,6 +64,7 @@ class Hub:
     stepped      True lets a client's reqCurrentTime step the exchange (see ``Session``)
     permissions  whose market data clients see; all of it without a word
     faults       what is to go wrong; nothing without it
+    day_over     called with each day that is over, once the next one began
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Hub:
         limits: Limits | None = None,
         permissions: Permissions | None = None,
         faults: Faults | None = None,
+        day_over: Callable[[date], None] | None = None,
     ) -> None:
         self.exchange = exchange
         self.contracts = Contracts(exchange.world)
@@ -86,6 +88,7 @@ class Hub:
         self.faults = faults
         self.clients: dict[int, Listener] = {}
         self._record = record
+        self._day_over = day_over
         self._clock: Callable[[], datetime] | None = None
 
     @property
@@ -112,8 +115,10 @@ class Hub:
             return False
         yesterday = self.exchange.session.day
         self.do(Advance())
+        night = self.exchange.session.day != yesterday
+        if night and self._day_over:
+            self._day_over(yesterday)
         if self.faults:
-            night = self.exchange.session.day != yesterday
             for fault, exec_id in self.faults.instant(self.exchange.now, night=night):
                 self._correct(fault, exec_id)
         return True

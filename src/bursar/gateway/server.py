@@ -9,6 +9,7 @@ Slow reader A client whose buffer is full is not served and not told anything un
             to newer ones, its reports wait at the exchange: nothing piles up here.
 The log     One line a command, written before the command acts. A gateway that was killed (or a machine that
             rebooted cleanly) goes on where it stood; a loss of power may cost the last lines.
+Statements  One file an account and day, once the day is over; that of the last day when the server ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ from bursar.gateway.faults.weather import Outage
 from bursar.gateway.hub import Hub, Limits, forget
 from bursar.gateway.permissions import Permissions
 from bursar.gateway.session import Session
+from bursar.gateway.statement import statement
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 
@@ -86,6 +88,23 @@ class CommandLog:
             self.record(exchange.header)
             return exchange
         return replay(world, terms, lines)
+
+
+class StatementFolder:
+    """Where the statements of an exchange are written: ``ACCOUNT_YYYYMMDD.xml``, in the shape of a Flex report."""
+
+    def __init__(self, path: Path, exchange: Exchange) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._exchange = exchange
+
+    def write(self, day: date) -> None:
+        """The statement of ``day`` of every account, as far as the day has gone."""
+        for account in self._exchange.accounts:
+            told = statement(self._exchange, account, day, day)
+            unfinished = self._path / f".{account}.xml"
+            unfinished.write_text(told, encoding="utf-8")
+            unfinished.replace(self._path / f"{account}_{day:%Y%m%d}.xml")
 
 
 class Server:
@@ -375,6 +394,7 @@ async def serve(
     limits: Limits | None = None,
     permissions: Permissions | None = None,
     faults: Faults | None = None,
+    statements: Path | None = None,
     ready: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve ``world`` until canceled.
@@ -383,6 +403,7 @@ async def serve(
     log          the command log; None for a gateway that forgets all when it stops
     permissions  whose market data clients see
     faults       what is to go wrong
+    statements   the folder of statements; None for none
     ready        called once clients can connect
 
     Raises InputError for an address that cannot or must not be used, or a log that does not fit.
@@ -392,13 +413,25 @@ async def serve(
     try:
         exchange = kept.exchange if kept else Exchange(world, terms)
         record = kept.record if kept else forget
-        hub = Hub(exchange, record=record, limits=limits, permissions=permissions, faults=faults)
+        folder = StatementFolder(statements, exchange) if statements else None
+        hub = Hub(
+            exchange,
+            record=record,
+            limits=limits,
+            permissions=permissions,
+            faults=faults,
+            day_over=folder.write if folder else None,
+        )
         server = Server(hub, speed=speed)
         await server.start(host, port)
         async with server:
             if ready:
                 ready(server)
-            await server.wait()
+            try:
+                await server.wait()
+            finally:
+                if folder:
+                    folder.write(exchange.session.day)
     finally:
         if kept:
             kept.close()

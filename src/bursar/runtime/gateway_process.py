@@ -45,6 +45,7 @@ class Gateway:
     idle_seconds  how long it stays without any connection; None stays for ever
     lines         market data lines of one client
     faults        a script of what is to go wrong, as docs/faults.md shows it; nothing without it
+    statements    the folder in which each account's statement of each day is written; None for none
     """
 
     recipe: str
@@ -55,6 +56,7 @@ class Gateway:
     idle_seconds: float | None = None
     lines: int = MARKET_DATA_LINES
     faults: Path | None = None
+    statements: Path | None = None
 
     def make(self) -> tuple[World, Terms]:
         """World and terms, by the recipe."""
@@ -70,7 +72,7 @@ class Gateway:
     def of(cls, text: str) -> Self:
         """What ``text`` said."""
         said = json.loads(text)
-        return cls(**said | {name: said[name] and Path(said[name]) for name in ("log", "faults")})
+        return cls(**said | {name: said[name] and Path(said[name]) for name in ("log", "faults", "statements")})
 
 
 def run(gateway: Gateway, ready: Callable[[Server], None] | None = None) -> None:
@@ -102,6 +104,7 @@ async def _until_told(
             log=gateway.log,
             limits=Limits(market_data_lines=gateway.lines),
             faults=faults,
+            statements=gateway.statements,
             ready=started,
         )
     )
