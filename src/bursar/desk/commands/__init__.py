@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import account, backtest, books, data, proposals, research, setup, stop
+from bursar.desk.commands import account, backtest, books, data, proposals, research, setup, stop, strategies
 
 #: One function a file, in the order of the help.
 ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
     account.add,
     research.add,
+    strategies.add,
     backtest.add,
     books.add,
     data.add,

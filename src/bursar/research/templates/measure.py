@@ -109,6 +109,9 @@ def measure(template: Template, market: MarketView, views: Sequence[View]) -> Me
     for signal in present:
         if not signal.optional:
             judged &= np.isfinite(values[signal.name][-1])
+    if not judged.any():
+        silent = [s.name for s in present if not s.optional and not np.isfinite(values[s.name][-1][traded]).any()]
+        raise DataError(f"{template.name} abstains: {' and '.join(silent) or 'all'} of no symbol can be told today")
     confidence = _confidence(present, values, traded)
     return Measured(
         template=template,
