@@ -321,6 +321,8 @@ PLAIN: list[tuple[object, str, tuple[Any, ...]]] = [
     (r.NextValidId(order_id=31), "nextValidId", (31,)),
     (r.OrderBound(perm_id=77, client_id=3, order_id=-5), "orderBound", (77, 3, -5)),
     (r.ManagedAccounts(accounts="DU9000001,DU9000002"), "managedAccounts", ("DU9000001,DU9000002",)),
+    (r.ReceiveFA(fa_data_type=1, xml="<a/>"), "receiveFA", (1, "<a/>")),
+    (r.ReplaceFAEnd(req_id=5, text="success"), "replaceFAEnd", (5, "success")),
     (r.CurrentTime(time=AT), "currentTime", (int(AT.timestamp()),)),
     (
         r.AccountValue(key="NetLiquidation", value="1.00", currency="USD", account="DU9000001"),
@@ -606,6 +608,8 @@ ASKED: list[tuple[Any, Any]] = [
     (lambda c: c.reqIds(1), q.ReqIds(num_ids=1)),
     (lambda c: c.setServerLogLevel(2), q.SetServerLogLevel(log_level=2)),
     (lambda c: c.reqManagedAccts(), q.ReqManagedAccts()),
+    (lambda c: c.requestFA(3), q.RequestFA(fa_data_type=3)),
+    (lambda c: c.replaceFA(5, 1, "<a/>"), q.ReplaceFA(fa_data_type=1, xml="<a/>", req_id=5)),
     (lambda c: c.reqCurrentTime(), q.ReqCurrentTime()),
     (lambda c: c.reqAccountUpdates(True, "A"), q.ReqAccountUpdates(subscribe=True, acct_code="A")),
     (lambda c: c.reqPositions(), q.ReqPositions()),

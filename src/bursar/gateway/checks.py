@@ -43,7 +43,7 @@ TIMES_IN_FORCE = frozenset({"DAY", "GTC", "GTD", "IOC", "FOK", "OPG"})
 AT_ONCE = frozenset({"IOC", "FOK", "OPG"})
 
 #: What a change of a working order must leave as it is, and what is answered otherwise.
-FIXED = ("account", "symbol", "action", "order_type", "order_ref")
+FIXED = ("account", "symbol", "action", "order_type", "order_ref", "fa_group", "fa_method", "fa_percentage")
 
 #: The names under which IBKR writes time zones, where they are not the common ones.
 IBKR_ZONES = {"America/New_York": "US/Eastern", "America/Chicago": "US/Central"}
@@ -117,6 +117,8 @@ def bad_change(known: Order, request: Place) -> Refusal | None:
         return 10341, "Parent order id cannot be modified."
     if request.oca_group not in (known.request.oca_group, str(known.parent)):
         return 10326, "OCA group revision is not allowed."
+    if known.parts and request.total_quantity != known.request.total_quantity:
+        return invalid("Not supported by this gateway: another size of an order for a group")
     if request.total_quantity <= known.filled:
         return 105, "Order being modified does not match original order: that much is filled already."
     return None

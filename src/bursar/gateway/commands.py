@@ -58,6 +58,8 @@ class Place:
     oca_group            orders of one group take from each other: see ``oca_type``
     oca_type             1 the others are canceled; 2 and 3 they are reduced in proportion; 0 is taken for 1
     conditions_ignore_rth    conditions are looked at outside regular hours too
+    fa_group     the adviser's group that shares it; the account is then the adviser's own
+    fa_method, fa_percentage  how it is shared, where it is not as the group says
     conditions_cancel_order  when they come true the order is canceled, and until then it works
     """
 
@@ -85,6 +87,9 @@ class Place:
     conditions: tuple[Condition, ...] = ()
     conditions_ignore_rth: bool = False
     conditions_cancel_order: bool = False
+    fa_group: str = ""
+    fa_method: str = ""
+    fa_percentage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +159,15 @@ class Correct:
     shares: Decimal | None = None
 
 
-Command = Place | ByHand | Bind | RollBack | Cancel | CancelAll | Advance | Hit | Doom | Correct
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceFA:
+    """An adviser replaces all groups (1) or all aliases (3) of the accounts with what ``xml`` says."""
+
+    kind_of_data: int
+    xml: str
+
+
+Command = Place | ByHand | Bind | RollBack | Cancel | CancelAll | Advance | Hit | Doom | Correct | ReplaceFA
 
 KINDS: Mapping[str, type[Command]] = {
     "place": Place,
@@ -167,6 +180,7 @@ KINDS: Mapping[str, type[Command]] = {
     "by_hand": ByHand,
     "bind": Bind,
     "roll_back": RollBack,
+    "replace_fa": ReplaceFA,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _DECIMALS = frozenset(

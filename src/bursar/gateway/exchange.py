@@ -36,6 +36,8 @@ from bursar.domain.market import Quote
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.account import Account, open_accounts
+from bursar.gateway.advisers import Advice
+from bursar.gateway.checks import invalid
 from bursar.gateway.commands import (
     Advance,
     Bind,
@@ -47,6 +49,7 @@ from bursar.gateway.commands import (
     Doom,
     Hit,
     Place,
+    ReplaceFA,
     RollBack,
     decode,
 )
@@ -88,8 +91,17 @@ class Exchange:
         self.credit = Credit(world, terms.fees, self._market.latest, terms.currency, terms.conversion, locates)
         self.overnight = Overnight(world, terms, self.credit, self.accounts)
         self.equity_before: dict[str, Decimal] = {}
+        self.advice = Advice(self.accounts)
         self._floor = Floor(
-            world, terms, self._hours, self._market, self.accounts, self.credit, self.history, self.notices
+            world,
+            terms,
+            self._hours,
+            self._market,
+            self.accounts,
+            self.credit,
+            self.history,
+            self.notices,
+            self.advice,
         )
         self._corporate = Corporate(world, self.accounts, self._market, self._clear, self._changed)
         self._begin_day()
@@ -120,6 +132,8 @@ class Exchange:
                 self._floor.doom(command)
             case Correct():
                 interventions.correct(self._floor, command)
+            case ReplaceFA():
+                self.advice.replace(command.kind_of_data, command.xml)
             case _:
                 assert_never(command)
         return ()
@@ -213,7 +227,10 @@ class Exchange:
 
     def what_if(self, request: Place) -> WhatIf | Refused:
         """What ``request`` would cost and leave, or why it would be refused."""
-        refusal = self._floor.admission.invalid(request) or self._floor.unaffordable(request)
+        refusal = self._floor.admission.invalid(request)
+        if refusal is None and request.fa_group:
+            refusal = invalid("Not supported by this gateway: what an order for a group would do")
+        refusal = refusal or self._floor.unaffordable(request)
         if refusal:
             return self._floor.refused(request, refusal)
         return self.credit.what_if(self.accounts[request.account], request, self.session.day)

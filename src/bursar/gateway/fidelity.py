@@ -114,8 +114,11 @@ BEHAVIOR: Final = (
         "Financial advisers",
         APPROXIMATE,
         "an adviser's master account is named before those of the clients, and its values are theirs together; every "
-        "order names a client's account. Groups, profiles, allocations and models are not imitated: requestFA and "
-        "replaceFA are refused, as is an order for a group.",
+        "order names a client's account or a group. A group shares an order by EqualQuantity, NetLiq, AvailableEquity, "
+        "Ratio, Percent or ContractsOrShares, when it comes; each fill is told as one execution for each account. "
+        "Refused by name: allocation profiles, PctChange and other methods, what-ifs, another size, brackets and OCA "
+        "groups of an order for a group, parts that sell short, models. How IBKR rounds parts to lots, and in which "
+        "order it hands out fills, is a guess.",
     ),
     Trait(
         "Accounts",

@@ -24,6 +24,17 @@ ENDED = frozenset({FILLED, CANCELLED, INACTIVE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one account has of an order for a group: of how many shares, and what came of them."""
+
+    account: str
+    shares: Decimal
+    filled: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    commission: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """An order as the exchange holds it at one moment.
 
@@ -39,6 +50,7 @@ class Order:
     since        how many executions there were when its conditions began to be looked at
     elected      True once its stop was reached
     stop_price   where the stop of a trailing order stands now; None before it has a place
+    parts        of an order for a group of accounts, what each of them has of it
     limit_offset how far the limit of a trailing limit order is off its stop; None before that has a place
     """
 
@@ -62,6 +74,7 @@ class Order:
     elected: bool = False
     stop_price: Decimal | None = None
     limit_offset: Decimal | None = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:

@@ -24,7 +24,7 @@ _USED = frozenset(
         "action", "total_quantity", "order_type", "lmt_price", "tif", "account", "order_ref", "what_if", "aux_price",
         "trail_stop_price", "trailing_percent", "lmt_price_offset", "good_after_time", "good_till_date", "parent_id",
         "transmit", "oca_group", "oca_type", "outside_rth", "conditions", "conditions_ignore_rth",
-        "conditions_cancel_order",
+        "conditions_cancel_order", "fa_group", "fa_method", "fa_percentage",
     }
 )  # fmt: skip
 #: What may be said and changes nothing here: it is about clearing, supervision or display, or is a default of
@@ -118,6 +118,9 @@ def command_of(
         ),
         conditions_ignore_rth=order.conditions_ignore_rth,
         conditions_cancel_order=order.conditions_cancel_order,
+        fa_group=order.fa_group,
+        fa_method=order.fa_method,
+        fa_percentage=order.fa_percentage,
     )
 
 

@@ -149,6 +149,9 @@ def _in_words(request: Place, perm_id: int) -> Order:
         lmt_price_offset=request.lmt_price_offset,
         conditions_ignore_rth=request.conditions_ignore_rth,
         conditions_cancel_order=request.conditions_cancel_order,
+        fa_group=request.fa_group,
+        fa_method=request.fa_method,
+        fa_percentage=request.fa_percentage,
         clearing_intent="IB",
         adjusted_order_type="None",
     )

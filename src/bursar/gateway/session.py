@@ -28,6 +28,7 @@ from bursar.gateway import codec
 from bursar.gateway import reporting as report
 from bursar.gateway.answers import Messages
 from bursar.gateway.answers.accounts import AccountAnswers
+from bursar.gateway.answers.advisers import AdviserAnswers
 from bursar.gateway.answers.market import MarketAnswers
 from bursar.gateway.answers.orders import OrderAnswers
 from bursar.gateway.faults import Line
@@ -231,6 +232,7 @@ class Session:
             q.ReqCurrentTime: self._time,
             **self._orders.answers,
             **self._accounts.answers,
+            **AdviserAnswers(hub).answers,
             **self._market.answers,
         }
         return (

@@ -87,11 +87,13 @@ class OrderAnswers:
         if instrument is None:
             yield _error(order_id, NO_CONTRACT)
             return
-        refusal = not_imitated(request) or (NO_ACCOUNT if not order.account and len(accounts) > 1 else None)
+        nameless = not order.account and not order.fa_group and len(accounts) > 1
+        refusal = not_imitated(request) or (NO_ACCOUNT if nameless else None)
         if refusal:
             yield _error(order_id, refusal)
             return
-        command = command_of(request, self._client_id, instrument.symbol, accounts[0], self._contracts.symbol_in)
+        account = self._exchange.terms.adviser if order.fa_group else accounts[0]
+        command = command_of(request, self._client_id, instrument.symbol, account, self._contracts.symbol_in)
         if order.what_if:
             yield self._what_if(command)
             return

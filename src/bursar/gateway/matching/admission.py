@@ -20,6 +20,7 @@ from bursar.gateway.checks import (
 )
 from bursar.gateway.commands import Place
 from bursar.gateway.matching import auctions
+from bursar.gateway.matching.allocation import Allocation
 from bursar.gateway.matching.hours import Hours
 from bursar.gateway.matching.orders import Orders
 from bursar.gateway.notices import Order
@@ -37,21 +38,26 @@ class Admission:
         currencies: tuple[str, ...],
         hours: Hours,
         orders: Orders,
+        allocation: Allocation,
     ) -> None:
         self._listed = listed
         self._accounts = accounts
         self._currencies = currencies
         self._hours = hours
         self._orders = orders
+        self._allocation = allocation
 
     def refusal(self, request: Place, known: Order | None) -> Refusal | None:
         """Why ``request`` is refused as a change of ``known``, or as a new order, before it becomes one."""
         refusal = bad_change(known, request) if known else self._orders.bad_number(request)
-        return refusal or self.invalid(request)
+        return refusal or self.invalid(request, known.perm_id if known else 0)
 
-    def invalid(self, request: Place) -> Refusal | None:
-        """Why ``request`` is no order, whoever sends it."""
-        refusal = bad_request(request, self._listed.get(request.symbol), self._accounts, self._currencies)
+    def invalid(self, request: Place, besides: int = 0) -> Refusal | None:
+        """Why ``request`` is no order, whoever sends it; ``besides`` is the permId of the order that it changes."""
+        accounts = self._accounts | {request.account} if request.fa_group else self._accounts
+        refusal = bad_request(request, self._listed.get(request.symbol), accounts, self._currencies)
+        if refusal is None and request.fa_group:
+            refusal = self._allocation.refusal(request, besides)
         refusal = refusal or too_late(request, self._hours.now)
         for condition in request.conditions:
             refusal = refusal or bad_condition(condition, self._listed.__contains__)

@@ -10,8 +10,10 @@ from decimal import Decimal
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import settles_on
 from bursar.gateway.account import Account
+from bursar.gateway.commands import Place
 from bursar.gateway.credit import Credit
 from bursar.gateway.liquidation import is_liquidation
+from bursar.gateway.matching.allocation import handed_out, put_together, views
 from bursar.gateway.matching.orders import number_of
 from bursar.gateway.notices import FILLED, SUBMITTED, CommissionReported, Executed, Order
 from bursar.gateway.world import World
@@ -31,11 +33,33 @@ class Deals:
         self._first = number_of(seed, "execId")
         self.all: list[Deal] = []
 
-    def book(self, order: Order, quantity: Decimal, price: Decimal, *, at: datetime, day: date) -> tuple[Order, Deal]:
-        """Deal ``quantity`` of ``order``; return it as it now stands, and the execution.
+    def book(
+        self, order: Order, quantity: Decimal, price: Decimal, *, at: datetime, day: date
+    ) -> tuple[Order, tuple[Deal, ...]]:
+        """Deal ``quantity`` of ``order``; return it as it now stands, and an execution for each account that gets some.
 
         What an order costs is worked out for all that is filled of it, so that pieces cost no more than the whole.
         """
+        seen = list(views(order))
+        deals: list[Deal] = []
+        done = quantity == order.remaining
+        for place, share in enumerate(handed_out(order, quantity, self._listed[order.request.symbol])):
+            if not share:
+                continue
+            before = seen[place]
+            after, commission, realized = self._charged(before, share, price, day)
+            seen[place] = after
+            order = put_together(order, tuple(seen))
+            deals.append(self._told(order, after.request, share, price, commission, realized, at))
+        order = replace(
+            order, status=FILLED if done else SUBMITTED, last_fill_price=price, ended_at=at if done else None
+        )
+        return order, tuple(deals)
+
+    def _charged(
+        self, order: Order, quantity: Decimal, price: Decimal, day: date
+    ) -> tuple[Order, Decimal, Decimal | None]:
+        """``order``, of one account, after ``quantity`` of it; what that costs, and the profit that it realized."""
         request, account = order.request, self._accounts[order.request.account]
         filled, filled_value = order.filled + quantity, order.filled_value + quantity * price
         charged = self._credit.charge(account, request, filled, filled_value, day, besides=order.filled)
@@ -43,16 +67,20 @@ class Deals:
         realized = self._credit.book(
             account, request, quantity, price, commission, day=day, settles=settles_on(day, self._days)
         )
-        done = filled == request.total_quantity
-        order = replace(
-            order,
-            status=FILLED if done else SUBMITTED,
-            filled=filled,
-            filled_value=filled_value,
-            commission=order.commission + commission,
-            last_fill_price=price,
-            ended_at=at if done else None,
-        )
+        order = replace(order, filled=filled, filled_value=filled_value, commission=order.commission + commission)
+        return order, commission, realized
+
+    def _told(
+        self,
+        order: Order,
+        request: Place,
+        quantity: Decimal,
+        price: Decimal,
+        commission: Decimal,
+        realized: Decimal | None,
+        at: datetime,
+    ) -> Deal:
+        """The execution and its commission, of the account that ``request`` names."""
         executed = Executed(
             at=at,
             client_id=request.client_id,
@@ -65,7 +93,7 @@ class Deals:
             side="BOT" if request.action == "BUY" else "SLD",
             shares=quantity,
             price=price,
-            cum_qty=filled,
+            cum_qty=order.filled,
             avg_price=order.avg_fill_price,
             liquidation=is_liquidation(request),
         )
@@ -74,11 +102,11 @@ class Deals:
             client_id=request.client_id,
             exec_id=executed.exec_id,
             commission=commission,
-            currency=self._credit.charged_in(account, request),
+            currency=self._credit.charged_in(self._accounts[request.account], request),
             realized_pnl=realized,
         )
         self.all.append((executed, report))
-        return order, (executed, report)
+        return executed, report
 
     def find(self, exec_id: str) -> Deal | None:
         """The execution of this id, as it was last told."""
@@ -94,31 +122,35 @@ class Deals:
         works for what was taken back, too; one that has ended has ended.
         """
         executed, report = deal
-        request, account = order.request, self._accounts[executed.account]
+        seen = list(views(order))
+        place = next(place for place, each in enumerate(seen) if each.request.account == executed.account)
+        seen[place], commission = self._recharged(seen[place], deal, price, shares, day)
+        order = put_together(order, tuple(seen))
+        root, _, revision = executed.exec_id.rpartition(".")
+        exec_id = f"{root}.{int(revision) + 1:02d}"
+        told = replace(
+            executed, exec_id=exec_id, price=price, shares=shares, cum_qty=order.filled, avg_price=order.avg_fill_price
+        )
+        account, charges = self._accounts[executed.account], (report.commission, commission)
+        realized = self._credit.rebook(account, executed, told, charges, settles_on(day, self._days))
+        corrected = told, replace(report, at=at, exec_id=exec_id, commission=commission, realized_pnl=realized)
+        self.all[self.all.index(deal)] = corrected
+        return order, corrected
+
+    def _recharged(self, order: Order, deal: Deal, price: Decimal, shares: Decimal, day: date) -> tuple[Order, Decimal]:
+        """``order``, of one account, with ``deal`` as it is corrected, and what that is charged."""
+        executed, report = deal
         filled = order.filled - executed.shares + shares
         value = order.filled_value - executed.shares * executed.price + shares * price
         commission = report.commission
         if shares != executed.shares:
-            charged = (
-                self._credit.charge(account, request, filled, value, day, besides=order.filled) if filled else ZERO
-            )
+            account = self._accounts[executed.account]
+            charged = ZERO
+            if filled:
+                charged = self._credit.charge(account, order.request, filled, value, day, besides=order.filled)
             commission = max(charged - (order.commission - report.commission), ZERO)
-        order = replace(
-            order,
-            filled=filled,
-            filled_value=value,
-            commission=order.commission - report.commission + commission,
-        )
-        root, _, revision = executed.exec_id.rpartition(".")
-        exec_id = f"{root}.{int(revision) + 1:02d}"
-        told = replace(
-            executed, exec_id=exec_id, price=price, shares=shares, cum_qty=filled, avg_price=order.avg_fill_price
-        )
-        charges, settles = (report.commission, commission), settles_on(day, self._days)
-        realized = self._credit.rebook(account, executed, told, charges, settles)
-        corrected = told, replace(report, at=at, exec_id=exec_id, commission=commission, realized_pnl=realized)
-        self.all[self.all.index(deal)] = corrected
-        return order, corrected
+        whole = order.commission - report.commission + commission
+        return replace(order, filled=filled, filled_value=value, commission=whole), commission
 
     def _next_id(self) -> str:
         return f"0000e0d5.{(self._first + len(self.all)) % 2**32:08x}.01.01"

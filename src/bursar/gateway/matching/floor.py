@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from bursar.domain.money import ZERO
 from bursar.gateway.account import Account
+from bursar.gateway.advisers import Advice
 from bursar.gateway.checks import (
     AT_ONCE,
     STOPS,
@@ -27,6 +28,7 @@ from bursar.gateway.credit import Credit
 from bursar.gateway.history import History
 from bursar.gateway.matching import auctions, groups, triggers
 from bursar.gateway.matching.admission import Admission
+from bursar.gateway.matching.allocation import Allocation
 from bursar.gateway.matching.deals import Deals
 from bursar.gateway.matching.gates import Gates, gated
 from bursar.gateway.matching.holds import Holds
@@ -69,15 +71,19 @@ class Floor:
         credit: Credit,
         history: History,
         notices: list[Notice],
+        advice: Advice,
     ) -> None:
         self.orders = Orders(terms.seed)
         self.deals = Deals(world, credit, accounts, terms.seed)
-        self.admission = Admission(world.listed, frozenset(accounts), credit.currencies, hours, self.orders)
+        self._allocation = Allocation(advice, terms.adviser, accounts, credit, world.listed)
+        self.admission = Admission(
+            world.listed, frozenset(accounts), credit.currencies, hours, self.orders, self._allocation
+        )
         self._listed = world.listed
         self.hours = hours
         self.market = market
         self._gates = Gates(hours, market, history, credit, accounts, self.deals)
-        self._holds = Holds(credit, accounts, self.orders)
+        self._holds = Holds(credit, accounts, self.orders, world.listed)
         self.notices = notices
         self._released: list[int] = []
         self._doomed: dict[int, Refusal] = {}
@@ -171,6 +177,8 @@ class Floor:
             order = groups.attached(order, parent, self._listed[request.symbol])
         if isinstance(request, ByHand):
             order = replace(order, bound=False)
+        if request.fa_group:
+            order = replace(order, parts=self._allocation.parts(request))
         refusal = self._doomed.pop(request.client_id, None) or self.admission.comes_late(order, parent)
         if refusal is None and order.workable > 0:
             refusal = self._unaffordable(order, order.workable)
@@ -366,11 +374,11 @@ class Floor:
         """Execute ``quantity`` of ``order``, whatever the market shows and the account has."""
         was_left = order.remaining
         hours = self.hours
-        order, (executed, report) = self.deals.book(order, quantity, price, at=hours.now, day=hours.session.day)
+        order, deals = self.deals.book(order, quantity, price, at=hours.now, day=hours.session.day)
         self._hold(self.orders.keep(order))
-        self.notices.append(executed)
+        self.notices += [executed for executed, _ in deals]
         self.report(order)
-        self.notices.append(report)
+        self.notices += [report for _, report in deals]
         self._tell_children(order, quantity, was_left)
         self._tell_group(order, quantity, was_left)
 

@@ -11,10 +11,12 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from bursar.domain.instruments import Instrument
 from bursar.gateway.account import Account
 from bursar.gateway.checks import Refusal
 from bursar.gateway.commands import Place
 from bursar.gateway.credit import Credit
+from bursar.gateway.matching.allocation import handed_out, views
 from bursar.gateway.matching.orders import Orders
 from bursar.gateway.matching.triggers import limit_of, stop_of
 from bursar.gateway.notices import Order
@@ -26,7 +28,10 @@ Purse = tuple[str, str]
 class Holds:
     """See the module."""
 
-    def __init__(self, credit: Credit, accounts: Mapping[str, Account], orders: Orders) -> None:
+    def __init__(
+        self, credit: Credit, accounts: Mapping[str, Account], orders: Orders, listed: Mapping[str, Instrument]
+    ) -> None:
+        self._listed = listed
         self._credit = credit
         self._accounts = accounts
         self._orders = orders
@@ -35,7 +40,8 @@ class Holds:
     def hold(self, order: Order, day: date) -> None:
         """Let ``order``, and its group with it, hold back what may still be used, and nothing more once it ended."""
         if not order.oca_group:
-            self._hold(order, day)
+            for view in views(order):
+                self._hold(view, day)
             return
         account = self._accounts[order.request.account]
         account.release(order.perm_id)
@@ -53,8 +59,13 @@ class Holds:
     def refusal(self, order: Order, quantity: Decimal, day: date) -> Refusal | None:
         """Why its account cannot carry ``quantity`` of ``order``, besides what it or its group already holds."""
         besides = self._holders.get(_purse(order), order.perm_id) if order.oca_group else order.perm_id
-        request = order.request
-        return self._credit.refusal(self._accounts[request.account], _priced(order), quantity, day, besides)
+        shares = handed_out(order, quantity, self._listed[order.request.symbol])
+        for view, share in zip(views(order), shares, strict=True):
+            account = self._accounts[view.request.account]
+            refusal = self._credit.refusal(account, _priced(view), share, day, besides) if share else None
+            if refusal:
+                return refusal
+        return None
 
     def _hold(self, order: Order, day: date) -> None:
         account = self._accounts[order.request.account]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bursar.gateway.commands import ByHand, Correct, Hit, Place
 from bursar.gateway.liquidation import TWS
 from bursar.gateway.matching import triggers
+from bursar.gateway.matching.allocation import views
 from bursar.gateway.matching.floor import Floor
 from bursar.gateway.notices import SUBMITTED, Bound
 
@@ -37,7 +38,8 @@ def clear(floor: Floor, symbol: str, reason: str) -> None:
 def close_out(floor: Floor, request: Place) -> None:
     """Do away with the orders of an account, and deal ``request`` in it at once: see ``liquidation``."""
     for order in floor.orders.working:
-        if order.request.account == request.account and not floor.orders[order.perm_id].ended:
+        accounts = {view.request.account for view in views(order)}
+        if request.account in accounts and not floor.orders[order.perm_id].ended:
             floor.withdraw(floor.orders[order.perm_id], "Liquidation")
     order = floor.orders.keep(floor.orders.taken(request, SUBMITTED, floor.hours.now))
     floor.report(order)

@@ -58,6 +58,22 @@ class ManagedAccounts:
     accounts: Text
 
 
+@reply(16, version=1)
+class ReceiveFA:
+    """An adviser's groups or aliases, as XML."""
+
+    fa_data_type: Whole
+    xml: Text
+
+
+@reply(103)
+class ReplaceFAEnd:
+    """An adviser's groups or aliases were replaced."""
+
+    req_id: Whole
+    text: Text
+
+
 @reply(49, version=1)
 class CurrentTime:
     """The time, in whole seconds."""

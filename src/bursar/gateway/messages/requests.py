@@ -308,6 +308,22 @@ class ReqExecutions:
     side: Text = ""
 
 
+@request(18, version=1, lacks="allocation profiles (2) are refused: groups carry their amounts, as since version 177")
+class RequestFA:
+    """Ask an adviser's groups (1) or aliases (3)."""
+
+    fa_data_type: Whole
+
+
+@request(19, version=1, lacks="allocation profiles (2) are refused: groups carry their amounts, as since version 177")
+class ReplaceFA:
+    """Replace all of an adviser's groups (1) or aliases (3)."""
+
+    fa_data_type: Whole
+    xml: Text
+    req_id: Whole
+
+
 #: Requests that are known and not imitated: their name, and at which field the request's number stands (None
 #: where it has none). They are answered with 321, so that no client waits for an answer that never comes.
 ABSENT: Final[dict[int, tuple[str, int | None]]] = {
@@ -315,8 +331,6 @@ ABSENT: Final[dict[int, tuple[str, int | None]]] = {
     11: ("cancelMktDepth", 2),
     12: ("reqNewsBulletins", None),
     13: ("cancelNewsBulletins", None),
-    18: ("requestFA", None),
-    19: ("replaceFA", None),
     21: ("exerciseOptions", 2),
     22: ("reqScannerSubscription", 1),
     23: ("cancelScannerSubscription", 2),
