@@ -293,3 +293,21 @@ def test_a_command_that_nobody_knows_is_told_and_does_nothing() -> None:
     assert isinstance(alert, Alerted)
     assert "they are kill, rearm" in alert.message
     assert engine.standing.state is TradingState.ACTIVE
+
+
+def test_an_operator_cancels_what_opens_and_nothing_else() -> None:
+    engine = holding()
+    command = Command(
+        command_id="9", name="cancel", arguments={"order": ENTRY.order_id, "reason": "the news"}, by="ann", at=TRADE_AT
+    )
+    step = take(engine, obey(engine, command))
+    assert step.cancels == (ENTRY.order_id,)
+    assert step.events[1].causes == ("command/9",)
+    for number, order_id, why in (
+        ("10", ENTRY.order_id, "which is pending_cancel"),
+        ("11", STOP.order_id, "which protects or closes"),
+        ("12", "o-99999999", "which was never placed"),
+    ):
+        _, alert = said(engine, "cancel", number, order=order_id)
+        assert isinstance(alert, Alerted)
+        assert why in alert.message

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 import bursar
-from bursar.desk.api import problems
+from bursar.desk.api import figures, problems
 from bursar.desk.api.acting import Once
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
 from bursar.desk.guard.shield import Shield
+from bursar.desk.heartbeat import Heartbeat
+from bursar.desk.metrics import Counting, Metrics
+from bursar.desk.stream import Stream
 
 DESCRIPTION = """\
 A portfolio manager for Interactive Brokers. Money is text with all of its digits, moments are UTC, and keys that end in
@@ -25,11 +33,30 @@ def create_app(desk: Desk | None = None) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,
+        lifespan=_alive,
     )
-    app.state.desk = desk or Desk()
-    app.state.once = Once()
+    desk = desk or Desk()
+    app.state.desk, app.state.once, app.state.stream = desk, Once(), Stream(desk)
+    app.state.heartbeat = Heartbeat(desk, time.monotonic, desk.snapshots)
+    app.state.metrics = Metrics(desk, app.state.stream, app.state.heartbeat)
     problems.install(app)
+    app.add_middleware(Counting, metrics=app.state.metrics)
     app.add_middleware(Shield)
+    app.include_router(figures.health)
     app.include_router(router)
     return app
+
+
+@asynccontextmanager
+async def _alive(app: FastAPI) -> AsyncIterator[None]:
+    """While the application serves, the desk follows the journal and looks once a second."""
+    desk: Desk = app.state.desk
+    tasks = [asyncio.create_task(desk.tail()), asyncio.create_task(app.state.heartbeat.run())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await desk.jobs.finish()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bursar.adapters.journal import read
 from bursar.adapters.memory import MemoryCommands, MemoryJournal, MemoryMarks
+from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
 from bursar.desk.guard.door import Door
@@ -57,10 +58,12 @@ class Desk:
     home           BURSAR_HOME, or None where nothing is kept
     guard          who may come in; None where the desk has no people
     authenticator  who knows callers: the guard's door, unless it is given; None lets nobody in
+    snapshots      where the seconds are kept; None keeps none
     accounts       those that are set up, by name
     switchable     whether the loop can change from one of them to another
     degraded       what is away at the moment, by its name: for /health and the page
     listeners      told of every record that is new, and None when the journal is another one
+    watchers       told of every second that was seen
     """
 
     journal: Readable = field(default_factory=MemoryJournal)
@@ -73,6 +76,7 @@ class Desk:
     guard: Guard | None = None
     authenticator: Authenticator | None = None
     monitor: Monitor = field(default_factory=Monitor)
+    snapshots: Snapshots | None = None
     second: Second | None = None
     past: Past = field(default_factory=Past)
     noted: list[Recorded] = field(default_factory=list)
@@ -83,6 +87,7 @@ class Desk:
     jobs: Jobs = field(default_factory=Jobs)
     degraded: dict[str, str] = field(default_factory=dict)
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
+    watchers: list[Callable[[Second], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.accounts:
@@ -139,8 +144,11 @@ class Desk:
         self.monitor.quote(known)
 
     def look(self) -> Second | None:
-        """Look at every portfolio now, and keep what was seen."""
+        """Look at every portfolio now, and tell those who watch."""
         self.second = self.monitor.second(self.now())
+        if self.second is not None:
+            for watch in tuple(self.watchers):
+                watch(self.second)
         return self.second
 
     # ------------------------------------------------------------ the desk's own journal

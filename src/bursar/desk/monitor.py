@@ -132,7 +132,7 @@ class Monitor:
             worst=watched.worst,
         )
         if self.snapshots is not None:
-            self.snapshots.insert(_rows(told))
+            self.snapshots.insert(rows_of(told))
         return told
 
     # ------------------------------------------------------------ what is watched
@@ -222,7 +222,7 @@ def _rolling(before: Sequence[FloatArray], today: FloatArray, window: int) -> di
     return found
 
 
-def _rows(told: Second) -> list[dict[str, object]]:
+def rows_of(told: Second) -> list[dict[str, object]]:
     """The second as the store keeps it: whole hundredths."""
     seen, seconds = told.seen, int(told.at.timestamp())
     amounts = np.stack([seen.equity, told.lines.cash, seen.gross, seen.day_profit], axis=1)

@@ -3,6 +3,7 @@
     kill   form (halt or flatten), reason, everything (yes): stop the account
     rearm  reason: let it trade again, where the written rule allows it (``standing``)
     tap    proposal: work it, leg by leg (``baskets``)
+    cancel order, reason: ask the broker to cancel an order that opens; what protects or closes is not theirs to cancel
 
 Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
 """
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 from bursar.domain.events import (
     Alerted,
+    CancelRequested,
     CommandReceived,
     Event,
     KillForm,
@@ -22,6 +24,7 @@ from bursar.domain.events import (
     TradingState,
     TradingStateChanged,
 )
+from bursar.domain.orders import OrderStatus
 from bursar.errors import InputError
 from bursar.ports import Command
 from bursar.trading.engine import Engine
@@ -39,8 +42,9 @@ def obey(engine: Engine, command: Command) -> Step:
     )
     if received.event_id in engine.standing.commands:
         return Step()
-    effect = _EFFECTS.get(command.name, _unknown)
-    return Step(events=(received, *effect(engine, command, received.event_id)))
+    effects = _EFFECTS.get(command.name, _unknown)(engine, command, received.event_id)
+    cancels = tuple(each.order_id for each in effects if isinstance(each, CancelRequested))
+    return Step(events=(received, *effects), cancels=cancels)
 
 
 def ordered(
@@ -104,6 +108,24 @@ def _tap(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     return (replace(tapped, causes=(*tapped.causes, cause)),)
 
 
+def _cancel(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    order_id, by = command.arguments.get("order", ""), command.by
+    if order_id not in engine.orders:
+        return (_warned(engine, f"{by} asked to cancel {order_id!r}, which was never placed", cause),)
+    state = engine.orders[order_id]
+    if not state.working or state.status is OrderStatus.PENDING_CANCEL:
+        return (_warned(engine, f"{by} asked to cancel {order_id}, which is {state.status}", cause),)
+    if not state.order.opens:
+        said = f"{by} asked to cancel {order_id}, which protects or closes; the loop alone takes such orders away"
+        return (_warned(engine, said, cause),)
+    reason = f"{by}: {command.arguments.get('reason') or 'no reason given'}"
+    return (
+        CancelRequested(
+            event_id=engine.ids.new("c"), at=engine.market.at, causes=(cause,), order_id=order_id, reason=reason
+        ),
+    )
+
+
 def _unknown(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     known = ", ".join(_EFFECTS)
     said = f"{command.by} asked for {command.name!r}, which is no command; they are {known}"
@@ -132,4 +154,5 @@ _EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {
     "kill": _kill,
     "rearm": _rearm,
     "tap": _tap,
+    "cancel": _cancel,
 }

@@ -53,7 +53,7 @@ def before(app: FastAPI, route: Route) -> Ask:
 
 
 #: What is not possible as the sample stands, and says so: what it needs is tested in a test of its own.
-NOT_NOW = {
+NOT_NOW: dict[str, int] = {
     "POST /api/v1/rearm": 409,  # it is active
     "GET /api/v1/monitoring/portfolios/{account}/{portfolio}/series": 409,  # nothing keeps seconds
 }
@@ -92,7 +92,8 @@ def test_each_route_answers_as_it_says(route: Route, app: FastAPI) -> None:
         assert answer.status_code == expected, answer.text
         return
     assert answer.status_code < 300, answer.text
-    assert isinstance(answer.json(), dict)
+    if answer.headers["content-type"] == "application/json":
+        assert isinstance(answer.json(), dict)
     if route.acts:
         (again,) = send(app, good(route, app))
         assert again.content == answer.content, "what was asked for twice was done twice"
@@ -101,7 +102,7 @@ def test_each_route_answers_as_it_says(route: Route, app: FastAPI) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_each_route_refuses_what_it_does_not_know(route: Route, app: FastAPI) -> None:
     ask = before(app, route)
-    (answer,) = send(app, replace(ask, path=f"{ask.path}?surprise=1"))
+    (answer,) = send(app, replace(ask, path=f"{ask.path}{'&' if '?' in ask.path else '?'}surprise=1"))
     assert (answer.status_code, answer.headers["content-type"]) == (422, MEDIA_TYPE)
     if route.acts:
         (answer,) = send(app, replace(ask, headers={"X-Step": "up"}))

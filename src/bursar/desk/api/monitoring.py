@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -102,11 +103,9 @@ async def series(
 ) -> Response:
     """Tell the seconds that were kept, oldest first; amounts are whole hundredths of the base currency."""
     known(desk, caller, account, portfolio)
-    kept = desk.monitor.snapshots
+    kept = desk.snapshots
     if kept is None:
         raise Problem(409, "no seconds are kept", "start the service with a store, which `bursar run` does")
-    import asyncio
-
     last = desk.now()
     name = "/".join(key_of(account, portfolio))
     found = await asyncio.to_thread(kept.read, name, last - timedelta(minutes=minutes), last)

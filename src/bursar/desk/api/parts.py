@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request, params
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, WithJsonSchema
 
@@ -80,7 +81,7 @@ def may_see(caller: Caller, account: str, portfolio: str) -> bool:
     return not named or f"portfolio:{account}/{portfolio}" in named
 
 
-async def known_parameters(request: Request) -> None:
+async def known_parameters(request: HTTPConnection) -> None:
     """Refuse a parameter of the query that the route does not know: a typing error must not widen an answer."""
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)

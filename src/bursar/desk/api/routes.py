@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from bursar.desk.api import (
     attribution,
+    figures,
     ibkr,
     monitoring,
     optimization,
@@ -17,6 +18,7 @@ from bursar.desk.api import (
     risk,
     safety,
     sizing,
+    streams,
 )
 from bursar.desk.api.parts import known_parameters
 
@@ -32,6 +34,8 @@ GROUPS = (
     research.router,
     records.router,
     safety.router,
+    figures.router,
+    streams.router,
 )
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])

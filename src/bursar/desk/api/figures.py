@@ -1,0 +1,78 @@
+"""Whether the service is well, its figures for Prometheus, and the five figures of performance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from bursar.desk import views
+from bursar.desk.api.parts import TheDesk, Told, Viewer, stamped
+from bursar.desk.api.problems import Problem, described
+from bursar.ledger.performance import performance
+
+router = APIRouter(tags=["metrics"])
+health = APIRouter(tags=["metrics"])
+
+#: The page's figures by the name that they were asked for under, and where they are from.
+FIVE = {
+    "sharpe_ratio": "sharpe",
+    "max_drawdown": "max_drawdown",
+    "annual_return": "annualized_return",
+    "volatility": "volatility",
+}
+
+
+@health.get("/health", include_in_schema=False)
+async def well(desk: TheDesk) -> Response:
+    """Say whether the service is well. Anybody may ask, so that it names what is away and tells no more of it."""
+    away = sorted(desk.degraded)
+    return Told({"status": "degraded" if away else "ok", "away": away, "sequence": desk.past.sequence})
+
+
+@health.get("/metrics", include_in_schema=False)
+async def prometheus(request: Request, caller: Viewer) -> Response:
+    """Tell all figures as Prometheus reads them."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/health", responses=described())
+async def health_in_full(desk: TheDesk, caller: Viewer) -> Response:
+    """Say whether the service is well and, where it is not, what is away and why."""
+    past = desk.past
+    return Told(
+        stamped(
+            desk,
+            status="degraded" if desk.degraded else "ok",
+            degraded=dict(desk.degraded),
+            line=past.line.state if past.line else None,
+            trading=past.standing.state.value,
+            seen_at=views.moment(desk.second.at) if desk.second else None,
+        )
+    )
+
+
+@router.get("/metrics", responses=described(409))
+async def five(desk: TheDesk, caller: Viewer) -> Response:
+    """Tell how the account that is traded did: Sharpe ratio, drawdown, return, volatility and win rate.
+
+    Null is what there is not enough data for. All are fractions, and annualized where their name says so.
+    """
+    book = desk.past.book
+    account = desk.past.run.account if desk.past.run else next(iter(book.accounts), None)
+    chronicle = desk.past.chronicles.get((account, "*")) if account else None
+    if account is None or chronicle is None or not chronicle.days:
+        raise Problem(409, "no day has closed", "there is nothing to tell before the first official mark")
+    metrics = performance(chronicle.days).metrics
+    trips = [trip for each in book.of_account(account) for trip in each.round_trips if trip.known]
+    said: dict[str, Any] = {name: metrics[source] for name, source in FIVE.items()}
+    said["win_rate"] = sum(trip.profit > 0 for trip in trips) / len(trips) if trips else None
+    return Told(stamped(desk, account=account, simulated=list(desk.past.simulated), **said))
+
+
+@router.get("/openapi.json", responses=described())
+async def openapi(request: Request, caller: Viewer) -> Response:
+    """Describe the API, to those who may use it."""
+    return Told(request.app.openapi())
