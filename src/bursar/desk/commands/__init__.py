@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import account, backtest, books, data, proposals, research, setup, stop, strategies
+from bursar.desk.commands import account, backtest, books, data, people, proposals, research, setup, stop, strategies
 
 #: One function a file, in the order of the help.
 ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -19,4 +19,5 @@ ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
     proposals.add,
     stop.add,
     setup.add,
+    people.add,
 )
