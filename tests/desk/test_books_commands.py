@@ -223,6 +223,7 @@ def test_a_backup_comes_back_in_another_folder_with_its_snapshots(run: Run, demo
         "events": len(told()),
         "head": verify(demo).digest.hex(),
         "snapshot_days": ["2021-01-04"],
+        "sealed": False,
     }
     assert (there.parent / "snapshots" / "2021-01-04.parquet").is_file()
     assert run("books", "show", "--journal", str(there))[1] == run("books", "show")[1]

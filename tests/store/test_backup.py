@@ -135,12 +135,25 @@ def test_a_backup_can_be_opened_and_audited_by_hand(tmp_path: Path) -> None:
 def test_a_sealed_place_is_backed_up_sealed_and_without_its_key(tmp_path: Path) -> None:
     cipher = Cipher.from_text(new_key())
     (tmp_path / "old").mkdir()
-    backup(live(tmp_path / "old", cipher=cipher), tmp_path / "saved.tar.gz")
+    assert backup(live(tmp_path / "old", cipher=cipher), tmp_path / "saved.tar.gz").sealed
     there = place(tmp_path / "new")
-    restore(tmp_path / "saved.tar.gz", there)
+    assert restore(tmp_path / "saved.tar.gz", there).sealed
     assert told(there, cipher) == list(EVENTS)
-    with pytest.raises(InputError, match="is encrypted; give the key"):
+    with pytest.raises(InputError, match=r"is encrypted; set store\.key_file"):
         told(there)
+
+
+def test_a_key_that_does_not_open_a_sealed_place_is_noticed_on_the_way(tmp_path: Path) -> None:
+    cipher, other = Cipher.from_text(new_key()), Cipher.from_text(new_key())
+    old, saved, new = live(tmp_path, cipher=cipher), tmp_path / "saved.tar.gz", place(tmp_path / "new")
+    with pytest.raises(InputError, match="was sealed with another key"):
+        backup(old, saved, other)
+    assert not saved.exists()
+    backup(old, saved, cipher)
+    with pytest.raises(InputError, match="was sealed with another key"):
+        restore(saved, new, other)
+    assert not new.journal.exists()
+    assert restore(saved, new, cipher).sealed
 
 
 def test_an_open_journal_can_be_backed_up(tmp_path: Path) -> None:

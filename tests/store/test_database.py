@@ -7,14 +7,25 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    PrimaryKeyConstraint,
+    TextClause,
+    UniqueConstraint,
+    delete,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import StatementError
 
 from bursar.adapters.store import timescale
@@ -323,3 +334,88 @@ def test_with_timescale_the_tables_of_time_become_hypertables(
             asked = [tuple(row) for row in connection.execute(text("SELECT * FROM asked ORDER BY relation"))]
     assert asked == [("performance_history", "day", "1 year"), ("snapshots", "at", "86400")]
     assert not any("_blocks" in str(index["name"]) for index in inspect(postgresql).get_indexes("snapshots"))
+
+
+YEAR, ALWAYS = "INTERVAL '1 year'", "migrate_data => true, if_not_exists => true"
+
+
+class Listening:
+    """A connection to a server that says whether it has the extension, and writes down what else it is told."""
+
+    def __init__(self, *, has_it: bool) -> None:
+        self.has_it = has_it
+        self.told: list[str] = []
+
+    def execute(self, statement: TextClause) -> Listening:
+        if "pg_available_extensions" not in statement.text:
+            self.told.append(statement.text)
+        return self
+
+    def first(self) -> tuple[int] | None:
+        return (1,) if self.has_it else None
+
+
+@pytest.mark.parametrize(
+    ("has_it", "told"),
+    [
+        (
+            True,
+            [
+                "CREATE EXTENSION IF NOT EXISTS timescaledb",
+                f"SELECT create_hypertable('snapshots', 'at', chunk_time_interval => 86400, {ALWAYS})",
+                f"SELECT create_hypertable('performance_history', 'day', chunk_time_interval => {YEAR}, {ALWAYS})",
+            ],
+        ),
+        (
+            False,
+            [
+                'CREATE INDEX snapshots_blocks ON snapshots USING brin ("at")',
+                'CREATE INDEX performance_history_blocks ON performance_history USING brin ("day")',
+            ],
+        ),
+    ],
+)
+def test_time_is_laid_out_by_these_statements(has_it: bool, told: list[str]) -> None:
+    server = Listening(has_it=has_it)
+    timescale.lay_out_by_time(cast(Connection, server))
+    assert server.told == told
+
+
+@pytest.mark.parametrize(("name", "column", "_chunk"), timescale.SERIES)
+def test_every_unique_key_of_a_table_of_time_holds_its_time(name: str, column: str, _chunk: str) -> None:
+    """TimescaleDB refuses any other table, and one that a foreign key points at."""
+    table = Base.metadata.tables[name]
+    unique = [key for key in table.constraints if isinstance(key, PrimaryKeyConstraint | UniqueConstraint)]
+    unique_indices = [index for index in table.indexes if index.unique]
+    assert unique
+    assert all(column in key.columns for key in (*unique, *unique_indices))
+    pointed_at = {key.column.table.name for each in Base.metadata.tables.values() for key in each.foreign_keys}
+    assert name not in pointed_at
+
+
+def test_an_extension_that_cannot_be_loaded_is_one_line_and_leaves_nothing(
+    postgresql: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.connect() as connection:
+        if timescale.is_available(connection):
+            monkeypatch.setattr(timescale, "EXTENSION", "CREATE EXTENSION no_such_extension")
+    monkeypatch.setattr(timescale, "is_available", lambda _connection: True)
+    with pytest.raises(InputError, match="TimescaleDB is on this server and cannot be loaded: ") as caught:
+        migrate(postgresql)
+    assert "\n" not in str(caught.value)
+    assert inspect(postgresql).get_table_names() == []
+
+
+def test_a_database_without_the_extension_says_so_in_one_line(
+    postgresql: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as server_without:
+        server_without.setattr(timescale, "is_available", lambda _connection: False)
+        migrate(postgresql)
+        assert timescale.remark(postgresql) == timescale.ABSENT
+    monkeypatch.setattr(timescale, "is_available", lambda _connection: True)
+    assert timescale.remark(postgresql) == timescale.LATE
+    with for_writing(postgresql).begin() as connection:
+        connection.execute(text("DROP INDEX snapshots_blocks"))  # as where the extension had made hypertables
+    assert timescale.remark(postgresql) == ""
+    assert timescale.remark(connect(sqlite_url(tmp_path / "store.db"))) == ""

@@ -411,7 +411,7 @@ def test_with_a_key_no_table_tells_an_account(engine: Engine) -> None:
         assert U not in raw, shape.__tablename__
     sealed_tables = tables(engine, cipher)
     assert only(sealed_tables["portfolios"], portfolio=MAIN)["account"] == U
-    with pytest.raises(InputError, match="account is encrypted; give the key"):
+    with pytest.raises(InputError, match=r"account is encrypted; set store\.key_file"):
         tables(engine)
     with pytest.raises(InputError, match="was sealed with another key"):
         tables(engine, Cipher.from_text(new_key()))

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.adapters.journal import SQLiteJournal, read, verify
-from bursar.adapters.store.sealing import MARK, Cipher, new_key, opened, sealed
+from bursar.adapters.store.database import sqlite_url
+from bursar.adapters.store.journal import StoreJournal
+from bursar.adapters.store.sealing import MARK, Cipher, new_key, opened, sealed, write_key
 from bursar.errors import InputError, LedgerError
 from tests.samples import SAMPLES
 
@@ -65,7 +67,7 @@ def test_another_key_or_another_place_does_not_open_it() -> None:
 
 def test_without_a_key_nothing_is_sealed_and_what_is_sealed_does_not_open() -> None:
     assert sealed(None, b"{}", "c") == opened(None, b"{}", "c") == opened(CIPHER, b"{}", "c") == b"{}"
-    with pytest.raises(InputError, match="c is encrypted; give the key"):
+    with pytest.raises(InputError, match=r"c is encrypted; set store\.key_file"):
         opened(None, sealed(CIPHER, b"{}", "c"), "c")
 
 
@@ -103,27 +105,90 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_sealed_journal_tells_nothing_and_is_audited_without_its_key(path: Path) -> None:
     raw = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    for word in (b"DU9000001", b"AAPL", b"momentum", b"100000.00"):
+    for word in (b"DU9000001", b"AAPL", b"momentum", b"100000.00", b"sample"):
         assert word not in raw
     assert verify(path).sequence == len(SAMPLES)
 
 
 def test_a_sealed_journal_opens_with_its_key_only(path: Path) -> None:
     assert [record.event for record in read(path, cipher=CIPHER)] == list(SAMPLES.values())
-    with pytest.raises(InputError, match="sample/run_started is encrypted; give the key"):
+    with pytest.raises(InputError, match=r"an event is encrypted; set store\.key_file"):
         next(read(path))
-    with pytest.raises(InputError, match="sample/run_started does not open"):
+    with pytest.raises(InputError, match="an event does not open"):
         next(read(path, cipher=Cipher.from_text(new_key())))
 
 
 def test_a_sealed_event_does_not_open_in_anothers_place(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        (data,) = connection.execute("SELECT bytes FROM journal WHERE event_id = 'sample/deposited'").fetchone()
-        connection.execute("UPDATE journal SET bytes = ? WHERE event_id = 'sample/cash_moved'", (data,))
-    with pytest.raises(InputError, match="sample/cash_moved does not open"):
+        (data,) = connection.execute("SELECT bytes FROM journal WHERE sequence = 1").fetchone()
+        connection.execute("UPDATE journal SET bytes = ? WHERE sequence = 3", (data,))
+    with pytest.raises(InputError, match=r"sample/.* does not open"):
         list(read(path, cipher=CIPHER))
-    with pytest.raises(LedgerError, match=r"sample/cash_moved .* was edited"):
+    with pytest.raises(LedgerError, match=r"a sealed event in .* was edited") as caught:
         verify(path)
+    assert caught.value.sequence == 3
+
+
+def test_an_id_that_was_changed_does_not_open(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE journal SET event_id = '~abc' WHERE sequence = 2")
+    with pytest.raises(InputError, match="an event does not open: '~abc' was changed"):
+        list(read(path, cipher=CIPHER))
+
+
+@pytest.mark.parametrize("cipher", [None, Cipher.from_text(new_key())])
+def test_nothing_is_written_into_a_sealed_journal_without_its_key(path: Path, cipher: Cipher | None) -> None:
+    with pytest.raises(InputError, match=r"an event (is encrypted|does not open).*; set store\.key_file"):
+        SQLiteJournal(path, cipher)
+    assert verify(path).sequence == len(SAMPLES)
+
+
+def test_a_database_journal_that_is_sealed_needs_its_key_too(tmp_path: Path) -> None:
+    url, head = sqlite_url(tmp_path / "store.db"), tmp_path / "head"
+    with closing(StoreJournal(url, head, CIPHER)) as journal:
+        asyncio.run(journal.append(list(SAMPLES.values())))
+        assert asyncio.run(journal.append(list(SAMPLES.values()))) == (), "what is held is recognized"
+    with pytest.raises(InputError, match=r"an event is encrypted; set store\.key_file"):
+        StoreJournal(url, head)
+    raw = b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
+    assert b"sample/" not in raw
+    assert b"DU9000001" not in raw
+
+
+# ---------------------------------------------------------------- the key's file
+
+
+def test_a_key_is_made_once_and_for_one_pair_of_eyes(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "bursar.key"
+    write_key(path)
+    before = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert Cipher.from_file(path).open(Cipher.from_file(path).seal(b"x", "c"), "c") == b"x"
+    with pytest.raises(InputError, match="exists; what its key sealed would be lost"):
+        write_key(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no key at .*bursar.key; name its file in store.key_file, or make a new one with `bursar key "),
+        (b"\xff\xfe", "cannot be read: it is not text; name its file in store.key_file"),
+        (b"secret!", "bursar.key: the encryption key is not base64; give it as `bursar key` wrote it"),
+        (b"c2VjcmV0", "bursar.key: the encryption key has 6 bytes; give 64, as `bursar key` makes them"),
+    ],
+)
+def test_a_file_without_a_key_is_named_and_not_repeated(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "bursar.key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=said) as caught:
+        Cipher.from_file(path)
+    assert "\n" not in str(caught.value)
+    assert content is None or repr(content)[2:-1] not in str(caught.value)
+
+
+# ---------------------------------------------------------------- a journal with a beginning in clear text
 
 
 def test_a_journal_that_was_begun_without_a_key_goes_on_with_one(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bursar.adapters.store.sealing import MARK, Cipher, opened, sealed
+from bursar.adapters.store.sealing import EVENT, MARK, TEXT_MARK, Cipher, opened, sealed, text_opened, text_sealed
 from bursar.domain.events import Event
 from bursar.domain.record import GENESIS, decode, encode, link
 from bursar.errors import InputError, LedgerError
@@ -59,7 +59,7 @@ class SQLiteJournal:
     """The journal in the SQLite file at ``path``, which is made if it does not exist.
 
     Raises LedgerError when the file is damaged, ends before its head, or was written by a newer Bursar,
-    and InputError when it cannot be opened or written.
+    and InputError when it cannot be opened or written, or is sealed and ``cipher`` does not open it.
     """
 
     def __init__(self, path: Path, cipher: Cipher | None = None) -> None:
@@ -90,6 +90,9 @@ class SQLiteJournal:
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version={LAYOUT}")
         _meet(self._connection, self._anchor.read(), self.path)
+        end = self._connection.execute("SELECT event_id, bytes FROM journal ORDER BY sequence DESC LIMIT 1").fetchone()
+        if end is not None:
+            unsealed(end[0], end[1], self._cipher)  # what comes after a sealed event is never written in clear text
         self._anchor.write(_last(self._connection))
         self._connection.execute("COMMIT")
 
@@ -144,11 +147,17 @@ def read(path: Path, first: int = 1, cipher: Cipher | None = None) -> Iterator[R
 
 def read_row(row: tuple[int, str, bytes, bytes], cipher: Cipher | None = None) -> Recorded:
     """A stored row (sequence, event id, bytes, digest) read. A LedgerError names its place."""
-    sequence, event_id, data, digest = row
+    sequence, kept, data, digest = row
     try:
-        return Recorded(sequence, decode(opened(cipher, data, event_id)), digest)
+        return Recorded(sequence, decode(unsealed(kept, data, cipher)[1]), digest)
     except LedgerError as error:
         raise LedgerError(str(error), sequence=sequence) from error
+
+
+def unsealed(kept: str, data: bytes, cipher: Cipher | None) -> tuple[str, bytes]:
+    """An event's id and bytes from what is stored of them. Raises InputError where another key is needed, or any."""
+    event_id = text_opened(cipher, kept, EVENT)
+    return event_id, opened(cipher, data, event_id)
 
 
 def stored(path: Path, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
@@ -181,8 +190,9 @@ def verify_rows(rows: Iterator[tuple[int, str, bytes, bytes]], anchor: Head | No
         if sequence != head.sequence + 1:
             raise LedgerError(f"it was removed from {name}", sequence=head.sequence + 1)
         if link(head.digest, data) != digest:
+            said = "a sealed event" if event_id.startswith(TEXT_MARK) else event_id
             raise LedgerError(
-                f"{event_id} in {name} was edited or inserted, or one was removed before it", sequence=sequence
+                f"{said} in {name} was edited or inserted, or one was removed before it", sequence=sequence
             )
         if not data.startswith(MARK) and read_row((sequence, event_id, data, digest)).event.event_id != event_id:
             raise LedgerError(f"{event_id} in {name} was filed under another id than its own", sequence=sequence)
@@ -251,16 +261,16 @@ def _insert(
     """Add the events that are new, within the caller's transaction."""
     head, recorded = _last(connection), []
     for event, data in encoded:
+        # A journal that was begun without a key holds its first events under their own ids.
+        kept = text_sealed(cipher, event.event_id, EVENT)
         held = connection.execute(
-            "SELECT sequence, bytes FROM journal WHERE event_id = ?", (event.event_id,)
+            "SELECT sequence, bytes FROM journal WHERE event_id IN (?, ?)", (event.event_id, kept)
         ).fetchone()
         if held is not None:
             refuse_other(event, held[0], opened(cipher, held[1], event.event_id))
             continue
         head = Head(head.sequence + 1, link(head.digest, data))
-        connection.execute(
-            "INSERT INTO journal VALUES (?, ?, ?, ?)", (head.sequence, event.event_id, data, head.digest)
-        )
+        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", (head.sequence, kept, data, head.digest))
         recorded.append(Recorded(head.sequence, event, head.digest))
     return tuple(recorded)
 

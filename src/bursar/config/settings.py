@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -36,6 +37,9 @@ from bursar.config.kinds import (
 from bursar.config.risk import Risk
 from bursar.config.section import Section, setting
 from bursar.trading.agenda import Agenda
+
+if TYPE_CHECKING:
+    from bursar.adapters.store.sealing import Cipher
 
 #: What keys are also called in the environment, beside BURSAR_<SECTION>_<KEY>.
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
@@ -351,6 +355,26 @@ class Log(Section):
     )
 
 
+class Store(Section):
+    """How what is kept is sealed. What was written before a key was named stays as it is."""
+
+    key_file: str = setting(
+        "",
+        "File of the key that seals journals, backups, days of snapshots and the accounts' names in tables; empty for "
+        "none. The key itself stands in no setting.",
+        'a path from / or ~, such as "~/.bursar.key", which `bursar key` makes, or nothing',
+        pattern=r"^([/~].*)?$",
+    )
+
+    def cipher(self) -> Cipher | None:
+        """What seals and opens, or None without a key. Raises InputError for a key that is missing or is none."""
+        if not self.key_file:
+            return None
+        from bursar.adapters.store.sealing import Cipher  # the store's packages take a while, and few have a key
+
+        return Cipher.from_file(Path(self.key_file).expanduser())
+
+
 class Settings(Section):
     """Everything that can be set."""
 
@@ -367,6 +391,7 @@ class Settings(Section):
     signals: Signals = Signals()
     demo: Demo = Demo()
     log: Log = Log()
+    store: Store = Store()
 
     def text(self) -> str:
         """Every setting as a line ``section.key = value``, secrets left out: what the journal keeps."""

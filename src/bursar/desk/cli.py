@@ -20,6 +20,7 @@ from bursar.desk.options import (
     JournalFile,
     console,
     journal_path,
+    records,
     said,
     settings_of,
 )
@@ -134,7 +135,7 @@ def demo(
     if settings.committee.show_reasoning:
         from bursar.desk import meeting
 
-        meeting.print_all(result.journal_path, sys.stderr)
+        meeting.print_all(records(result.journal_path, settings), sys.stderr)
     if json:
         sys.stdout.write(report.as_json(result))
         return
@@ -259,10 +260,9 @@ def why(
       bursar why o-00000001
       bursar why 12 --json
     """
-    from bursar.adapters.journal import read
     from bursar.desk import why as chain
 
-    links = chain.explain(read(journal_path(journal)), order)
+    links = chain.explain(records(journal), order)
     if json:
         sys.stdout.write(chain.as_json(links))
     else:

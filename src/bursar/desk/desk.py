@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bursar.adapters.journal import read
 from bursar.adapters.memory import MemoryCommands, MemoryJournal, MemoryMarks
+from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
@@ -40,13 +41,14 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class JournalFile:
-    """A journal that another process writes; one that is not there yet is empty."""
+    """A journal that another process writes, opened by ``cipher`` where it is sealed; empty where there is none."""
 
     path: Path
+    cipher: Cipher | None = None
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on."""
-        return read(self.path, first) if self.path.is_file() else iter(())
+        return read(self.path, first, self.cipher) if self.path.is_file() else iter(())
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bursar.config import Settings
-from bursar.errors import BursarError, LedgerError
+from bursar.errors import BursarError, InputError, LedgerError
 
 if TYPE_CHECKING:
     from bursar.adapters.history import ParquetHistory  # polars takes a while, and only one check needs it
@@ -75,6 +75,7 @@ def examine(home: Path, settings: Settings, now: datetime | None = None) -> tupl
         *ports(settings.broker.host),
         broker(settings),
         keys(settings),
+        sealing(settings),
     )
 
 
@@ -232,6 +233,23 @@ def keys(settings: Settings) -> Finding:
         return Finding(what="language model", verdict=Verdict.FINE, found=found)
     found = f"{models.primary_model} has no key (OPENAI_API_KEY); models.reasoning is {models.reasoning}"
     return Finding(what="language model", verdict=Verdict.NOTE, found=found)
+
+
+def sealing(settings: Settings) -> Finding:
+    """Whether account data is sealed on disk, and whether its key is where the settings say, for one pair of eyes."""
+    path = settings.store.key_file
+    if not path:
+        found = "none (store.key_file is not set): journals and backups are written in clear text"
+        return Finding(what="encryption", verdict=Verdict.NOTE, found=found)
+    try:
+        settings.store.cipher()
+    except InputError as error:
+        return Finding(what="encryption", verdict=Verdict.FAILED, found=str(error))
+    mode = Path(path).expanduser().stat().st_mode & 0o777
+    if mode & 0o077:
+        found = f"others may read the key in {path}, whose mode is {mode:o}"
+        return Finding(what="encryption", verdict=Verdict.WARNING, found=found, remedy=f"chmod 600 {path}")
+    return Finding(what="encryption", verdict=Verdict.FINE, found=f"journals and backups are sealed with {path}")
 
 
 # ---------------------------------------------------------------- shown

@@ -10,9 +10,10 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bursar.adapters.journal import read
-from bursar.adapters.store import projections
+from bursar.adapters.store import projections, timescale
 from bursar.adapters.store.database import connect, explained, migrate, shown, sqlite_url
 from bursar.adapters.store.journal import StoreJournal, last
+from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.store.tables import PROJECTIONS
 from bursar.errors import InputError
 from bursar.ports import Recorded
@@ -23,11 +24,12 @@ STORE_NAME = "store.sqlite"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What was made: from how many events, where, and how many rows in each table."""
+    """What was made: from how many events, where, how many rows in each table, and what there is to remark."""
 
     events: int
     database: str
     rows: Mapping[str, int]
+    remark: str = ""
 
 
 def url_of(named: str) -> str:
@@ -40,13 +42,14 @@ class _JournalFile:
     """A journal that is only looked at: a run may be writing it."""
 
     path: Path
+    cipher: Cipher | None
 
     def read(self, first: int = 1) -> Iterator[Recorded]:
-        return read(self.path, first)
+        return read(self.path, first, self.cipher)
 
 
-def rebuild(journal: Path, database: str | None) -> Rebuilt:
-    """Make the tables in ``database`` (a URL or a file) anew.
+def rebuild(journal: Path, database: str | None, cipher: Cipher | None = None) -> Rebuilt:
+    """Make the tables in ``database`` (a URL or a file) anew; ``cipher`` opens the journal and seals accounts' names.
 
     They are made from the journal at ``journal``; where the database itself holds a journal, from that one, whose head
     is then at ``journal``.
@@ -60,15 +63,15 @@ def rebuild(journal: Path, database: str | None) -> Rebuilt:
         with explained(engine), engine.connect() as connection:
             within = last(connection).sequence
         if within:
-            with closing(StoreJournal(url, journal)) as source:
-                events = projections.rebuild(engine, source)
+            with closing(StoreJournal(url, journal, cipher)) as source:
+                events = projections.rebuild(engine, source, cipher)
         else:
-            events = projections.rebuild(engine, _JournalFile(journal))
+            events = projections.rebuild(engine, _JournalFile(journal, cipher), cipher)
         with explained(engine), engine.connect() as connection:
             rows = {
                 shape.__tablename__: connection.execute(select(func.count()).select_from(shape)).scalar_one()
                 for shape in PROJECTIONS
             }
-        return Rebuilt(events=events, database=shown(engine), rows=rows)
+        return Rebuilt(events=events, database=shown(engine), rows=rows, remark=timescale.remark(engine))
     finally:
         engine.dispose()

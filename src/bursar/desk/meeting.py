@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Group, RenderableType
@@ -26,6 +25,7 @@ from bursar.domain.events import Abstained, CommitteeMet, Event, ModelAsked, Sig
 from bursar.domain.record import encode
 from bursar.domain.views import View
 from bursar.errors import InputError
+from bursar.ports import Recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +131,9 @@ def reasoning(sitting: Sitting) -> str:
     return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines) + "\n"
 
 
-def print_all(journal: Path, out: TextIO) -> None:
+def print_all(records: Iterable[Recorded], out: TextIO) -> None:
     """Every meeting of a journal whole, on ``out``."""
-    from bursar.adapters.journal import read
-
-    out.writelines(f"{reasoning(sitting)}\n" for sitting in sittings(recorded.event for recorded in read(journal)))
+    out.writelines(f"{reasoning(sitting)}\n" for sitting in sittings(recorded.event for recorded in records))
 
 
 def _by_reason(dropped: Mapping[str, str]) -> dict[str, list[str]]:

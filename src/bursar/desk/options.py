@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
+    from bursar.adapters.store.sealing import Cipher
     from bursar.config import Given, Settings
+    from bursar.ports import Recorded
 
 #: The headings under which ``bursar --help`` lists the commands.
 TRADING, RESEARCH, LOOKING, MACHINE = "Trade", "Research", "Look", "Set up"
@@ -50,6 +54,18 @@ def journal_path(named: Path | None) -> Path:
     heads = {path: head_path(path) for path in (demo, *home().glob("accounts/*/journal.sqlite"))}
     written = {path: head.stat().st_mtime_ns for path, head in heads.items() if head.is_file()}
     return max(written, key=lambda path: written[path], default=demo)
+
+
+def cipher_of(settings: Settings | None = None) -> Cipher | None:
+    """What opens and seals journals and the store, where the settings name a key; None without one."""
+    return (settings or settings_of(None, {})).store.cipher()
+
+
+def records(named: Path | None, settings: Settings | None = None) -> Iterator[Recorded]:
+    """The events of the journal that was named, or of the last demo's, opened where they are sealed."""
+    from bursar.adapters.journal import read
+
+    return read(journal_path(named), cipher=cipher_of(settings))
 
 
 def console(**options: Any) -> Console:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.vendors import wheels
 from bursar.domain.events import Event, SessionClosed
 from bursar.ports import Journal
@@ -52,18 +53,19 @@ def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
     """
     stage = prepare(request)
     reasoner(request.settings, request.home)
+    cipher = request.settings.store.cipher()
     folder = request.home / "runs" / "demo"
     with alone(folder, "another demo is running"):
-        return _run(stage, folder, progress)
+        return _run(stage, folder, progress, cipher)
 
 
-def _run(stage: Stage, folder: Path, progress: Progress | None) -> DemoResult:
+def _run(stage: Stage, folder: Path, progress: Progress | None, cipher: Cipher | None) -> DemoResult:
     request = stage.request
-    if not _is_unfinished(stage, folder):
+    if not _is_unfinished(stage, folder, cipher):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         request.write(folder)
-    journal = SQLiteJournal(folder / JOURNAL_NAME)
+    journal = SQLiteJournal(folder / JOURNAL_NAME, cipher)
     try:
         if progress:
             Teller(progress).committed(tuple(journal.read()))
@@ -78,7 +80,7 @@ def _run(stage: Stage, folder: Path, progress: Progress | None) -> DemoResult:
     return replace(result, spread=spread(stage, result.keys.total_return_pct))
 
 
-def _is_unfinished(stage: Stage, folder: Path) -> bool:
+def _is_unfinished(stage: Stage, folder: Path, cipher: Cipher | None) -> bool:
     """True when ``folder`` holds the beginning of this very run, with an exchange that is still there.
 
     An exchange in process ended with its process, so such a run begins anew.
@@ -86,7 +88,7 @@ def _is_unfinished(stage: Stage, folder: Path) -> bool:
     path = folder / JOURNAL_NAME
     if stage.request.in_process or not stage.request.is_kept_in(folder) or not path.is_file():
         return False
-    journal = SQLiteJournal(path)
+    journal = SQLiteJournal(path, cipher)
     try:
         closed = [each.event.day for each in journal.read() if isinstance(each.event, SessionClosed)]
     finally:

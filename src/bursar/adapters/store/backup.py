@@ -4,8 +4,9 @@ A backup is a tar archive that anybody can open: ``journal.db`` is itself a jour
 audited where it lies), whatever the original was kept in; ``snapshots/`` holds a file a day. ``manifest.json`` names
 each file's hash. The tables are not in it: they are made anew from the journal.
 
-The stored bytes are copied as they are, so digests and seals hold: a sealed journal is sealed in its backup, and goes
-back with the same key. A backup goes into a SQLite file or into a database by URL, into empty places only.
+The stored bytes are copied as they are, so digests and seals hold: a sealed journal is sealed in its backup, needs no
+key to be copied or audited, and opens with the same key where it is brought back. Where a key is given, it is tried.
+A backup goes into a SQLite file or into a database by URL, into empty places only.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import insert
 
-from bursar.adapters.journal import Anchor, Head, SQLiteJournal, head_path, stored, verify
+from bursar.adapters.journal import Anchor, Head, SQLiteJournal, head_path, stored, unsealed, verify
 from bursar.adapters.store import journal as in_database
 from bursar.adapters.store.database import connect, explained, for_writing, migrate, shown
+from bursar.adapters.store.sealing import MARK, Cipher
 from bursar.adapters.store.tables import JournalRow
 from bursar.errors import InputError, LedgerError
 
@@ -57,40 +59,44 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a backup holds: the journal's end, and the days of snapshots."""
+    """What a backup holds: the journal's end, the days of snapshots, and whether the journal ends sealed."""
 
     head: Head
     days: tuple[str, ...]
+    sealed: bool = False
 
 
-def backup(place: Place, target: Path) -> Contents:
+def backup(place: Place, target: Path, cipher: Cipher | None = None) -> Contents:
     """Write everything at ``place`` into ``target``, which must not exist; it appears whole or not at all.
 
     The journal is audited on the way: a journal that was tampered with raises LedgerError and makes no backup.
+    Nothing needs a key to be copied; a ``cipher`` that does not open a sealed journal raises InputError.
     """
     if target.exists():
         raise InputError(f"{target} exists; a backup overwrites nothing, name another file")
     with TemporaryDirectory(prefix="bursar-backup-") as folder:
         copy = Path(folder) / JOURNAL
         head = _copied(place, copy)
+        is_sealed = _tried(copy, head, cipher)
         days = sorted(place.snapshots.glob("*.parquet")) if place.snapshots.is_dir() else []
         members = [(JOURNAL, copy), (head_path(copy).name, head_path(copy))]
         members += [(f"{SNAPSHOTS}/{path.name}", path) for path in days]
         _pack(members, head, target)
-    return Contents(head=head, days=tuple(path.stem for path in days))
+    return Contents(head=head, days=tuple(path.stem for path in days), sealed=is_sealed)
 
 
-def restore(source: Path, place: Place) -> Contents:
+def restore(source: Path, place: Place, cipher: Cipher | None = None) -> Contents:
     """Bring back what ``source`` holds to ``place``, where neither journal nor snapshots may be yet.
 
     Every file is compared with its hash and the journal is audited before anything is put in place. Raises LedgerError
-    for a backup that is damaged.
+    for a backup that is damaged, and InputError for a ``cipher`` that does not open a sealed one.
     """
     _empty(place)
     with TemporaryDirectory(prefix="bursar-restore-") as folder:
         names = _unpack(source, Path(folder))
         copy = Path(folder) / JOURNAL
         head = verify(copy)
+        is_sealed = _tried(copy, head, cipher)
         if place.database:
             _into_database(stored(copy), place, head)
         else:
@@ -99,7 +105,17 @@ def restore(source: Path, place: Place) -> Contents:
         for name in days:
             place.snapshots.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).replace(place.snapshots / Path(name).name)
-    return Contents(head=head, days=tuple(Path(name).stem for name in days))
+    return Contents(head=head, days=tuple(Path(name).stem for name in days), sealed=is_sealed)
+
+
+def _tried(copy: Path, head: Head, cipher: Cipher | None) -> bool:
+    """Whether the journal at ``copy`` ends sealed. A key is tried on it: whoever has the wrong one learns it now."""
+    for _, event_id, data, _ in stored(copy, max(head.sequence, 1)):
+        if data.startswith(MARK):
+            if cipher is not None:
+                unsealed(event_id, data, cipher)
+            return True
+    return False
 
 
 # ---------------------------------------------------------------- the journal

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, text
 
-from bursar.adapters.journal import Anchor, Head, read_row, refuse_other, verify_rows
+from bursar.adapters.journal import Anchor, Head, read_row, refuse_other, unsealed, verify_rows
 from bursar.adapters.store.database import connect, explained, for_writing, migrate, shown
 from bursar.adapters.store.lease import check_fence
-from bursar.adapters.store.sealing import Cipher, opened, sealed
+from bursar.adapters.store.sealing import EVENT, Cipher, opened, sealed, text_sealed
 from bursar.adapters.store.tables import JournalRow
 from bursar.domain.events import Event
 from bursar.domain.record import encode, link
@@ -35,7 +35,7 @@ class StoreJournal:
     """The journal in the database at ``url``, whose head is kept at ``head``.
 
     Raises LedgerError when it ends before its head or belongs to another, and InputError when the database cannot be
-    reached.
+    reached, or the journal is sealed and ``cipher`` does not open it.
     """
 
     def __init__(self, url: str, head: Path, cipher: Cipher | None = None) -> None:
@@ -49,7 +49,10 @@ class StoreJournal:
             # While nobody commits: the head of another program may be made, or lag behind, at this very moment.
             with explained(self.engine), for_writing(self.engine).begin() as connection:
                 _take_turns(connection)
-                self._anchor.write(meet(connection, self._anchor.read(), shown(self.engine)))
+                end = meet(connection, self._anchor.read(), shown(self.engine))
+                for _, event_id, data, _ in rows(connection, max(end.sequence, 1)):
+                    unsealed(event_id, data, cipher)  # what comes after a sealed event is never written in clear text
+                self._anchor.write(end)
         except BaseException:
             self.engine.dispose()
             raise
@@ -94,20 +97,23 @@ class StoreJournal:
         return recorded
 
     def _insert(self, connection: Connection, encoded: Sequence[tuple[Event, bytes]]) -> tuple[Recorded, ...]:
-        ids = [event.event_id for event, _ in encoded]
+        # A journal that was begun without a key holds its first events under their own ids.
+        names = {text_sealed(self._cipher, event.event_id, EVENT): event.event_id for event, _ in encoded}
+        ids = {*names, *names.values()}
         found = connection.execute(
             select(JournalRow.event_id, JournalRow.sequence, JournalRow.data).where(JournalRow.event_id.in_(ids))
         )
-        held = {event_id: (sequence, data) for event_id, sequence, data in found}
+        held = {names.get(kept, kept): (sequence, data) for kept, sequence, data in found}
         head, recorded, values = last(connection), [], []
         for event, data in encoded:
             if event.event_id in held:
-                sequence, kept = held[event.event_id]
-                refuse_other(event, sequence, opened(self._cipher, kept, event.event_id))
+                sequence, before = held[event.event_id]
+                refuse_other(event, sequence, opened(self._cipher, before, event.event_id))
                 continue
             head = Head(head.sequence + 1, link(head.digest, data))
             held[event.event_id] = head.sequence, data
-            values.append({"sequence": head.sequence, "event_id": event.event_id, "bytes": data, "digest": head.digest})
+            kept = text_sealed(self._cipher, event.event_id, EVENT)
+            values.append({"sequence": head.sequence, "event_id": kept, "bytes": data, "digest": head.digest})
             recorded.append(Recorded(head.sequence, event, head.digest))
         if values:
             connection.execute(insert(JournalRow), values)

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, case, select, update
 
 from bursar.adapters.store.database import explained, for_writing, upsert
-from bursar.adapters.store.sealing import Cipher, account_opened, account_sealed, opened, sealed
+from bursar.adapters.store.sealing import ACCOUNT, Cipher, opened, sealed, text_opened, text_sealed
 from bursar.adapters.store.tables import CommandRow, LeaseRow
 from bursar.errors import LedgerError
 from bursar.ports import Command, Grant
@@ -39,7 +39,7 @@ class StoreLease:
 
     def acquire(self, account: str, holder: str, until: datetime, now: datetime) -> Grant | None:
         """Take or renew the lease; None while another holds it."""
-        kept = account_sealed(self._cipher, account)
+        kept = text_sealed(self._cipher, account, ACCOUNT)
         wanted = {"account": kept, "holder": holder, "fence": 1, "until": until}
         renewed = (LeaseRow.holder == holder) & (LeaseRow.until > now)
         taken = upsert(self._engine)(LeaseRow).values(wanted)
@@ -55,12 +55,12 @@ class StoreLease:
     def holds(self, grant: Grant, now: datetime) -> bool:
         """True while ``grant`` is the latest of its account and has not run out."""
         with explained(self._engine), self._engine.connect() as connection:
-            fence, until = _present(connection, account_sealed(self._cipher, grant.account))
+            fence, until = _present(connection, text_sealed(self._cipher, grant.account, ACCOUNT))
         return fence == grant.fence and now < until
 
     def release(self, grant: Grant) -> None:
         """Give the lease back before its end. A grant that is not the latest any more changes nothing."""
-        mine = (LeaseRow.account == account_sealed(self._cipher, grant.account)) & (LeaseRow.fence == grant.fence)
+        mine = (LeaseRow.account == text_sealed(self._cipher, grant.account, ACCOUNT)) & (LeaseRow.fence == grant.fence)
         with explained(self._engine), for_writing(self._engine).begin() as connection:
             connection.execute(update(LeaseRow).where(mine).values(until=LONG_AGO))
 
@@ -69,14 +69,14 @@ class StoreLease:
         with explained(self._engine), self._engine.connect() as connection:
             found = connection.execute(select(LeaseRow.account, LeaseRow.holder, LeaseRow.fence, LeaseRow.until)).all()
         return tuple(
-            Grant(account=account_opened(self._cipher, account), holder=holder, fence=fence, until=until)
+            Grant(account=text_opened(self._cipher, account, ACCOUNT), holder=holder, fence=fence, until=until)
             for account, holder, fence, until in found
         )
 
 
 def check_fence(connection: Connection, grant: Grant, cipher: Cipher | None = None) -> None:
     """Raise LedgerError unless ``grant`` is the latest of its account, and keep it so until the transaction ends."""
-    fence, _ = _present(connection, account_sealed(cipher, grant.account), keep=True)
+    fence, _ = _present(connection, text_sealed(cipher, grant.account, ACCOUNT), keep=True)
     if fence != grant.fence:
         raise LedgerError(
             f"{grant.holder} held the lease of {grant.account} as number {grant.fence}, and number {fence} was granted "

@@ -10,7 +10,7 @@ Nothing here is kept by anybody: whatever is doubted is deleted and made again (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from bursar.adapters.store import rows as made
 from bursar.adapters.store.database import explained, for_writing
-from bursar.adapters.store.sealing import Cipher, account_opened, account_sealed
+from bursar.adapters.store.sealing import ACCOUNT, EVENT, Cipher, text_opened, text_sealed
 from bursar.adapters.store.tables import PROJECTIONS, Base, Projection
 from bursar.domain import events as e
 from bursar.errors import DataError, LedgerError
@@ -125,13 +125,11 @@ def rebuild(engine: Engine, journal: Readable, cipher: Cipher | None = None) -> 
 
 
 def contents(engine: Engine, shape: type[Base], cipher: Cipher | None = None) -> list[Row]:
-    """Every row of one table, in the order of its key, with accounts opened."""
+    """Every row of one table, in the order of its key, with what is sealed opened."""
     table = table_of(shape)
     with explained(engine), engine.connect() as connection:
         found = [dict(row) for row in connection.execute(select(table)).mappings()]
-    for row in found:
-        if "account" in row:
-            row["account"] = account_opened(cipher, row["account"])
+    found = [_each(text_opened, cipher, row) for row in found]
     return sorted(found, key=lambda row: [row[column.name] for column in table.primary_key])
 
 
@@ -259,9 +257,8 @@ class _Tables:
         return found
 
     def _keep(self, name: str, row: Row) -> None:
-        if "account" in row:
-            row["account"] = account_sealed(self._cipher, row["account"])
-        self._put[name][tuple(row[column] for column in _KEYS[name])] = row
+        kept = _each(text_sealed, self._cipher, row)
+        self._put[name][tuple(kept[column] for column in _KEYS[name])] = kept
 
     def _decide(self, row: Row) -> None:
         self._decisions[row["event_id"]] = row
@@ -298,6 +295,14 @@ class _Tables:
             self._keep("positions", row)
 
 
+def _each(change: Callable[[Cipher | None, str, str], str], cipher: Cipher | None, row: Row) -> Row:
+    """``row`` with the columns that name accounts sealed, or opened: ids of events do, and so do sources of lots."""
+    changed: Row = {name: change(cipher, row[name], context) for name, context in SEALED.items() if name in row}
+    if "lots" in row:
+        changed["lots"] = [lot | {"source": change(cipher, lot["source"], EVENT)} for lot in row["lots"]]
+    return row | changed
+
+
 def table_of(shape: type[Base]) -> Table:
     """The table of a model."""
     table = shape.__table__
@@ -307,6 +312,8 @@ def table_of(shape: type[Base]) -> Table:
 
 #: The name under which ``performance_history`` keeps a whole account.
 WHOLE = "*"
+#: Columns that are sealed where there is a key, and the context of each.
+SEALED = {"account": ACCOUNT, "event_id": EVENT}
 #: Tables that show how things stand: their rows come and go.
 PRESENT = frozenset({"portfolios", "positions", "portfolio_positions"})
 _KEYS: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, console, settings_of
+from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, cipher_of, console, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,9 +128,10 @@ def _opened(settings: Settings) -> Iterator[tuple[Account, SQLiteJournal]]:
     from bursar.runtime import account as runs
     from bursar.runtime.alone import alone
 
+    cipher = cipher_of(settings)
     place = asyncio.run(runs.find(settings))
     account = runs.prepare(settings, home(), place)
     with alone(account.folder, f"another process works on {account.mandate.account}"):
         account.folder.mkdir(parents=True, exist_ok=True)
-        with closing(SQLiteJournal(account.folder / runs.JOURNAL_NAME)) as journal:
+        with closing(SQLiteJournal(account.folder / runs.JOURNAL_NAME, cipher)) as journal:
             yield account, journal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import LOOKING, MACHINE, AsJson, JournalFile, console, journal_path
+from bursar.desk.options import LOOKING, MACHINE, AsJson, JournalFile, cipher_of, console, journal_path, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,12 +46,11 @@ def add(app: typer.Typer) -> None:
     app.command(rich_help_panel=LOOKING)(performance)
     app.command(rich_help_panel=MACHINE)(backup)
     app.command(rich_help_panel=MACHINE)(restore)
+    app.command(rich_help_panel=MACHINE)(key)
 
 
-def _events(journal: Path) -> Iterator[Event]:
-    from bursar.adapters.journal import read
-
-    return (recorded.event for recorded in read(journal))
+def _events(journal: Path | None) -> Iterator[Event]:
+    return (recorded.event for recorded in records(journal))
 
 
 # ---------------------------------------------------------------- look
@@ -68,7 +67,7 @@ def show(
     """
     from bursar.desk import books as page
 
-    book, simulated = page.opened(_events(journal_path(journal)))
+    book, simulated = page.opened(_events(journal))
     found = page.pages(book, account, portfolio)
     if json:
         sys.stdout.write(page.as_json(book, found, simulated))
@@ -91,9 +90,10 @@ def rebuild(journal: JournalOrHead = None, database: Database = None, json: AsJs
     from bursar.adapters.store.tables import PROJECTIONS
     from bursar.desk import keeping
 
-    made = keeping.rebuild(journal_path(journal), database)
+    made = keeping.rebuild(journal_path(journal), database, cipher_of())
     if json:
-        sys.stdout.write(dumps({"events": made.events, "database": made.database, "rows": made.rows}, indent=2) + "\n")
+        document = {"events": made.events, "database": made.database, "rows": made.rows, "remark": made.remark or None}
+        sys.stdout.write(dumps(document, indent=2) + "\n")
         return
     from bursar.desk.tables import table
 
@@ -101,7 +101,8 @@ def rebuild(journal: JournalOrHead = None, database: Database = None, json: AsJs
     for name, rows in made.rows.items():
         shown.add_row(name, f"{rows:,}")
     console().print(shown)
-    console().print(f"  [dim]{made.database}[/]", highlight=False, soft_wrap=True)
+    for line in filter(None, (made.database, made.remark)):
+        console().print(f"  [dim]{line}[/]", highlight=False, soft_wrap=True)
 
 
 def performance(
@@ -144,7 +145,7 @@ def performance(
     kind = ReturnKind.PRICE if price_returns else ReturnKind.TOTAL
     against = track_record.own_benchmark(path) if benchmark is None else track_record.benchmark_file(benchmark, kind)
     told = track_record.record(
-        _events(path),
+        _events(journal),
         track_record.treasury_bill if risk_free is None else track_record.constant_bill(risk_free),
         account=account,
         portfolio=portfolio,
@@ -175,7 +176,7 @@ def backup(
     """
     from bursar.adapters.store import backup as archive
 
-    _say(archive.backup(_place(journal, database, snapshots), target), f"saved in {target}", json=json)
+    _say(archive.backup(_place(journal, database, snapshots), target, cipher_of()), f"saved in {target}", json=json)
 
 
 def restore(
@@ -196,7 +197,8 @@ def restore(
     """
     from bursar.adapters.store import backup as archive
 
-    _say(archive.restore(source, _place(journal, database, snapshots)), f"restored to {database or journal}", json=json)
+    contents = archive.restore(source, _place(journal, database, snapshots), cipher_of())
+    _say(contents, f"restored to {database or journal}", json=json)
 
 
 def _place(journal: Path | None, database: str | None, snapshots: Path | None) -> Place:
@@ -216,8 +218,33 @@ def _say(contents: Contents, done: str, *, json: bool) -> None:
 
     head, days = contents.head, contents.days
     if json:
-        document = {"events": head.sequence, "head": head.digest.hex(), "snapshot_days": list(days)}
+        document = {
+            "events": head.sequence,
+            "head": head.digest.hex(),
+            "snapshot_days": list(days),
+            "sealed": contents.sealed,
+        }
         sys.stdout.write(dumps(document, indent=2) + "\n")
         return
     said = f"[green]✓[/] {head.sequence:,} events and {len(days)} days of snapshots {done}"
+    if contents.sealed:
+        said += "\n  sealed: it opens with its key alone, which is not in it"
     console().print(f"{said}\n  [dim]head {head.digest.hex()}[/]", highlight=False, soft_wrap=True)
+
+
+def key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to put it, such as ~/.bursar.key.")],
+) -> None:
+    """Make a new key that seals journals, backups, snapshots and accounts' names on disk.
+
+    Name it in the setting store.key_file, and everything that is written from then on is sealed. Keep a copy apart
+    from the backups: without it, nothing that it sealed opens again.
+
+      bursar key ~/.bursar.key
+    """
+    from bursar.adapters.store.sealing import write_key
+
+    path = file.expanduser().absolute()
+    write_key(path)
+    said = f'[green]✓[/] a new key in {path}, for your eyes alone\n  in bursar.toml: \\[store] key_file = "{path}"'
+    console().print(said, highlight=False, soft_wrap=True)

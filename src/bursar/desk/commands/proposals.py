@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, JournalFile, console, journal_path
+from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
 
 if TYPE_CHECKING:
     from bursar.trading.baskets import Sagas
@@ -27,12 +27,11 @@ def proposals(journal: JournalFile = None, json: AsJson = False) -> None:
     """
     from json import dumps
 
-    from bursar.adapters.journal import read
     from bursar.desk.views import proposal
     from bursar.trading.baskets import Sagas
 
     sagas = Sagas()
-    for recorded in read(journal_path(journal)):
+    for recorded in records(journal):
         sagas.apply(recorded.event)
     if json:
         typer.echo(dumps([proposal(saga, sagas) for saga in sagas.all()], indent=2))

@@ -15,7 +15,7 @@ from bursar.desk.options import (
     ConfigFile,
     JournalFile,
     console,
-    journal_path,
+    records,
     said,
     settings_of,
 )
@@ -119,11 +119,10 @@ def committee(
     bursar committee
     bursar committee AAPL --date 2022-01-04 --reasoning
     """
-    from bursar.adapters.journal import read
     from bursar.desk import meeting
 
     wanted = None if day is None else _day(day)
-    events = (recorded.event for recorded in read(journal_path(journal)))
+    events = (recorded.event for recorded in records(journal))
     sitting = meeting.sitting_on(events, wanted).only([symbol.upper() for symbol in symbols or []])
     _show(sitting, {}, show_reasoning=show_reasoning, page=page, json=json)
 
