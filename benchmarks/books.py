@@ -178,8 +178,8 @@ def grew(name: str, over: str, power: float, more: dict[str, float]) -> Result:
         peer=None,
         unit="power",
         ratio=None,
-        goal="at most 1.2 power",
-        met=power <= 1.2,
+        goal="at most 1.1 power",
+        met=power <= 1.1,
         note=f"of {over}",
         more=more,
     )

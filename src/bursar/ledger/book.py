@@ -259,8 +259,9 @@ def fold(events: Iterable[Event], start: Book | None = None) -> Book:
     collecting = gc.isenabled()
     gc.disable()
     try:
+        apply = keeper.apply
         for event in events:
-            keeper.apply(event)
+            apply(event)
     finally:
         if collecting:
             gc.enable()

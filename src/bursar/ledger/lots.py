@@ -5,7 +5,7 @@ Cost includes the commission. A part of a lot takes its share of the cost, round
 (the digits of IBKR's statements); the rest keeps the rest, so that parts always sum to the whole.
 
 Lot and Closing are named tuples, because a fold makes millions of them and a frozen dataclass takes five
-times as long to build.
+times as long to build. ``new_lot`` and ``new_closing`` build them of a tuple of all fields, in half the time again.
 
 Sources: IBKR, "Tax Optimizer: Lot-Matching Methods"; 26 U.S.C. § 1222 and Rev. Rul. 66-7 for the holding period.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
 from typing import NamedTuple
 
 from bursar.domain.events import LotMethod
@@ -72,6 +73,12 @@ class Closing(NamedTuple):
         return self.quantity > 0 and is_long_term(self.acquired, self.closed)
 
 
+new_lot: Callable[[tuple[Decimal, Decimal, Decimal, date, datetime, str, str, bool]], Lot] = partial(tuple.__new__, Lot)
+new_closing: Callable[
+    [tuple[str, str, str, str, str, Decimal, Decimal, Decimal, Decimal | None, date, date, str, str]], Closing
+] = partial(tuple.__new__, Closing)
+
+
 def is_long_term(acquired: date, closed: date) -> bool:
     """Held for more than a year: the day of the trade does not count, the day of the sale does."""
     first = acquired + timedelta(days=1)
@@ -90,8 +97,8 @@ def divide(lot: Lot, quantity: Decimal) -> tuple[Lot, Lot]:
     part_cost = (cost * quantity / whole).quantize(QUANTUM, ROUND_HALF_EVEN)
     part_paid = (paid * quantity / whole).quantize(QUANTUM, ROUND_HALF_EVEN)
     return (
-        Lot(quantity, part_cost, part_paid, acquired, at, source, strategy, known),
-        Lot(whole - quantity, cost - part_cost, paid - part_paid, acquired, at, source, strategy, known),
+        new_lot((quantity, part_cost, part_paid, acquired, at, source, strategy, known)),
+        new_lot((whole - quantity, cost - part_cost, paid - part_paid, acquired, at, source, strategy, known)),
     )
 
 

@@ -6,6 +6,7 @@ and freezes what others may look at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -244,6 +245,10 @@ class Books:
 
     def enter(self, *postings: Posting) -> None:
         """Post what one event means, all of it or nothing."""
+        self.enter_all(postings)
+
+    def enter_all(self, postings: Sequence[Posting]) -> None:
+        """``enter`` for postings that were gathered."""
         post(postings)
         self.postings += postings
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from bursar.domain.events import Filled
+from bursar.domain.events import Filled, LotMethod
 from bursar.domain.instruments import InstrumentKind
 from bursar.domain.money import ZERO, Money
 from bursar.domain.orders import Side
 from bursar.errors import LedgerError
-from bursar.ledger.lots import Closing, Lot, insert, rounded, take, take_chosen
+from bursar.ledger.lots import Lot, insert, new_closing, new_lot, rounded, take, take_chosen, take_oldest
 from bursar.ledger.position import RoundTrip
 from bursar.ledger.postings import QUANTUM, Nature, Posting
 from bursar.ledger.state import Books, Holding, PortfolioState, check_currency
@@ -143,12 +143,12 @@ def trade(
     if opening:
         if not holding.quantity:
             holding.begin(at)
-        lot = Lot(opening, -worth, paid, day, at, source, strategy)
-        postings.append((holding.basis, -worth))
-        insert(holding.lots, lot)
+        cost = -worth
+        postings.append((holding.basis, cost))
+        insert(holding.lots, new_lot((opening, cost, paid, day, at, source, strategy, True)))
         holding.quantity += opening
         holding.paid += paid
-    books.enter(*postings)
+    books.enter_all(postings)
 
 
 def _may_short(books: Books, holding: Holding) -> bool:
@@ -186,23 +186,8 @@ def close(
             gains[strategy] = gains[strategy] + gain if strategy in gains else gain
         else:
             postings.append((owner.ledger(Nature.UNKNOWN_BASIS, currency, symbol, strategy), -share))
-        closings.append(
-            Closing(
-                account,
-                name,
-                symbol,
-                currency,
-                strategy,
-                quantity,
-                cost,
-                share,
-                gain,
-                acquired,
-                day,
-                lot_source,
-                source,
-            )
-        )
+        told = account, name, symbol, currency, strategy, quantity, cost, share, gain, acquired, day, lot_source, source
+        closings.append(new_closing(told))
     if gains:
         postings.append((holding.basis, -cost_out))
         for strategy, gain in gains.items():
@@ -227,7 +212,10 @@ def take_parts(
         parts = take_chosen(holding.lots, quantity, chosen)
     else:
         method = books.accounts[holding.owner.account].lot_method
-        parts = take(holding.lots, quantity, method, proceeds, day)
+        if method is LotMethod.FIFO:
+            parts = take_oldest(holding.lots, quantity)
+        else:
+            parts = take(holding.lots, quantity, method, proceeds, day)
     holding.quantity -= quantity
     for part in parts:
         holding.paid -= part.paid

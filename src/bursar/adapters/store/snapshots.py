@@ -113,16 +113,20 @@ class Snapshots:
         low, high = int(first.timestamp()), int(last.timestamp())
         wanted = pl.col("at").is_between(low, high)
         days = [day for day in self.archived() if low // _DAY <= _number(day) <= high // _DAY]
-        recent = self._read_table(portfolio, low, high)
+        recent = self._read_table(portfolio, low, high).select(NUMBERS)
         in_table = set((recent["at"] // _DAY).unique())
         parts = []
         for day in days:
-            part = self._read_file(day, portfolio).filter(wanted)
+            part = self._read_own(day, portfolio)
+            begins = _number(day) * _DAY
+            if begins < low or high < begins + _DAY - 1:
+                part = part.filter(wanted)
             parts.append(part)
             if _number(day) in in_table:
                 recent = recent.join(part, on="at", how="anti")
         whole = pl.concat([*parts, recent])
-        return whole if whole["at"].is_sorted() else whole.sort("at")
+        whole = whole if whole["at"].is_sorted() else whole.sort("at")
+        return whole.select(pl.lit(portfolio).alias("portfolio"), *NUMBERS)
 
     def archived(self) -> list[date]:
         """The days that are in files, oldest first."""
@@ -173,14 +177,21 @@ class Snapshots:
             os.fsync(file.fileno())
         written.replace(path)
 
-    def _read_file(self, day: date, portfolio: str | None = None) -> pl.DataFrame:
-        path = self._path(day)
-        data = io.BytesIO(opened(self._cipher, path.read_bytes(), path.name))
-        if portfolio is None:
-            return pl.read_parquet(data).with_columns(pl.col(name).cum_sum().over("portfolio") for name in NUMBERS)
+    def _read_file(self, day: date) -> pl.DataFrame:
+        """Everybody's rows of a day."""
+        rows = pl.read_parquet(self._content(day))
+        return rows.with_columns(pl.col(name).cum_sum().over("portfolio") for name in NUMBERS)
+
+    def _read_own(self, day: date, portfolio: str) -> pl.DataFrame:
+        """The numbers of one portfolio's day."""
         # A group of rows holds the day of about one portfolio, and says which: the others are not unpacked.
-        mine = pl.scan_parquet(data).filter(pl.col("portfolio") == portfolio).collect()
-        return mine.with_columns(pl.col(name).cum_sum() for name in NUMBERS)
+        mine = pl.scan_parquet(self._content(day)).filter(pl.col("portfolio") == portfolio).select(NUMBERS).collect()
+        # numpy adds up in half of the time that polars takes.
+        return pl.DataFrame({name: np.cumsum(mine[name].to_numpy()) for name in NUMBERS})
+
+    def _content(self, day: date) -> io.BytesIO:
+        path = self._path(day)
+        return io.BytesIO(opened(self._cipher, path.read_bytes(), path.name))
 
     def _read_table(self, portfolio: str | None, low: int, high: int) -> pl.DataFrame:
         """Each column comes as one text: half of the time that as many rows of numbers take."""
