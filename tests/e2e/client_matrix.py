@@ -40,7 +40,8 @@ CAPABILITIES = (
     "a_price_condition", "a_time_condition", "outside_regular_hours", "a_fraction_of_a_share",
     "what_an_order_would_do", "too_much_for_the_money", "open_orders_of_everybody", "canceling_everything",
     "completed_orders", "executions", "coming_back", "an_order_that_nobody_confirmed", "an_execution_told_twice",
-    "a_commission_that_is_none", "ibkr_out_of_reach",
+    "a_commission_that_is_none", "ibkr_out_of_reach", "an_execution_corrected", "an_exchange_of_currencies",
+    "an_order_for_a_group", "an_order_made_by_hand",
 )  # fmt: skip
 
 _HEAD = """# Clients of others

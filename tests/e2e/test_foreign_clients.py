@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bursar.gateway import faults as f
+from bursar.gateway.commands import ByHand
 from bursar.gateway.faults import Plan
 from bursar.gateway.permissions import Permissions
 from bursar.gateway.terms import Terms
@@ -25,6 +26,7 @@ from bursar.testing import RunningGateway, running_gateway, sample_world
 from scripts import chores
 from tests.conftest import Evidence
 from tests.e2e.client_matrix import CAPABILITIES, CLIENTS, Client, words
+from tests.gateway.test_currencies import world as abroad
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -124,6 +126,19 @@ FAULTS = (
     f.Duplicate(client=34, message="execDetails", times=0),
     f.SentinelCommission(client=35, times=0, instants=1),
     f.ConnectivityLost(client=36, after="reqIds", instants=1),
+    f.CorrectExecution(client=37, instants=1),
+)
+#: What a person entered at the third.
+BY_HAND = ByHand(
+    client_id=0,
+    order_id=0,
+    account="DU9000001",
+    symbol="AAA",
+    action="BUY",
+    total_quantity=Decimal(1),
+    order_type="LMT",
+    lmt_price=Decimal("40.00"),
+    tif="GTC",
 )
 
 
@@ -146,9 +161,13 @@ def marks_of(client: Client) -> dict[str, list[str]]:
     with (
         running_gateway(divisible("AAPL"), terms, permissions=permissions) as gateway,
         running_gateway(sample_world(days=2), Terms(), speed=300, faults=Plan(faults=FAULTS)) as faulty,
+        running_gateway(abroad(), replace(terms, adviser="DF9000001")) as advised,
     ):
         gateway.step(40)
-        command = [str(python), str(HERE / "foreign" / client.script), str(gateway.port), str(faulty.port)]
+        advised.step()
+        advised._ask(lambda: advised._server.hub.do(BY_HAND))
+        ports = (str(each.port) for each in (gateway, faulty, advised))
+        command = [str(python), str(HERE / "foreign" / client.script), *ports]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=HERE)
     assert finished.returncode == 0, finished.stderr[-3000:]
     marks: dict[str, list[str]] = json.loads(finished.stdout.splitlines()[-1])

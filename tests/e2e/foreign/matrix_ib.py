@@ -1,6 +1,7 @@
-"""What ib_async, or ib_insync, can do at a gateway, capability by capability: python matrix_ib.py PORT FAULTY.
+"""What ib_async, or ib_insync, can do at a gateway, capability by capability: python matrix_ib.py PORT FAULTY ADVISED.
 
-At the port FAULTY stands another gateway, whose time flows and whose faults FAULTS in test_foreign_clients.py lists.
+At the port FAULTY stands another gateway, whose time flows and whose faults FAULTS in test_foreign_clients.py lists. At
+ADVISED one of an adviser, with a pair of currencies and an order that was made by hand.
 
 Runs in an environment with that client alone, unmodified. Prints a mark for each capability as JSON: works, cannot
 (with the reason why this client, or the version that it speaks, cannot carry it) or fails (with what went wrong). A
@@ -20,9 +21,14 @@ try:
 except ImportError:
     import ib_insync as lib
 
-PORT, FAULTY = map(int, sys.argv[1:3])
+PORT, FAULTY, ADVISED = map(int, sys.argv[1:4])
 ACCOUNT, OTHER = "DU9000001", "DU9000002"
 COMPLAINTS = []
+GROUPS = (
+    '<?xml version="1.0" encoding="UTF-8"?><ListOfGroups><Group><name>Both</name>'
+    '<defaultMethod>EqualQuantity</defaultMethod><ListOfAccts varName="list"><String>DU9000001</String>'
+    "<String>DU9000002</String></ListOfAccts></Group></ListOfGroups>"
+)
 WORRYING = ("Error handling fields", "request timed out", "Error decoding")
 CAPABILITIES = {}
 
@@ -413,12 +419,12 @@ def coming_back(day):
 # ---------------------------------------------------------------- at the gateway that goes wrong
 
 
-def again(number):
-    """A new connection to the gateway that goes wrong, as soon as it lets us in."""
+def again(number, port=FAULTY):
+    """A new connection to the gateway that goes wrong, or to another, as soon as it lets us in."""
     day = Day()
     for _ in range(50):
         try:
-            day.ib.connect("127.0.0.1", FAULTY, clientId=number, timeout=5)
+            day.ib.connect("127.0.0.1", port, clientId=number, timeout=5)
         except Exception:  # noqa: BLE001 - each client has its own
             day.ib.sleep(0.1)
         else:
@@ -476,6 +482,59 @@ def ibkr_out_of_reach(_):
     assert [code for code in day.codes if code in (1100, 1102)][:1] == [1100]
     assert 1102 in day.codes
     assert day.ib.isConnected()
+    day.ib.disconnect()
+
+
+@capability
+def an_execution_corrected(_):
+    """The same id with a last part one higher, and a cent less."""
+    day = again(37)
+    trade = day.place(lib.MarketOrder("BUY", 1))
+    for _ in range(100):
+        if len(trade.fills) > 1:
+            break
+        day.ib.sleep(0.1)
+    first, second = (fill.execution for fill in trade.fills)
+    assert second.execId == first.execId[:-2] + "02", (first, second)
+    assert round(first.price - second.price, 4) == 0.01, (first, second)
+    day.ib.disconnect()
+
+
+# ---------------------------------------------------------------- at the gateway of an adviser
+
+
+@capability
+def an_exchange_of_currencies(_):
+    day = again(41, ADVISED)
+    trade = day.ib.placeOrder(lib.Forex("EURUSD"), lib.MarketOrder("BUY", 5000, account=ACCOUNT))
+    day.settled()
+    assert trade.orderStatus.status == "Filled", trade.log
+    values = [each for each in day.ib.accountValues(ACCOUNT) if (each.tag, each.currency) == ("CashBalance", "EUR")]
+    assert [float(each.value) for each in values] == [5000.0], values
+    day.ib.disconnect()
+
+
+@capability
+def an_order_for_a_group(_):
+    day = again(42, ADVISED)
+    day.ib.replaceFA(1, GROUPS)
+    assert day.ib.requestFA(1) == GROUPS
+    trade = day.ib.placeOrder(stock("AAA"), lib.MarketOrder("BUY", 10, faGroup="Both"))
+    day.settled()
+    assert (trade.orderStatus.status, trade.orderStatus.filled) == ("Filled", 10), trade.log
+    assert [(fill.execution.acctNumber, fill.execution.shares) for fill in trade.fills] == [(ACCOUNT, 5), (OTHER, 5)]
+    day.ib.disconnect()
+
+
+@capability
+def an_order_made_by_hand(_):
+    """Client 0 is told of it, has it bound to a number, and takes it back by that."""
+    day = again(0, ADVISED)
+    (trade,) = day.ib.reqOpenOrders()
+    assert trade.order.orderId < 0, trade
+    day.ib.cancelOrder(trade.order)
+    day.settled()
+    assert day.ib.reqOpenOrders() == []
     day.ib.disconnect()
 
 

@@ -1,6 +1,7 @@
-"""What a version of IBKR's own client can do at a gateway, capability by capability: matrix_ibapi.py PORT FAULTY.
+"""What a version of IBKR's own client can do at a gateway, one by one: matrix_ibapi.py PORT FAULTY ADVISED.
 
-At the port FAULTY stands another gateway, whose time flows and whose faults FAULTS in test_foreign_clients.py lists.
+At the port FAULTY stands another gateway, whose time flows and whose faults FAULTS in test_foreign_clients.py lists. At
+ADVISED one of an adviser, with a pair of currencies and an order that was made by hand.
 
 Runs in an environment with that client alone, unmodified. Prints a mark for each capability as JSON: works, cannot
 (with the reason why this client, or the version that it speaks, cannot carry it) or fails (with what went wrong). Its
@@ -26,12 +27,17 @@ from ibapi.order import Order
 from ibapi.order_condition import PriceCondition, TimeCondition
 from ibapi.wrapper import EWrapper
 
-PORT, FAULTY = map(int, sys.argv[1:3])
+PORT, FAULTY, ADVISED = map(int, sys.argv[1:4])
 ACCOUNT, OTHER = "DU9000001", "DU9000002"
 WAIT_SECONDS = 20
 BID, LATE_BID = 1, 66
 CAPABILITIES = {}
 COMPLAINTS = []
+GROUPS = (
+    '<?xml version="1.0" encoding="UTF-8"?><ListOfGroups><Group><name>Both</name>'
+    '<defaultMethod>EqualQuantity</defaultMethod><ListOfAccts varName="list"><String>DU9000001</String>'
+    "<String>DU9000002</String></ListOfAccts></Group></ListOfGroups>"
+)
 
 
 class CannotError(Exception):
@@ -585,6 +591,64 @@ def ibkr_out_of_reach(_):
     day.client.reqIds(1)
     day.client.wait("error", lambda *said: said[CODE] == 1102)
     assert next(code for code in day.codes if code in (1100, 1102)) == 1100
+    day.client.disconnect()
+
+
+@capability
+def an_execution_corrected(_):
+    """The same id with a last part one higher, and a cent less."""
+    day = again(FAULTY, 37)
+    day.place(made("BUY", 1, "MKT"))
+    first = day.client.wait("execDetails")[2]
+    second = day.client.wait("execDetails", lambda *said: said[2].execId != first.execId)[2]
+    assert second.execId == first.execId[:-2] + "02", (first.execId, second.execId)
+    assert round(first.price - second.price, 4) == 0.01, (first.price, second.price)
+    day.client.disconnect()
+
+
+# ---------------------------------------------------------------- at the gateway of an adviser
+
+
+@capability
+def an_exchange_of_currencies(_):
+    day = again(ADVISED, 41)
+    pair = Contract()
+    pair.symbol, pair.secType, pair.exchange, pair.currency = "EUR", "CASH", "IDEALPRO", "USD"
+    day.client.placeOrder(day.number, pair, made("BUY", 5000, "MKT"))
+    day.settled()
+    assert day.state(day.number) == ["Filled"], day.client.told.get("error", [])[-1:]
+    day.client.reqAccountUpdates(True, ACCOUNT)
+    said = day.client.wait("updateAccountValue", lambda *said: said[0] == "CashBalance" and said[2] == "EUR")
+    assert float(said[1]) == 5000.0, said
+    day.client.disconnect()
+
+
+@capability
+def an_order_for_a_group(_):
+    day = again(ADVISED, 42)
+    day.client.replaceFA(71, 1, GROUPS)
+    assert day.client.wait("replaceFAEnd")[0] == 71
+    day.client.requestFA(1)
+    assert day.client.wait("receiveFA")[1] == GROUPS
+    number = day.place(made("BUY", 10, "MKT", account="", faGroup="Both"), "AAA")
+    assert day.state(number) == ["Filled"], day.client.told.get("error", [])[-1:]
+    dealt = [(said[2].acctNumber, float(said[2].shares)) for said in day.client.told["execDetails"]]
+    assert dealt == [(ACCOUNT, 5.0), (OTHER, 5.0)], dealt
+    day.client.disconnect()
+
+
+@capability
+def an_order_made_by_hand(_):
+    """Client 0 is told of it, has it bound to a number, and takes it back by that."""
+    day = again(ADVISED, 0)
+    day.client.reqAutoOpenOrders(True)
+    day.client.wait("orderBound")
+    day.client.reqOpenOrders()
+    number = day.client.wait("openOrder")[0]
+    assert number < 0, number
+    day.client.cancelOrder(*cancellation(number))
+    day.settled()
+    assert day.state(number) == ["Cancelled"], day.client.told.get("error", [])[-1:]
     day.client.disconnect()
 
 
