@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,8 @@ from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder, Purpose
 from bursar.errors import BrokerError, InputError
 from bursar.gateway.exchange import Exchange
-from bursar.ports import Command, Recorded
+from bursar.ports import Command, History, Panel, Recorded
+from bursar.research.climate import Barometer, Climate
 from bursar.runtime import stage as stages
 from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
@@ -60,9 +61,30 @@ def stage_of(home: Path, first: date) -> Stage:
     }
     settings = build({key: Given(value, "in a test") for key, value in said.items()})
     cash = Decimal(100_000)
-    return stages.prepare(
+    stage = stages.prepare(
         DemoRequest(days=DAYS + AFTER, first=first, seed=3, cash=cash, settings=settings, in_process=True, home=home)
     )
+    # Every run has the same mornings: what the analysts say of one is worked out once.
+    return replace(stage, heard={})
+
+
+class Remembered(Barometer):
+    """The climate of each morning, read once for all runs of a stage: they see the same closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[datetime, Climate] = {}
+
+    def read(self, history: History, symbols: Sequence[str], closes: Panel, at: datetime) -> Climate:
+        if at not in self.told:
+            self.told[at] = super().read(history, symbols, closes, at)
+        return self.told[at]
+
+
+@cache
+def barometer_of(first: date) -> Remembered:
+    """The one of a stage."""
+    return Remembered()
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +169,7 @@ class World:
         broker.line = self.line
         controls = Controls(switch=self.switch, commands=self.commands, reserve=self.home / "reserve.jsonl")
         self.loop = stages.loop(self.stage, Counted(self.exchange, broker, self), broker, self.journal, None, controls)
+        self.loop.morning._barometer = barometer_of(self.stage.sessions[0].day)
         return self.loop
 
     def stepped(self) -> None:
