@@ -1,8 +1,8 @@
 """Many seeds on all cores: `make simulate RUNS=10000`.
 
-Each seed is one run of ``schedule.run``. Work is done in processes that are replaced often, since what was killed in a
-simulation is kept for as long as its process lives. A seed that fails is printed with what it violated and how to play
-it again; the exit code is then 1.
+Each seed is one run of ``schedule.run``, and every tenth one of ``sagas.run`` beside it. Work is done in processes that
+are replaced often, since what was killed in a simulation is kept for as long as its process lives. A seed that fails is
+printed with what it violated and how to play it again; the exit code is then 1.
 
 Usage: python -m tests.simulation [--runs N] [--first SEED] [--bug NAME] [--workers N]
 """
@@ -20,11 +20,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from bursar.domain.orders import OrderStatus
+from bursar.domain.proposals import End
 from bursar.trading.line import LineState
+from tests.simulation import sagas
 from tests.simulation.bugs import BUGS
 from tests.simulation.schedule import DRAWN, run
 
 CHUNK = 25
+#: One seed in so many plays a person's taps as well.
+SAGAS_EVERY = 10
 #: Chunks that one process does before another takes its place.
 CHUNKS_A_PROCESS = 8
 
@@ -44,6 +48,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     line: Counter[str] = field(default_factory=Counter)
     breaks: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
     failed: dict[int, str] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
@@ -51,7 +56,7 @@ class Tally:
         self.runs += other.runs
         self.lives += other.lives
         self.events += other.events
-        for name in ("struck", "died", "statuses", "line", "breaks"):
+        for name in ("struck", "died", "statuses", "line", "breaks", "ends"):
             getattr(self, name).update(getattr(other, name))
         self.failed |= other.failed
 
@@ -64,6 +69,8 @@ def play(first: int, count: int, bug: str = "") -> Tally:
             tally.runs += 1
             try:
                 outcome = run(seed)
+                if not bug and seed % SAGAS_EVERY == 0:
+                    tally.ends += sagas.run(seed).ends
             except Exception as error:  # noqa: BLE001  whatever a desk dies of is what a simulation is for
                 tally.failed[seed] = f"{type(error).__name__}: {error}"
                 continue
@@ -96,6 +103,7 @@ def coverage(tally: Tally) -> str:
         ("faults", tally.struck, list(DRAWN)),
         ("states of orders", tally.statuses, [status.value for status in OrderStatus]),
         ("states of the line", tally.line, [state.value for state in LineState]),
+        ("ends of what was tapped", tally.ends, [end.value for end in End]),
     ):
         told = ", ".join(f"{name} {met[name]}" for name in all_of if met[name])
         never = [name for name in all_of if not met[name]]
