@@ -37,7 +37,7 @@ def test_nobody_can_miss_whose_money_it_is(change: dict[str, object], says: str,
 
 def test_what_is_away_is_said_before_all_else() -> None:
     said, kind = paint.band(STATUS | {"mode": "live"}, {"journal": "locked", "database": "gone"})
-    assert (said, kind) == ("Not all is well: database is away; journal is away", "away")
+    assert (said, kind) == ("Not all is well · database: gone; journal: locked", "away")
 
 
 def test_the_worth_by_hand() -> None:

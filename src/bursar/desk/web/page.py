@@ -226,9 +226,9 @@ class Page:
             if problem.title == "show that it is you" and await self._step_up():
                 await self._do(act, done)
                 return
-            ui.notify(str(problem), type="warning", multi_line=True)
+            ui.notify(str(problem), classes="told wrong", multi_line=True)
             return
-        ui.notify(done, type="positive")
+        ui.notify(done, classes="told")
 
     async def _step_up(self) -> bool:
         with ui.dialog() as dialog, ui.card():
@@ -243,7 +243,7 @@ class Page:
         try:
             await self._client.step_up(*said)
         except DeskProblem as problem:
-            ui.notify(str(problem), type="warning")
+            ui.notify(str(problem), classes="told wrong")
             return False
         return True
 

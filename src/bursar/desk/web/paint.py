@@ -39,7 +39,9 @@ def tone(amount: float | None) -> str:
 def band(status: Mapping[str, Any], away: Mapping[str, str]) -> tuple[str, str]:
     """The line across the top, which nobody can miss, and its class: whose money it is."""
     if away:
-        return "Not all is well: " + "; ".join(f"{text(name)} is away" for name in sorted(away)), "away"
+        return "Not all is well · " + "; ".join(
+            f"{text(name)}: {text(why)}" for name, why in sorted(away.items())
+        ), "away"
     if status.get("mode") == "live":
         return f"LIVE · real money in account {text(status.get('account'))}", "live"
     if status.get("simulated"):
