@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from bursar.adapters.survey import Found, Holder, survey
+from bursar.adapters.survey import COMPETING, Found, Holder, survey
 from bursar.config import load
 from bursar.desk import cli, wizard
 from bursar.errors import InputError
@@ -34,6 +35,8 @@ def test_a_gateway_is_found_with_its_account_and_its_money(gateway: RunningGatew
     assert found.answers
     assert found.version == 178
     assert found.data == ""
+    assert not found.read_only
+    assert found.size_step == 1
     (holder,) = found.accounts
     assert holder.paper
     assert holder.equity == holder.cash == Decimal(100_000)
@@ -59,6 +62,10 @@ def test_from_the_command_line_a_file_is_written_that_only_observes(
     told = json.loads(capsys.readouterr().out)
     assert told["settings"] == path.read_text()
     assert any("paper" in row["found"] for row in told["checks"])
+    ten = [row for row in told["checks"] if row["what"][0].isdigit()]
+    assert [int(row["what"].split()[0]) for row in ten] == list(range(1, 11))
+    assert {row["state"] for row in ten} == {"right", "look yourself"}
+    assert all(row["todo"] for row in ten if row["state"] != "right")
     settings = load(path, command_line={})
     assert settings.strategy.autonomy == "observe"
     assert settings.risk.protection == "broker"
@@ -84,6 +91,24 @@ def test_delayed_prices_are_named() -> None:
         (found,) = asyncio.run(survey(ports=(limited.port,)))
     assert found.data
     assert any(check.todo.startswith("Client Portal") for check in wizard.checks([found]))
+
+
+def test_each_of_the_ten_things_says_what_to_click_where_it_is_not_right() -> None:
+    held = Holder(account="DU2", paper=True, kind="INDIVIDUAL", currency="EUR", equity=Decimal(100), power=Decimal(400))
+    seen = Found(port=7497, program="", listens=True, answers=True, accounts=(held,), data=COMPETING, read_only=True)
+    told = {check.what: check for check in wizard.checks([seen])}
+    assert told["3 read-only API"].state is wizard.State.RIGHT
+    assert "untick it before it may trade" in told["3 read-only API"].todo
+    assert (told["6 market data"].state, told["6 market data"].found) == (wizard.State.TODO, COMPETING)
+    assert "second user" in told["7 one session a user"].todo
+    assert told["7 one session a user"].state is wizard.State.TODO
+    assert told["8 account type of DU2"].found == "INDIVIDUAL, margin: it may buy for 400.00"
+    assert "Trade in Fractions" in told["9 fractions"].todo
+    assert "Base Currency" in told["10 base currency of DU2"].todo
+    other = replace(seen, read_only=False, size_step=Decimal("0.1"))
+    open_door = {check.what: check for check in wizard.checks([other])}
+    assert "second lock" in open_door["3 read-only API"].todo
+    assert open_door["9 fractions"].todo == ""
 
 
 def test_a_real_account_is_shown_as_real_money_and_never_set_up() -> None:

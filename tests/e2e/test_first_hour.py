@@ -145,7 +145,7 @@ def test_from_the_wizard_to_a_tap_and_a_kill_and_back(stage: tuple[World, Terms,
         the_day_after_a_purchase(gateway)
         toml = str(person.home / "bursar.toml")
         person.types("setup", "--port", str(gateway.port), "--write", toml)
-        Path(toml).write_text(Path(toml).read_text() + ADDED)
+        Path(toml).write_text(Path(toml).read_text() + ADDED + "[sleeve]\ncapital = 50000\n")
 
         # Look: equal to the share and the cent, and what was there is not ours.
         seen = person.reads("observe", "--config", toml, "--every", "0")
@@ -155,11 +155,25 @@ def test_from_the_wizard_to_a_tap_and_a_kill_and_back(stage: tuple[World, Terms,
         ]
         assert [line["difference"] for line in seen["cash"]] == ["0.00"]
 
+        # Half of it is to be managed; what was there before came in two lots, and nobody knows what one of them cost.
+        lots = person.home / "lots.csv"
+        lots.write_text("symbol,quantity,acquired,cost\nPFE,99,2019-05-06,4000\nPFE,2,2012-01-09,\n")
+        assert cli.main(["adopt", "--lots", str(lots), "--config", toml]) == 2
+        lots.write_text("symbol,quantity,acquired,cost\nPFE,98,2019-05-06,4000\nPFE,2,2012-01-09,\n")
+        assert person.reads("adopt", "--lots", str(lots), "--config", toml)["cost_not_known"] == ["PFE"]
+        assert person.reads("observe", "--config", toml, "--every", "0")["equal"]
+        books = {book["portfolio"]: book for book in person.reads("books", "show")["portfolios"]}
+        assert Decimal(books["main"]["net_asset_value"]) == 50_000
+        (kept,) = books[""]["positions"]
+        assert [(lot["quantity"], lot["cost"]) for lot in kept["lots"]] == [("2", None), ("98", "4000")]
+
         # Rehearse: orders, reasons, costs, limits; and the journal is as it was.
         before = person.events()
         dry = person.reads("dryrun", "--config", toml, "--every", "0")
         assert person.events() == before
         assert dry["orders"]
+        assert Decimal(dry["equity"]) == 50_000
+        assert sum(Decimal(order["notional"]) for order in dry["orders"]) < 50_000
         assert "PFE" not in {order["symbol"] for order in dry["orders"]}
         assert all(order["reason"] and Decimal(order["cost"]) > 0 and order["checks"] for order in dry["orders"])
         assert {"settled_cash", "position_weight", "order_value_max"} & {limit["rule"] for limit in dry["limits"]}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import ib_async
 from ib_async.ib import StartupFetch
@@ -28,18 +29,22 @@ PORTS = {
 
 #: Far from those in use, so that the look disturbs nobody.
 SURVEYOR = 999_001
+#: What is said where another login has the market data.
+COMPETING = "another login of the same user has the market data"
 #: What market data of a stock is refused with, and what that means.
 REFUSALS = {
     354: "no subscription: prices are not told",
     10167: "delayed prices only: they can propose, and never trade",
     10168: "no subscription, and delayed prices are not switched on",
-    10197: "another login of the same user has the market data",
+    10197: COMPETING,
 }
+#: What Trader Workstation refuses questions about orders with while its API is read-only, and how that is told.
+REFUSED, READ_ONLY = 321, "read-only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """One account behind a port. equity, cash: None where they were not told; in ``currency``."""
+    """One account behind a port. equity, cash, power to buy: None where they were not told; in ``currency``."""
 
     account: str
     paper: bool
@@ -47,6 +52,7 @@ class Holder:
     currency: str = ""
     equity: Decimal | None = None
     cash: Decimal | None = None
+    power: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,8 @@ class Found:
     answers   it speaks IBKR's protocol with us
     trouble   what went wrong in between, in the words of whoever said it
     data      what was said about live market data; empty where nothing speaks against it
+    read_only True where it says that orders cannot pass
+    size_step of a stock that everybody knows; None where it was not told
     """
 
     port: int
@@ -68,6 +76,8 @@ class Found:
     data: str = ""
     trouble: str = ""
     positions: int = field(default=0)
+    read_only: bool = False
+    size_step: Decimal | None = None
 
 
 async def survey(
@@ -98,6 +108,7 @@ async def _look(host: str, port: int, timeout_seconds: float) -> Found:
         said = str(error) or "it hung up before saying who it is"
         return Found(port=port, program=program, listens=True, trouble=said)
     try:
+        data, step = await _data(client, timeout_seconds)
         return Found(
             port=port,
             program=program,
@@ -105,8 +116,10 @@ async def _look(host: str, port: int, timeout_seconds: float) -> Found:
             answers=True,
             version=client.client.serverVersion(),
             accounts=await _accounts(client, timeout_seconds),
-            data=await _data(client, timeout_seconds),
+            data=data,
             positions=len(client.positions()),
+            read_only=await _read_only(client, timeout_seconds),
+            size_step=step,
         )
     finally:
         client.disconnect()
@@ -136,11 +149,32 @@ def _holder(name: str, values: dict[str, ib_async.AccountValue]) -> Holder:
         currency=worth.currency if worth else "",
         equity=amount("NetLiquidation"),
         cash=amount("TotalCashValue"),
+        power=amount("BuyingPower"),
     )
 
 
-async def _data(client: ib_async.IB, timeout_seconds: float) -> str:
-    """What is said when live prices of a stock that everybody knows are asked for."""
+async def _read_only(client: ib_async.IB, timeout_seconds: float) -> bool:
+    """Whether orders may not even be asked about, which the program says where its API is read-only."""
+    said: list[str] = []
+
+    def heard(_number: int, code: int, text: str, _contract: object) -> None:
+        if code == REFUSED:
+            said.append(text.lower())
+
+    client.errorEvent += heard
+    api: Any = client.client  # ib_async leaves it without types
+    try:
+        api.reqOpenOrders()
+        await asyncio.wait_for(client.reqCurrentTimeAsync(), timeout_seconds)
+    except (TimeoutError, ib_async.wrapper.RequestError):
+        return False
+    finally:
+        client.errorEvent -= heard
+    return any(READ_ONLY in text for text in said)
+
+
+async def _data(client: ib_async.IB, timeout_seconds: float) -> tuple[str, Decimal | None]:
+    """What is said when live prices of a stock that everybody knows are asked for, and in which steps it trades."""
     said: list[str] = []
 
     def heard(_number: int, code: int, _text: str, _contract: object) -> None:
@@ -150,11 +184,14 @@ async def _data(client: ib_async.IB, timeout_seconds: float) -> str:
     client.errorEvent += heard
     stock = ib_async.Stock("AAPL", "SMART", "USD")
     try:
-        await asyncio.wait_for(client.qualifyContractsAsync(stock), timeout_seconds)
-        client.reqMktData(stock, snapshot=True)
+        details = await asyncio.wait_for(client.reqContractDetailsAsync(stock), timeout_seconds)
+        if not details or details[0].contract is None:
+            return "it knows no AAPL, so no price could be asked for", None
+        client.reqMktData(details[0].contract, snapshot=True)
         await asyncio.wait_for(client.reqCurrentTimeAsync(), timeout_seconds)
     except (TimeoutError, ib_async.wrapper.RequestError):
-        return "it did not answer when prices were asked for"
+        return "it did not answer when prices were asked for", None
     finally:
         client.errorEvent -= heard
-    return said[0] if said else ""
+    step = Decimal(str(details[0].sizeIncrement))
+    return (said[0] if said else ""), step if step > 0 else None

@@ -42,7 +42,7 @@ from bursar.domain.sessions import Session
 from bursar.domain.targets import Targets
 from bursar.domain.views import View
 from bursar.errors import DataError
-from bursar.ledger.book import Bookkeeper, PortfolioBook, Position
+from bursar.ledger.book import Book, Bookkeeper, PortfolioBook, Position
 from bursar.ledger.valuation import Valuation
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
@@ -188,6 +188,11 @@ class Engine:
             self._hands_off = self.mandate.hands_off | adopted
             self._portfolio = book.portfolio(account, self.mandate.portfolio)
         return self._portfolio
+
+    @property
+    def book(self) -> Book:
+        """All that is booked, as of the last committed event."""
+        return self._books.book()
 
     @property
     def hands_off(self) -> frozenset[str]:

@@ -4,6 +4,7 @@
     rearm  reason: let it trade again, where the written rule allows it (``standing``)
     tap    proposal: work it, leg by leg (``baskets``)
     cancel order, reason: ask the broker to cancel an order that opens; what protects or closes is not theirs to cancel
+    adopt  lots: what adopted positions were bought for (``adoption``)
 
 Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
 """
@@ -27,6 +28,7 @@ from bursar.domain.events import (
 from bursar.domain.orders import OrderStatus
 from bursar.errors import InputError
 from bursar.ports import Command
+from bursar.trading.adoption import from_text, replaced
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
 
@@ -126,6 +128,15 @@ def _cancel(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     )
 
 
+def _adopt(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    at = engine.market.at
+    try:
+        lots = from_text(command.arguments.get("lots", ""))
+        return replaced(engine.book, engine.mandate.account, lots, at, cause, engine.market.session.local(at).date())
+    except InputError as error:
+        return (_warned(engine, str(error), cause),)
+
+
 def _unknown(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     known = ", ".join(_EFFECTS)
     said = f"{command.by} asked for {command.name!r}, which is no command; they are {known}"
@@ -155,4 +166,5 @@ _EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {
     "rearm": _rearm,
     "tap": _tap,
     "cancel": _cancel,
+    "adopt": _adopt,
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, cipher_of, console, settings_of
+from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, cipher_of, console, records, settings_of
+from bursar.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,7 @@ Every = Annotated[
 def add(app: typer.Typer) -> None:
     """Hang the commands on ``app``."""
     app.command(rich_help_panel=LOOKING)(observe)
+    app.command(rich_help_panel=LOOKING)(adopt)
     app.command(rich_help_panel=TRADING)(dryrun)
     app.command(rich_help_panel=TRADING)(trade)
 
@@ -58,6 +62,60 @@ def observe(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False)
         console().print(observing.as_page(found))
     if not found.equal:
         raise typer.Exit(1)
+
+
+def adopt(
+    lots: Annotated[Path, typer.Option("--lots", metavar="FILE", help="CSV of symbol, quantity, acquired, cost.")],
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> None:
+    """Say what adopted positions were bought for, lot by lot, in place of the broker's average cost.
+
+    The lots of a symbol must come to what is held; a lot with an empty cost is one of which nobody knows it.
+    Nothing is bought or sold. The program takes them at its next look: bursar observe, or bursar trade.
+
+      bursar adopt --lots lots.csv
+    """
+    from datetime import UTC, datetime
+    from json import dumps
+    from uuid import uuid4
+
+    from bursar.adapters.inbox import FolderCommands
+    from bursar.config import home
+    from bursar.desk import adopting
+    from bursar.ledger.book import fold
+    from bursar.ports import Command
+    from bursar.runtime.account import JOURNAL_NAME, folder_of
+    from bursar.runtime.switch import COMMANDS_NAME
+    from bursar.trading import adoption
+
+    settings = settings_of(config, {})
+    name = settings.account.account_id
+    path = folder_of(home(), name) / JOURNAL_NAME
+    if not path.is_file():
+        raise InputError(f"the books of {name} have not begun; look at it first: bursar observe")
+    told, now = adopting.read(lots), datetime.now(UTC)
+    adoption.check(fold(recorded.event for recorded in records(path, settings)), name, told, now.date())
+    command = Command(
+        command_id=uuid4().hex[:12],
+        name="adopt",
+        arguments={"lots": adoption.as_text(told)},
+        by=getpass.getuser(),
+        at=now,
+    )
+    FolderCommands(home() / COMMANDS_NAME).send(command)
+    unknown = sorted({lot.symbol for lot in told if lot.cost is None})
+    if json:
+        said = {"command": command.command_id, "account": name, "lots": len(told), "cost_not_known": unknown}
+        typer.echo(dumps(said, indent=2))
+        return
+    console().print(
+        f"{len(told)} lots of {len({lot.symbol for lot in told})} positions ({command.command_id}); the program takes "
+        f"them at its next look: bursar observe"
+        + (f"\nnobody knows what some of these cost: {', '.join(unknown)}" if unknown else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def dryrun(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:

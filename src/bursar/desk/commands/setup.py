@@ -57,22 +57,24 @@ def setup(
         text = wizard.settings_file(*wizard.chosen(found, account), host)
         wizard.write(write, text, replace=replace)
     if json:
-        rows = [{"what": each.what, "found": each.found, "todo": each.todo} for each in told]
-        typer.echo(dumps({"checks": rows, "by_eye": list(wizard.BY_EYE), "settings": text}, indent=2))
+        rows = [{"what": each.what, "state": each.state.value, "found": each.found, "todo": each.todo} for each in told]
+        typer.echo(dumps({"checks": rows, "settings": text}, indent=2))
         return
-    _show(told, wizard.BY_EYE, write)
+    _show(told, write)
 
 
-def _show(told: tuple[Check, ...], by_eye: tuple[str, ...], written: Path | None) -> None:
-    from rich.table import Table
+def _show(told: tuple[Check, ...], written: Path | None) -> None:
+    from rich.text import Text
 
-    table = Table("looked at", "found", "to do", box=None, padding=(0, 1), header_style="dim")
-    for each in told:
-        table.add_row(each.what, each.found, each.todo)
     screen = console()
-    screen.print(table)
-    screen.print("\nTo be looked at by eye, since no program can see it:")
-    for line in by_eye:
-        screen.print(f"  · {line}", soft_wrap=True, highlight=False)
+    for each in told:
+        mark, style = _MARKS[each.state.value]
+        screen.print(Text.assemble((f"{mark} ", style), (each.what, "bold"), f": {each.found}"), soft_wrap=True)
+        if each.todo:
+            screen.print(Text(f"    {each.todo}", style="dim"), soft_wrap=True)
+    screen.print(Text("✓ seen to be right   ✗ to be changed   ? nothing that a program can see", style="dim"))
     if written is not None:
         screen.print(f"\n[green]✓[/] {written} observes the account and sends nothing", highlight=False)
+
+
+_MARKS = {"right": ("✓", "green"), "to do": ("✗", "bold red"), "look yourself": ("?", "yellow")}
