@@ -234,6 +234,10 @@ def test_nothing_that_could_change_an_observed_account_leaves_whatever_happens(
         gateway.open_market()
         person.trades("10:15")
         assert person.changing.count("placeOrder") > 2  # purchases, and what protects them
+        # Nor does a rehearsal send anything where orders would be sent without asking.
+        person.sent.clear()
+        person.types("dryrun", "--config", str(toml), "--every", "0")
+        assert person.changing == []
 
         person.sets('autonomy = "automatic"', 'autonomy = "observe"')
         person.sent.clear()

@@ -16,6 +16,7 @@ from bursar.adapters.simulated import SimulatedBroker
 from bursar.config import Given, Settings, build
 from bursar.domain.accounts import AccountSnapshot, BrokerExecution
 from bursar.domain.events import CashMoved, Deposited, OrderCanceled
+from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder
 from bursar.errors import BrokerError, DataError, InputError
 from bursar.gateway.exchange import Exchange
@@ -87,6 +88,23 @@ def test_nothing_is_decided_on_prices_that_are_behind(home: Path) -> None:
     late = prepared(home, at=datetime(2024, 3, 6, 20, tzinfo=UTC))
     with pytest.raises(DataError, match="import newer ones"):
         late.require_prices()
+
+
+def test_a_run_ends_on_the_morning_that_has_no_prices_and_at_its_time(home: Path) -> None:
+    account = prepared(home)
+    engine = runs.engine(account)
+    over = runs._Until(account, engine, datetime(2022, 1, 5, 15, tzinfo=UTC))
+    assert not over()
+    engine.see(Slice(at=datetime(2022, 1, 5, 15, tzinfo=UTC), quotes=()))
+    assert over()
+    late = prepared(home, at=datetime(2022, 12, 27, 13, tzinfo=UTC))
+    last = late.closes().dates[-1].astype(object)
+    assert last == date(2022, 12, 23)
+    following = runs.engine(late)
+    assert not runs._Until(late, following, None)()
+    following.see(Slice(at=datetime(2022, 12, 30, 15, tzinfo=UTC), quotes=()))
+    with pytest.raises(DataError, match="import newer ones"):
+        runs._Until(late, following, None)()
 
 
 def test_a_time_of_day_is_meant_in_the_zone_of_the_settings() -> None:

@@ -342,10 +342,28 @@ async def observe(account: Account, journal: Journal, every_seconds: float) -> A
         return await sealed.account()
 
 
+class _Until:
+    """Whether a run is over; asked before the tasks of each instant, of which those of a morning need its prices."""
+
+    def __init__(self, account: Account, engine: Engine, until: datetime | None) -> None:
+        self._account, self._engine, self._until = account, engine, until
+        self._looked: date | None = None
+
+    def __call__(self) -> bool:
+        at, session = self._engine.market.at, self._engine.session
+        if self._until is not None and at >= self._until:
+            return True
+        if session is not None and session.day != self._looked and at < session.close:
+            replace(self._account, place=replace(self._account.place, at=at)).require_prices()
+            self._looked = session.day
+        return False
+
+
 async def trade(account: Account, journal: Journal, every_seconds: float, until: datetime | None = None) -> None:
     """Run the account as far as its autonomy allows, until ``until`` by the broker's clock, or for ever.
 
-    A line that breaks is made again, as often as the settings allow. Raises BrokerError after that.
+    A line that breaks is made again, as often as the settings allow. Raises BrokerError after that, and DataError on a
+    morning on which the prices do not reach up to the evening before: nothing is decided on older ones.
     """
     watch = LineWatch(policy(account.settings), journal)
     controls = Controls.of(account.home, account.folder)
@@ -358,7 +376,7 @@ async def trade(account: Account, journal: Journal, every_seconds: float, until:
             observed = account.mandate.autonomy is Autonomy.OBSERVE
             run = await loop(account, feed, Sealed(broker) if observed else broker, journal, controls)
             run.watch = watch
-            run.finished = lambda: until is not None and run.engine.market.at >= until
+            run.finished = _Until(account, run.engine, until)
             await run.run()
 
     await again_and_again(over_one_connection, watch, journal, controls, account.place.at)
