@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 import typer
 
-from bursar.desk.commands import account, backtest, books, data, people, proposals, research, setup, stop, strategies
+from bursar.desk.commands import (
+    account,
+    backtest,
+    books,
+    data,
+    people,
+    proposals,
+    research,
+    run,
+    setup,
+    stop,
+    strategies,
+)
 
 #: One function a file, in the order of the help.
 ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -20,4 +32,5 @@ ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
     stop.add,
     setup.add,
     people.add,
+    run.add,
 )
