@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sqlite3
 import sys
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import bursar
 from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.adapters.store.sealing import Cipher, write_key
 from bursar.adapters.store.snapshots import Retention, Snapshot, Snapshots
@@ -101,6 +103,42 @@ def test_a_sealed_demo_is_shown_saved_and_brought_back(
         assert "was sealed with another key" in err
         assert "set store.key_file to the file of its key" in err
     assert not (tmp_path / "two.tar.gz").exists()
+
+
+#: What opens a journal or a part of the store.
+OPENERS = {
+    "SQLiteJournal",
+    "StoreJournal",
+    "JournalFile",
+    "_JournalFile",
+    "Snapshots",
+    "StoreLease",
+    "StoreCommands",
+    "kept",
+}
+
+
+def test_nobody_opens_a_journal_or_the_store_without_the_settings_key() -> None:
+    """``read`` is the one of ``adapters.journal``; what only audits or copies stored bytes needs no key."""
+    found, keyless = 0, []
+    for room in ("desk", "runtime"):
+        for path in sorted((Path(bursar.__file__).parent / room).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            imported = {
+                alias.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and node.module == "bursar.adapters.journal"
+                for alias in node.names
+            }
+            for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+                name = call.func.id if isinstance(call.func, ast.Name) else ""
+                if name not in OPENERS and not (name == "read" and "read" in imported):
+                    continue
+                found += 1
+                if "cipher" not in ast.unparse(call):
+                    keyless.append(f"{path.name}:{call.lineno}")
+    assert found >= 6
+    assert keyless == []
 
 
 def test_a_key_that_is_not_there_stops_a_demo_before_it_begins(

@@ -390,5 +390,13 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def _said(name: str) -> str:
-    words = {"var_95": "VaR 95", "var_99": "VaR 99", "es_95": "ES 95"}
+    words = {
+        "var_95": "VaR 95",
+        "var_99": "VaR 99",
+        "es_95": "ES 95",
+        "sharpe": "Sharpe ratio",
+        "sortino": "Sortino ratio",
+        "calmar": "Calmar ratio",
+        "skew": "skewness",
+    }
     return words.get(name, name.replace("_", " "))
