@@ -84,12 +84,13 @@ class Service:
 @contextmanager
 def opened(home: Path, settings: Settings, journal: Path | None = None) -> Iterator[Service]:
     """The desk on the files of ``home``, made where they are not there yet; closed when the block ends."""
+    cipher = settings.store.cipher()
     engine = connect(sqlite_url(home / STORE_NAME))
-    with kept(home) as there:
+    with kept(home, cipher) as there:
         try:
             first = there.guard.first_password()
             desk = Desk(
-                journal=JournalFile(journal or home / "runs" / "demo" / "journal.sqlite"),
+                journal=JournalFile(journal or home / "runs" / "demo" / "journal.sqlite", cipher),
                 notes=there.notes,
                 commands=FolderCommands(home / COMMANDS_NAME),
                 settings=settings,
@@ -97,7 +98,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 guard=there.guard,
                 accounts=load_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
-                snapshots=Snapshots(engine, home / "seconds"),
+                snapshots=Snapshots(engine, home / "seconds", cipher=cipher),
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
