@@ -41,7 +41,7 @@ def test_every_kind_of_event_is_known_to_the_books_and_none_by_accident() -> Non
         "command_received", "committee_met", "decided", "decision_skipped", "exit_triggered", "fill_corrected",
         "kill_finished", "kill_ordered", "leg_refused", "leg_sent", "line_changed", "lots_chosen", "model_asked",
         "order_accepted", "order_amended", "order_canceled", "order_expired", "order_flagged", "order_placed",
-        "order_rejected", "portfolio_closed", "portfolio_opened", "proposal_ended", "proposal_made",
+        "order_rejected", "portfolio_closed", "portfolio_opened", "promotion_judged", "proposal_ended", "proposal_made",
         "proposal_tapped", "rearm_refused", "rejected", "risk_budget_set", "run_started", "session_closed",
         "session_opened", "sign_in_refused", "signal_received", "signed_in", "switch_refused", "task_finished",
         "trading_state_changed", "view_formed",

@@ -105,12 +105,12 @@ def test_the_lines_the_months_and_the_names_add_up(result: Result, scored: Score
 
 
 def test_the_state_of_the_market_on_a_day_is_told_without_the_days_after(result: Result) -> None:
-    states = market_states(result)
+    states = market_states(result.market, result.days)
     cut = len(states) // 2
     wrong = result.market.closes.values.copy()
     wrong[np.searchsorted(result.market.closes.dates, result.days[cut]) + 1 :] *= 7.0
     corrupted = replace(result, market=_closing_at(result, wrong))
-    assert (market_states(corrupted)[: cut + 1] == states[: cut + 1]).all()
+    assert (market_states(corrupted.market, result.days)[: cut + 1] == states[: cut + 1]).all()
     assert set(states) == {"calm", "turbulent"}
 
 

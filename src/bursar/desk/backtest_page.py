@@ -56,6 +56,7 @@ def as_json(score: Score) -> str:
         "lines": [_line(each) for each in score.lines],
         "decisions": score.decided,
         "skipped": dict(score.skipped),
+        "stopped_by_the_gate": dict(score.stopped),
         "share_all_cash": score.in_cash,
         "without_best": {
             "symbols": list(score.without_best.symbols),

@@ -87,6 +87,10 @@ def _notes(score: Score) -> list[RenderableType]:
             f"{wording.count(times, 'decision')} of {times + score.decided} skipped: {reason}."
             for reason, times in score.skipped.items()
         ),
+        *(
+            f"The gate stopped {wording.count(times, 'order')} ({rule.replace('_', ' ')})."
+            for rule, times in score.stopped.items()
+        ),
         *score.result.assumed,
         *score.notes,
     ]

@@ -7,7 +7,7 @@ the market lacks is said before anything runs: a committee that cannot have its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ from bursar.research.strategies.momentum import Momentum
 from bursar.research.strategies.shape import Shape
 from bursar.runtime import build
 from bursar.runtime.backtest import UNLIMITED, Market, Plan
-from bursar.runtime.morning import Morning
+from bursar.runtime.morning import Heard, Morning, remembering
 from bursar.trading.agenda import Rhythm
 from bursar.trading.strategy import Strategy
 
@@ -39,6 +39,7 @@ class Candidate:
     rhythm   how often it decides, unless told otherwise
     views    True where it listens to analysts
     meets    True where it follows their committee, which needs its quorum
+    variants other forms of it that a study tries, by what differs
     """
 
     name: str
@@ -47,6 +48,36 @@ class Candidate:
     rhythm: Rhythm = Rhythm.MONTHLY
     views: bool = False
     meets: bool = False
+    variants: Mapping[str, Maker] = field(default_factory=dict)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All forms: as it is (an empty name), and its variants."""
+        return ("", *self.variants)
+
+    def made(self, form: str, shape: Shape) -> Strategy:
+        """The strategy in one of its forms. Raises InputError for one that it does not have."""
+        if not form:
+            return self.make(shape)
+        if form not in self.variants:
+            raise InputError(f"{self.name} has no form {form!r}; there are {', '.join(self.variants) or 'none'}")
+        return self.variants[form](shape)
+
+
+#: Pairs of windows that a study of the crossover tries beside its own.
+CROSSOVERS = ((10, 50), (20, 100), (20, 200), (50, 100), (100, 200))
+
+
+def _crossover(fast: int, slow: int) -> Maker:
+    return lambda shape: Crossover(fast=fast, slow=slow, invested=shape.invested_max)
+
+
+def _momentum(positions: int, confidence: float) -> Maker:
+    return lambda shape: Momentum(positions=positions, confidence_min=confidence, shape=shape)
+
+
+def _reversion(bought: float, sold: float) -> Maker:
+    return lambda shape: MeanReversion(rsi_entry=bought, rsi_exit=sold, shape=shape)
 
 
 def _every(shape: Shape) -> EqualWeight:
@@ -61,13 +92,21 @@ CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
             Candidate(
                 name="crossover",
                 says="each symbol while its 50-day average is above its 200-day one",
-                make=lambda shape: Crossover(invested=shape.invested_max),
+                make=_crossover(50, 200),
+                variants=MappingProxyType({f"{fast}/{slow} days": _crossover(fast, slow) for fast, slow in CROSSOVERS}),
             ),
             Candidate(
                 name="momentum",
                 says="the strongest of twelve months that analysts like",
                 make=lambda shape: Momentum(shape=shape),
                 views=True,
+                variants=MappingProxyType(
+                    {
+                        f"{positions} positions, confidence {confidence}": _momentum(positions, confidence)
+                        for positions in (3, 8)
+                        for confidence in (0.5, 0.55, 0.6)
+                    }
+                ),
             ),
             Candidate(
                 name="mean_reversion",
@@ -75,6 +114,13 @@ CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
                 make=lambda shape: MeanReversion(shape=shape),
                 rhythm=Rhythm.WEEKLY,
                 views=True,
+                variants=MappingProxyType(
+                    {
+                        f"bought at {bought:g}, sold at {sold:g}": _reversion(bought, sold)
+                        for bought in (30.0, 40.0)
+                        for sold in (50.0, 60.0)
+                    }
+                ),
             ),
             Candidate(
                 name="committee",
@@ -104,16 +150,20 @@ def plan_for(
     last: date,
     rhythm: Rhythm | None = None,
     fractions: bool = False,
+    form: str = "",
+    heard: Heard | None = None,
 ) -> Plan:
     """How ``name`` is tested on ``market``, at the costs and within the shape that the settings name.
 
+    form   one of its variants; empty for the strategy as it is
+    heard  what analysts said already, for other runs on the very same facts; None asks them each time
     Raises InputError for a name that nobody knows, or a market that lacks what it needs.
     """
     chosen = candidate(name)
     if chosen.meets:
         _can_meet(name, market, settings)
     return Plan(
-        strategy=chosen.make(_shape(settings, chosen)),
+        strategy=chosen.made(form, _shape(settings, chosen)),
         first=first,
         last=last,
         cash=settings.account.initial_cash,
@@ -121,7 +171,7 @@ def plan_for(
         costs_basis_points=settings.costs.commission_basis_points,
         spread_basis_points=settings.costs.spread_basis_points,
         fractions=fractions,
-        morning=_morning(chosen, market, settings),
+        morning=_morning(chosen, market, settings, heard),
         seed=settings.demo.seed,
     )
 
@@ -148,14 +198,17 @@ def _shelf(market: Market) -> build.Shelf:
     )
 
 
-def _morning(chosen: Candidate, market: Market, settings: Settings) -> Callable[[], Morning] | None:
+def _morning(
+    chosen: Candidate, market: Market, settings: Settings, heard: Heard | None
+) -> Callable[[], Morning] | None:
     """Who is asked before each decision; anew for each run, since a morning remembers who was right."""
     if not chosen.views:
         return None
     shelf = _shelf(market)
     if chosen.meets:
-        return lambda: build.morning(settings, shelf, MemorySignals())
-    return lambda: Morning(analysts=build.analysts(settings, shelf), history=market.history)
+        return lambda: build.morning(settings, shelf, MemorySignals(), heard_before=heard)
+    asked = build.analysts(settings, shelf)
+    return lambda: Morning(analysts=asked if heard is None else remembering(asked, heard), history=market.history)
 
 
 def _can_meet(name: str, market: Market, settings: Settings) -> None:

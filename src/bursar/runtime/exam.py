@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bursar.runtime.backtest import Market, Plan, played_sessions, run
 from bursar.runtime.candidates import plan_for
 from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Observer
+from bursar.runtime.morning import Heard
 from bursar.runtime.score import Score, score
 from bursar.trading.agenda import Rhythm
 
@@ -42,17 +43,26 @@ def prepare(question: Question) -> tuple[Plan, Market]:
     library = open_library(settings, question.home, seed=settings.demo.seed, last=question.last)
     market = market_of(library, settings)
     first, last = _range(question, market)
-    plan = plan_for(
-        question.name,
-        market,
-        settings,
-        first=first,
-        last=last,
-        rhythm=question.rhythm,
-        fractions=question.fractions,
-    )
+    plan = planned(replace(question, first=first, last=last), market)
     played_sessions(plan, market)
     return plan, market
+
+
+def planned(question: Question, market: Market, *, form: str = "", heard: Heard | None = None) -> Plan:
+    """The plan of a question whose days are known."""
+    assert question.first is not None
+    assert question.last is not None
+    return plan_for(
+        question.name,
+        market,
+        question.settings,
+        first=question.first,
+        last=question.last,
+        rhythm=question.rhythm,
+        fractions=question.fractions,
+        form=form,
+        heard=heard,
+    )
 
 
 def market_of(library: Library, settings: Settings) -> Market:

@@ -7,7 +7,8 @@ future is another than these days, no interval tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,7 +27,7 @@ from bursar.quant.statistics import Interval
 from bursar.research import regimes
 from bursar.research.validate.resampled import Resampled, resample
 from bursar.research.validate.yardsticks import Yardstick, buy_and_hold, equal_weight
-from bursar.runtime.backtest import BASIS_POINT, Result, decision_days
+from bursar.runtime.backtest import BASIS_POINT, Market, Plan, Result, decision_days
 from bursar.runtime.results import WithoutBest
 from bursar.runtime.yardstick import Bill, made_up_bill, treasury_bill, without_best
 
@@ -111,6 +112,7 @@ class Score:
     equity       with its band; the others' values stand in ``curves``
     drawdown     (n_days,) part lost since the highest close
     decided      how often was decided, and ``skipped`` why not, by reason
+    stopped      orders that the gate stopped, by rule
     notes        what a reader must know beside ``result.assumed``
     """
 
@@ -127,6 +129,7 @@ class Score:
     without_best: WithoutBest
     decided: int
     skipped: Mapping[str, int]
+    stopped: Mapping[str, int]
     in_cash: float
     notes: tuple[str, ...]
 
@@ -145,8 +148,8 @@ def score(name: str, result: Result) -> Score:
     returns = result.returns
     if len(returns) < DAYS_MIN:
         raise DataError(f"{name} was run over {len(returns)} returns; {DAYS_MIN} are the least that say anything")
-    bill = _bill(result)
-    sticks = yardsticks(result)
+    bill = bill_over(result.market, result.days)
+    sticks = yardsticks(result.plan, result.market, result.days)
     drawn = resample(
         np.column_stack([returns, *(each.returns for each in sticks)]),
         bill.daily,
@@ -156,7 +159,7 @@ def score(name: str, result: Result) -> Score:
     others = (_line(number, each, result, bill, drawn) for number, each in enumerate(sticks, start=1))
     lines = (_our_line(name, result, bill, drawn), *others)
     cash = float(result.plan.cash)
-    names = _by_name(result)
+    names = by_name(result)
     return Score(
         name=name,
         result=result,
@@ -172,28 +175,33 @@ def score(name: str, result: Result) -> Score:
             {each.symbol: each.profit for each in names}, Decimal(repr(float(result.equity[-1]))), result.plan.cash
         ),
         decided=sum(isinstance(event, Decided) for event in result.events),
-        skipped=_skipped(result),
+        skipped=_counted(event.reason for event in result.events if isinstance(event, DecisionSkipped)),
+        stopped=_counted(event.rule for event in result.rejections),
         in_cash=float((result.weights.sum(axis=1) <= 0.0).mean()),
         notes=_notes(result, bill),
     )
 
 
-def yardsticks(result: Result) -> tuple[Yardstick, ...]:
-    """Equal weight, made equal again when the strategy decided, and buy and hold from its first decision on."""
-    decided = np.isin(result.days, np.array(decision_days(result.plan, result.market), dtype="datetime64[D]"))
-    closes = result.market.closes
-    values = closes.values[np.searchsorted(closes.dates, result.days)]
-    rate = float((result.plan.costs_basis_points + result.plan.spread_basis_points / 2) * BASIS_POINT)
+def yardsticks(plan: Plan, market: Market, days: NDArray[np.datetime64]) -> tuple[Yardstick, ...]:
+    """Equal weight, made equal again when the plan decides, and buy and hold from its first decision on."""
+    decided = np.isin(days, np.array(decision_days(plan, market), dtype="datetime64[D]"))
+    values = market.closes.values[np.searchsorted(market.closes.dates, days)]
+    rate = cost_rate(plan)
     return equal_weight(values, decided, cost_rate=rate), buy_and_hold(values, decided, cost_rate=rate)
+
+
+def cost_rate(plan: Plan) -> float:
+    """What trading costs, commission and half of the spread, as a fraction of what is traded."""
+    return float((plan.costs_basis_points + plan.spread_basis_points / 2) * BASIS_POINT)
 
 
 # ---------------------------------------------------------------- rows
 
 
-def _bill(result: Result) -> Bill:
-    """What a Treasury bill paid over each return's day."""
-    days = result.days.tolist()[1:]
-    return made_up_bill(days) if result.market.simulated else treasury_bill(wheels.factors(), days)
+def bill_over(market: Market, days: NDArray[np.datetime64]) -> Bill:
+    """What a Treasury bill paid over each return's day, (n_days - 1,)."""
+    later = days.tolist()[1:]
+    return made_up_bill(later) if market.simulated else treasury_bill(wheels.factors(), later)
 
 
 def _our_line(name: str, result: Result, bill: Bill, drawn: Resampled) -> Line:
@@ -284,28 +292,28 @@ def _traded(result: Result) -> FloatArray:
     return traded
 
 
-def market_states(result: Result) -> NDArray[np.str_]:
+def market_states(market: Market, days: NDArray[np.datetime64]) -> NDArray[np.str_]:
     """The state of the market at each close but the last, (n_days - 1,), told from closes up to it.
 
     "not told yet" until there are two years of returns to tell it from.
     """
-    closes = result.market.closes
+    closes = market.closes
     with np.errstate(invalid="ignore"):
         moves = closes.values[1:] / closes.values[:-1] - 1.0
     known = np.isfinite(moves).any(axis=1)
-    market = np.full(len(moves), np.nan)
-    market[known] = np.nanmean(moves[known], axis=1)
-    chances = regimes.walk_forward(market)
+    mean = np.full(len(moves), np.nan)
+    mean[known] = np.nanmean(moves[known], axis=1)
+    chances = regimes.walk_forward(mean)
     names = np.array([*regimes.NAMES[chances.shape[1]], "not told yet"])
     state = np.where(np.isnan(chances[:, 0]), chances.shape[1], np.nan_to_num(chances).argmax(axis=1))
-    rows = np.searchsorted(closes.dates[1:], result.days[:-1])
-    told: NDArray[np.str_] = names[np.where(closes.dates[1:][rows] == result.days[:-1], state[rows], chances.shape[1])]
+    rows = np.searchsorted(closes.dates[1:], days[:-1])
+    told: NDArray[np.str_] = names[np.where(closes.dates[1:][rows] == days[:-1], state[rows], chances.shape[1])]
     return told
 
 
 def _regimes(result: Result, stick: Yardstick, bill: Bill) -> tuple[Regime, ...]:
     try:
-        states = market_states(result)
+        states = market_states(result.market, result.days)
     except (DataError, InputError):
         return ()
     found = []
@@ -326,7 +334,7 @@ def _regimes(result: Result, stick: Yardstick, bill: Bill) -> tuple[Regime, ...]
     return tuple(found)
 
 
-def _by_name(result: Result) -> tuple[Name, ...]:
+def by_name(result: Result) -> tuple[Name, ...]:
     """The symbols that were traded, the most profitable first."""
     fills: dict[str, list[Filled]] = {}
     for fill in result.fills:
@@ -355,12 +363,8 @@ def _by_name(result: Result) -> tuple[Name, ...]:
 # ---------------------------------------------------------------- in words
 
 
-def _skipped(result: Result) -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    for event in result.events:
-        if isinstance(event, DecisionSkipped):
-            found[event.reason] = found.get(event.reason, 0) + 1
-    return MappingProxyType(found)
+def _counted(words: Iterable[str]) -> Mapping[str, int]:
+    return MappingProxyType(dict(Counter(words).most_common()))
 
 
 def _notes(result: Result, bill: Bill) -> tuple[str, ...]:

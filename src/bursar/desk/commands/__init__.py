@@ -9,6 +9,7 @@ import typer
 from bursar.desk.commands import (
     account,
     backtest,
+    belief,
     books,
     data,
     people,
@@ -26,6 +27,7 @@ ADDERS: tuple[Callable[[typer.Typer], None], ...] = (
     research.add,
     strategies.add,
     backtest.add,
+    belief.add,
     books.add,
     data.add,
     proposals.add,

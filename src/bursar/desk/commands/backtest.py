@@ -80,7 +80,7 @@ def backtest(
             ("costs.commission_basis_points", "--costs", costs),
         ),
     )
-    score = _sit(_question(name, settings, first, last, every, fractions=fractions))
+    score = _sit(question_of(name, settings, first, last, every, fractions=fractions))
     if page is not None:
         backtest_page.write_page(score, page)
     if json:
@@ -92,9 +92,10 @@ def backtest(
         out.print(f"  [dim]page {page}[/]", highlight=False, soft_wrap=True)
 
 
-def _question(
+def question_of(
     name: str, settings: Settings, first: str | None, last: str | None, every: str | None, *, fractions: bool
 ) -> Question:
+    """What was asked on the command line. Raises InputError for words that mean nothing."""
     from bursar.config import home
     from bursar.runtime.exam import Question
     from bursar.trading.agenda import Rhythm

@@ -26,12 +26,16 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     proposals       made, tapped, worked leg by leg, and ended
     contradictions  where our books and the broker disagree
     safety          what stops an account, and what lets it go on
+    belief          what was judged of a strategy
     people          who came in, who was turned away, and what was changed about whom
 """
 
 from bursar.domain.events.base import (
     CATALOGUE,
     Event,
+)
+from bursar.domain.events.belief import (
+    PromotionJudged,
 )
 from bursar.domain.events.cash import (
     AccountOpened,
@@ -189,6 +193,7 @@ __all__ = [
     "PositionAdopted",
     "PositionMoved",
     "PositionReleased",
+    "PromotionJudged",
     "ProposalEnded",
     "ProposalMade",
     "ProposalTapped",

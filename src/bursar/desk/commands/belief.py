@@ -1,0 +1,185 @@
+"""What a strategy is worth, on the command line: a walk forward, a judgement, and a search for peeking."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bursar.desk.commands.backtest import Costs, Every, Fractions, From, To, World, question_of
+from bursar.desk.options import RESEARCH, AsJson, ConfigFile, console, said, settings_of
+from bursar.errors import InputError
+
+if TYPE_CHECKING:
+    from bursar.ports import Workers
+    from bursar.runtime.exam import Question
+    from bursar.runtime.trials import Ledger
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A strategy, such as momentum or crossover.")]
+
+research = typer.Typer(help="Doubt what was found.", no_args_is_help=True)
+
+
+def add(app: typer.Typer) -> None:
+    """Hang the commands on ``app``."""
+    app.command(rich_help_panel=RESEARCH)(walkforward)
+    app.command(rich_help_panel=RESEARCH)(promote)
+    research.command()(lookahead)
+    app.add_typer(research, name="research", rich_help_panel=RESEARCH)
+
+
+def walkforward(
+    name: Name,
+    first: From = None,
+    last: To = None,
+    every: Every = None,
+    costs: Costs = None,
+    fractions: Fractions = False,
+    choose: Annotated[int, typer.Option("--choose", metavar="YEARS", min=1, help="Years that choose a form.")] = 5,
+    judge: Annotated[int, typer.Option("--judge", metavar="YEARS", min=1, help="Years that it is then judged on.")] = 1,
+    embargo: Annotated[int, typer.Option("--embargo", metavar="DAYS", min=0, help="Days left out between.")] = 21,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes that run the forms.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler, such as tcp://10.0.0.5:8786.")
+    ] = None,
+    world: World = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Choose among a strategy's forms on some years, judge the choice on the next, and move on.
+
+    Beside it: CPCV, the probability of overfitting, and the Sharpe ratio deflated by every trial that was ever run.
+    What was run before is read from the registry, so that a study that was cut off goes on where it stood.
+
+      bursar walkforward crossover --from 1995 --to 2022
+      bursar walkforward momentum --from 2000 --workers 2 --json
+    """
+    from bursar.desk import belief_tables
+    from bursar.desk.progress import waiting
+    from bursar.runtime.belief import YEAR, Windows, walk
+
+    question = _asked(name, first, last, every, costs, world, config, fractions=fractions)
+    with waiting(f"running the forms of {name}", console(stderr=True)) as tell:
+        ledger = _ledger(question, tell)
+        windows = Windows(choose=choose * YEAR, judge=judge * YEAR, embargo=embargo)
+        found = walk(ledger, windows, _workers(workers, cluster), pieces=workers if cluster is None else 2 * workers)
+    if json:
+        sys.stdout.write(belief_tables.walk_json(found))
+    else:
+        console().print(belief_tables.walk_tables(found))
+
+
+def promote(
+    name: Name,
+    to: Annotated[str, typer.Argument(metavar="GRADE", help="Where it is to go: paper or live.")] = "paper",
+    first: From = None,
+    last: To = None,
+    every: Every = None,
+    costs: Costs = None,
+    world: World = None,
+    history: Annotated[bool, typer.Option("--history", metavar="", help="Show what was judged before.")] = False,
+    json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Judge whether a strategy may go on from candidate to paper to live, and say why not.
+
+    It must beat what luck finds among as many trials, live at three times the costs, a day late and without its three
+    best names, and then prove itself in paper. The judgement is kept with all its numbers. Exit code 1 is a no.
+
+      bursar promote crossover paper --from 1995
+      bursar promote momentum --history
+    """
+    from bursar.config import home
+    from bursar.desk import belief_tables
+    from bursar.desk.progress import waiting
+    from bursar.research.validate import Grade
+    from bursar.runtime import belief
+
+    if history:
+        events = belief.judgements(home(), name)
+        if not events:
+            raise InputError(f"{name} was never judged; leave out --history to judge it now")
+    else:
+        if to not in (Grade.PAPER, Grade.LIVE):
+            raise InputError(f"a strategy goes on to paper or live, not to {to!r}")
+        question = _asked(name, first, last, every, costs, world, config, fractions=False)
+        with waiting(f"judging {name}", console(stderr=True)) as tell:
+            ledger = _ledger(question, tell)
+            events = (belief.promote(ledger, Grade(to), home(), datetime.now(UTC).replace(microsecond=0)),)
+    for event in events:
+        if json:
+            sys.stdout.write(belief_tables.judgement_json(event))
+        else:
+            console().print(belief_tables.judgement(event))
+    if not events[-1].passed:
+        raise typer.Exit(1)
+
+
+def lookahead(
+    name: Name,
+    first: From = None,
+    last: To = None,
+    every: Every = None,
+    world: World = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Make every fact after some days wrong, run again, and see that nothing before them changes.
+
+    Exit code 1 where something does: the strategy reads the future.
+
+      bursar research lookahead momentum --from 2015
+    """
+    from dataclasses import replace
+
+    from bursar.desk import belief_tables
+    from bursar.desk.progress import waiting
+    from bursar.runtime.exam import planned, prepare
+    from bursar.runtime.lookahead import search
+
+    question = _asked(name, first, last, every, None, world, config, fractions=False)
+    with waiting(f"running {name} on the facts as they are", console(stderr=True)) as tell:
+        plan, market = prepare(question)
+        known = replace(question, first=plan.first, last=plan.last)
+        verdict = search(
+            lambda stage: planned(known, stage), market, told=lambda day: tell(f"all facts after {day} are wrong")
+        )
+    if json:
+        sys.stdout.write(belief_tables.verdict_json(name, verdict))
+    else:
+        console().print(belief_tables.verdict_lines(name, verdict))
+    if not verdict.clean:
+        raise typer.Exit(1)
+
+
+def _asked(
+    name: str,
+    first: str | None,
+    last: str | None,
+    every: str | None,
+    costs: str | None,
+    world: str | None,
+    config: ConfigFile,
+    *,
+    fractions: bool,
+) -> Question:
+    given = said(("market.source", "--world", world), ("costs.commission_basis_points", "--costs", costs))
+    return question_of(name, settings_of(config, given), first, last, every, fractions=fractions)
+
+
+def _ledger(question: Question, tell: object) -> Ledger:
+    from bursar.adapters.registry import FileRegistry
+    from bursar.runtime.trials import Bench, Ledger, registry_path
+
+    assert callable(tell)
+    return Ledger(bench=Bench.of(question), registry=FileRegistry(registry_path(question.home)), told=tell)
+
+
+def _workers(processes: int, cluster: str | None) -> Workers | None:
+    from bursar.adapters.workers import ClusterWorkers, ProcessWorkers
+
+    if cluster is not None:
+        return ClusterWorkers(cluster)
+    return ProcessWorkers(processes) if processes > 1 else None
