@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bursar.errors import InputError
@@ -50,6 +50,11 @@ class Session:
     def local(self, at: datetime) -> datetime:
         """``at`` on the exchange's own clock."""
         return at.astimezone(ZoneInfo(self.zone))
+
+    def day_around(self, at: datetime) -> tuple[datetime, datetime]:
+        """The midnights before and after ``at`` on the exchange's own clock, UTC; the first belongs to the day."""
+        begin = datetime.combine(self.local(at).date(), time.min, ZoneInfo(self.zone))
+        return begin.astimezone(UTC), (begin + timedelta(days=1)).astimezone(UTC)
 
 
 def session_at(sessions: Sequence[Session], at: datetime) -> Session | None:

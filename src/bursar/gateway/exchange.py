@@ -217,8 +217,10 @@ class Exchange:
 
     def executions(self, client_id: int | None = None) -> tuple[Deal, ...]:
         """Executions since midnight in the exchange's zone, of one client or of all, oldest first."""
+        # Of decades of deals, those of today: midnight is told once, and not for each of them.
+        begin, end = self._hours.day
         return tuple(
-            pair for pair in self.deals.all if client_id in (None, pair[0].client_id) and self._hours.today(pair[0].at)
+            pair for pair in self.deals.all if begin <= pair[0].at < end and client_id in (None, pair[0].client_id)
         )
 
     def next_order_id(self, client_id: int) -> int:

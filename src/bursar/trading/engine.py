@@ -98,6 +98,7 @@ class Engine:
         self._decided: Decided | None = None
         self._exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
+        self._midnights = market.session.day_around(market.at)
         self._past: Past | None = None
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
@@ -346,8 +347,10 @@ class Engine:
 
     def _today(self, at: datetime) -> bool:
         """True for a moment since midnight in the exchange's zone."""
-        session = self.market.session
-        return session.local(at).date() == session.local(self.market.at).date()
+        begin, end = self._midnights
+        if not begin <= self.market.at < end:
+            begin, end = self._midnights = self.market.session.day_around(self.market.at)
+        return begin <= at < end
 
     def adopt(self, snapshot: AccountSnapshot) -> Step:
         """Take over the positions that were there before us, where no books were kept yet.

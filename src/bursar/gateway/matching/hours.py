@@ -74,7 +74,13 @@ class Hours:
 
     def today(self, at: datetime) -> bool:
         """True for what happened since midnight in the exchange's zone."""
-        return self.session.local(at).date() == self.session.local(self.now).date()
+        begin, end = self.day
+        return begin <= at < end
+
+    @property
+    def day(self) -> tuple[datetime, datetime]:
+        """The midnights in the exchange's zone around now, UTC."""
+        return self.session.day_around(self.now)
 
     def _enter(self, number: int) -> None:
         session = self._world.sessions[number]
