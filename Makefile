@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help setup demo test check prove simulate bench desk lock
+.PHONY: help setup demo test check prove simulate bench results desk lock
 
 help:  ## print these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -15,8 +15,9 @@ check:  ## style, types, layers and documentation
 prove:  ## the large counts behind each promise; evidence goes to build/prove.json
 simulate:  ## seeded schedules of faults and kills: make simulate RUNS=10000
 bench:  ## each benchmark against the best peer, side by side
+results:  ## every strategy that the data supports, beside what needs no skill: docs/results.md
 desk:  ## open the desk: the service and its pages
 lock:  ## resolve the dependencies again and write requirements/
 
-setup demo test check prove simulate bench desk lock:
+setup demo test check prove simulate bench results desk lock:
 	@$(PYTHON) scripts/do.py $@ $(ARGS)

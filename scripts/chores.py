@@ -510,6 +510,12 @@ def bench(arguments: Sequence[str]) -> int:
     return worst
 
 
+def results(arguments: Sequence[str]) -> int:
+    """Run every strategy that the data supports and write docs/results.md, whatever came of it."""
+    set_up("test")
+    return run([program("python"), "-m", "scripts.results", *arguments])
+
+
 def peers_of(benchmark: Path) -> tuple[str, ...]:
     """Return the environments that a benchmark names in `PEERS = ("mathematics",)`; read, not run."""
     for node in ast.parse(benchmark.read_text()).body:
@@ -554,7 +560,7 @@ def lock(arguments: Sequence[str]) -> int:
 
 
 WORDS: dict[str, Callable[[Sequence[str]], int]] = {
-    chore.__name__: chore for chore in (setup, demo, test, check, prove, simulate, bench, desk, lock)
+    chore.__name__: chore for chore in (setup, demo, test, check, prove, simulate, bench, results, desk, lock)
 }
 
 

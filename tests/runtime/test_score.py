@@ -18,7 +18,7 @@ from bursar.research.strategies.equal_weight import EqualWeight
 from bursar.research.validate.resampled import resample
 from bursar.research.validate.yardsticks import buy_and_hold, equal_weight
 from bursar.runtime.backtest import Market, Plan, Result, decision_days, run
-from bursar.runtime.candidates import CANDIDATES, plan_for
+from bursar.runtime.candidates import candidate, candidates, plan_for
 from bursar.runtime.exam import Question, prepare
 from bursar.runtime.score import Score, market_states, score
 from bursar.trading.agenda import Rhythm
@@ -166,13 +166,30 @@ def test_a_name_a_range_and_settings_become_a_plan(tmp_path: Path) -> None:
     assert plan.rhythm is Rhythm.MONTHLY
     assert plan.costs_basis_points == settings.costs.commission_basis_points
     assert stage.survivors
-    for name in set(CANDIDATES) - {"committee"}:
-        assert plan_for(name, stage, settings, first=plan.first, last=plan.last).strategy.name == name
+    supported = {
+        name for name, each in candidates().items() if not each.meets and not each.lacking(stage.history.lacks())
+    }
+    assert {"momentum", "mean_reversion", "trend", "five_books", "crossover"} <= supported
+    assert not {"long_call", "quality_value", "volatility_expansion"} & supported
+    for name in supported:
+        made = plan_for(name, stage, settings, first=plan.first, last=plan.last)
+        assert made.strategy.name == name
+        assert made.rhythm is candidate(name).rhythm
     for words, told in (
-        ({"name": "hodl"}, "no strategy is named hodl; there are equal_weight"),
+        ({"name": "hodl"}, "no strategy is named hodl; there are "),
+        ({"name": "long_call"}, "long_call needs option quotes"),
         ({"name": "committee"}, r"needs 3 distinct sources .* supports 1 \(prices\)"),
         ({"first": date(2030, 1, 1), "last": date(2031, 1, 1)}, "it reaches from 1990-01-02 to 2022-12-28"),
         ({"first": date(2022, 1, 1), "last": date(2021, 1, 1)}, "give the earlier day first"),
     ):
         with pytest.raises(InputError, match=told):
             prepare(replace(question, **words))
+
+
+def test_a_study_varies_what_a_template_says_and_a_baseline_not_at_all() -> None:
+    momentum = candidate("momentum")
+    assert momentum.forms == ("", "1 positions", "6 positions", "confidence 0.60", "confidence 0.80")
+    assert candidate("trend").forms[1:] == ("swings 8%", "swings 10%", "swings 15%", "swings 20%")
+    assert candidate("five_books").forms == ("",)
+    with pytest.raises(InputError, match="momentum has no form 'louder'; there are 1 positions"):
+        momentum.made("louder", EVERYTHING)

@@ -6,20 +6,17 @@ the market lacks is said before anything runs: a committee that cannot have its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from types import MappingProxyType
 
 from bursar.adapters.memory import MemoryFundamentals, MemoryNews, MemorySignals
 from bursar.config import Settings
 from bursar.errors import InputError
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.strategies.crossover import Crossover
-from bursar.research.strategies.equal_weight import EqualWeight
-from bursar.research.strategies.mean_reversion import MeanReversion
-from bursar.research.strategies.momentum import Momentum
 from bursar.research.strategies.shape import Shape
+from bursar.research.templates import Template, TemplateStrategy, shipped
 from bursar.runtime import build
 from bursar.runtime.backtest import UNLIMITED, Market, Plan
 from bursar.runtime.morning import Heard, Morning, remembering
@@ -37,7 +34,7 @@ class Candidate:
     says     what it does, in a line
     make     the strategy, in the shape that the limits allow
     rhythm   how often it decides, unless told otherwise
-    views    True where it listens to analysts
+    needs    fields that the source must have; "views" are formed by analysts
     meets    True where it follows their committee, which needs its quorum
     variants other forms of it that a study tries, by what differs
     """
@@ -46,9 +43,14 @@ class Candidate:
     says: str
     make: Maker
     rhythm: Rhythm = Rhythm.MONTHLY
-    views: bool = False
+    needs: frozenset[str] = frozenset({"close"})
     meets: bool = False
     variants: Mapping[str, Maker] = field(default_factory=dict)
+
+    @property
+    def views(self) -> bool:
+        """True where it listens to analysts."""
+        return "views" in self.needs or self.meets
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -63,82 +65,85 @@ class Candidate:
             raise InputError(f"{self.name} has no form {form!r}; there are {', '.join(self.variants) or 'none'}")
         return self.variants[form](shape)
 
+    def lacking(self, lacks: frozenset[str]) -> tuple[str, ...]:
+        """What it needs and a source that lacks these fields has not; closes never hold what an option costs."""
+        return tuple(sorted((self.needs - {"views"}) & (lacks | {"option_quotes"})))
 
+
+#: Kinds of templates that go by the committee's verdict, where others are content with single analysts.
+OF_THE_COMMITTEE = frozenset({"quality and value"})
 #: Pairs of windows that a study of the crossover tries beside its own.
 CROSSOVERS = ((10, 50), (20, 100), (20, 200), (50, 100), (100, 200))
+#: Swings a year that a study tries where a template aims at one.
+SWINGS = (0.08, 0.10, 0.15, 0.20)
+#: More positions than this are as many as there are, and are not varied.
+POSITIONS_MAX = 50
 
 
 def _crossover(fast: int, slow: int) -> Maker:
     return lambda shape: Crossover(fast=fast, slow=slow, invested=shape.invested_max)
 
 
-def _momentum(positions: int, confidence: float) -> Maker:
-    return lambda shape: Momentum(positions=positions, confidence_min=confidence, shape=shape)
+def _of_template(said: Template) -> Candidate:
+    """A template, and what a study varies in it: how many it holds, how sure it must be, how much it may swing."""
+    return Candidate(
+        name=said.name,
+        says=said.about,
+        make=_templated(said),
+        rhythm=said.rhythm,
+        needs=said.needs,
+        meets=said.kind in OF_THE_COMMITTEE,
+        variants={name: _templated(other) for name, other in _varied(said)},
+    )
 
 
-def _reversion(bought: float, sold: float) -> Maker:
-    return lambda shape: MeanReversion(rsi_entry=bought, rsi_exit=sold, shape=shape)
+def _templated(said: Template) -> Maker:
+    return lambda shape: TemplateStrategy(template=said, shape=shape)
 
 
-def _every(shape: Shape) -> EqualWeight:
-    return EqualWeight(shape=shape)
+def _varied(said: Template) -> Iterator[tuple[str, Template]]:
+    if said.baseline:
+        return
+    size = said.size
+    if size.volatility_target is not None:
+        for swing in SWINGS:
+            if swing != size.volatility_target:
+                yield f"swings {swing:.0%}", replace(said, size=replace(size, volatility_target=swing))
+    if size.positions <= POSITIONS_MAX:
+        for positions in (max(size.positions // 2, 1), 2 * size.positions):
+            yield f"{positions} positions", replace(said, size=replace(size, positions=positions))
+    if said.confidence_min > 0.0:
+        for sure in (said.confidence_min - 0.1, said.confidence_min + 0.1):
+            yield f"confidence {sure:.2f}", replace(said, confidence_min=sure)
 
 
-CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
-    {
-        each.name: each
-        for each in (
-            Candidate(name="equal_weight", says="the same part of everything, made equal again", make=_every),
-            Candidate(
-                name="crossover",
-                says="each symbol while its 50-day average is above its 200-day one",
-                make=_crossover(50, 200),
-                variants=MappingProxyType({f"{fast}/{slow} days": _crossover(fast, slow) for fast, slow in CROSSOVERS}),
-            ),
-            Candidate(
-                name="momentum",
-                says="the strongest of twelve months that analysts like",
-                make=lambda shape: Momentum(shape=shape),
-                views=True,
-                variants=MappingProxyType(
-                    {
-                        f"{positions} positions, confidence {confidence}": _momentum(positions, confidence)
-                        for positions in (3, 8)
-                        for confidence in (0.5, 0.55, 0.6)
-                    }
-                ),
-            ),
-            Candidate(
-                name="mean_reversion",
-                says="what fell below its band in a rising trend, until it recovers",
-                make=lambda shape: MeanReversion(shape=shape),
-                rhythm=Rhythm.WEEKLY,
-                views=True,
-                variants=MappingProxyType(
-                    {
-                        f"bought at {bought:g}, sold at {sold:g}": _reversion(bought, sold)
-                        for bought in (30.0, 40.0)
-                        for sold in (50.0, 60.0)
-                    }
-                ),
-            ),
-            Candidate(
-                name="committee",
-                says="what the analysts' committee resolves",
-                make=lambda shape: CommitteeStrategy(shape=shape),
-                views=True,
-                meets=True,
-            ),
-        )
-    }
-)
+def _all() -> Iterator[Candidate]:
+    yield from (_of_template(said) for said in shipped().values())
+    yield Candidate(
+        name="crossover",
+        says="Hold each symbol while its 50-day average is above its 200-day one, in equal parts.",
+        make=_crossover(50, 200),
+        variants={f"{fast}/{slow} days": _crossover(fast, slow) for fast, slow in CROSSOVERS},
+    )
+    yield Candidate(
+        name="committee",
+        says="Do what the analysts' committee resolves.",
+        make=lambda shape: CommitteeStrategy(shape=shape),
+        meets=True,
+    )
+
+
+def candidates() -> Mapping[str, Candidate]:
+    """Every strategy that can be asked for: the templates that ship, and the two that are no templates."""
+    return {each.name: each for each in _all()}
 
 
 def candidate(name: str) -> Candidate:
     """The candidate of that name. Raises InputError where there is none."""
-    if name not in CANDIDATES:
-        raise InputError(f"no strategy is named {name}; there are {', '.join(CANDIDATES)}")
-    return CANDIDATES[name]
+    known = candidates()
+    if name not in known:
+        raise InputError(f"no strategy is named {name}; there are {', '.join(known)}")
+    return known[name]
 
 
 def plan_for(
@@ -160,10 +165,15 @@ def plan_for(
     Raises InputError for a name that nobody knows, or a market that lacks what it needs.
     """
     chosen = candidate(name)
+    if lacking := chosen.lacking(market.history.lacks()):
+        raise InputError(
+            f"{name} needs {' and '.join(each.replace('_', ' ') for each in lacking)}, which {market.name} lacks; "
+            "test it on a source that has it, such as --world synthetic"
+        )
     if chosen.meets:
         _can_meet(name, market, settings)
     return Plan(
-        strategy=chosen.made(form, _shape(settings, chosen)),
+        strategy=chosen.made(form, _shape(settings)),
         first=first,
         last=last,
         cash=settings.account.initial_cash,
@@ -176,13 +186,12 @@ def plan_for(
     )
 
 
-def _shape(settings: Settings, chosen: Candidate) -> Shape:
+def _shape(settings: Settings) -> Shape:
     limits = settings.risk.limits()
     return Shape(
         weight_max=float(limits.position_weight_max),
         sector_max=float(limits.sector_weight_max),
-        # Who holds everything alike is a yardstick, and is not calmed.
-        volatility_max=None if chosen.name == "equal_weight" else float(limits.volatility_warning),
+        volatility_max=float(limits.volatility_warning),
         purchases_max=UNLIMITED,
     )
 

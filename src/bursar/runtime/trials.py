@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,7 @@ class Late:
         return self.honest.decide(replace(market, closes=seen, quotes=quotes), views, holdings)
 
 
-def _on_tick(market: MarketView, symbol: str, close: float) -> Any:
-    from decimal import Decimal
-
+def _on_tick(market: MarketView, symbol: str, close: float) -> Decimal | None:
     return market.instruments[symbol].on_tick(Decimal(repr(close))) if np.isfinite(close) else None
 
 
