@@ -20,7 +20,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO
 from bursar.ledger.book import Book, PortfolioBook
 from bursar.ledger.performance import Chronicle, Close, daily_returns
-from bursar.ledger.profit import Standing, standings
+from bursar.ledger.profit import Standing, became, standings
 from bursar.ledger.valuation import rate
 from bursar.quant.arrays import FloatArray
 from bursar.risk.watch import Lines
@@ -65,7 +65,7 @@ def part_of(book: Book, held: PortfolioBook, chronicle: Chronicle | None, return
     came_in, went_out, in_kind = _flows(book, held, close.flows.get(held.portfolio, 0), base)
     names, numbers = list[tuple[object, ...]](), list[tuple[float, ...]]()
     cash = cash_profit = cash_earlier = ZERO
-    for currency, symbol, strategy in dict.fromkeys([*now, *then]):
+    for currency, symbol, strategy in dict.fromkeys([*now, *then, *in_kind]):
         line = (currency, symbol, strategy)
         standing, before = now.get(line, _NONE), then.get(line, _NONE)
         present = rate(currency, book.rates, base)
@@ -77,8 +77,8 @@ def part_of(book: Book, held: PortfolioBook, chronicle: Chronicle | None, return
             cash_profit += fixed * present + before.value * (present - former)
             cash_earlier += profit_before
             continue
-        entered, left, arrived_cost = in_kind.get(line, (ZERO, ZERO, ZERO))
-        fixed += standing.price - standing.value - before.price + arrived_cost
+        entered, left, arrived_cost, settled = in_kind.get(line, _UNTOUCHED)
+        fixed += standing.price - standing.value - before.price + arrived_cost - settled
         units, cost, since = _held(held, symbol, strategy)
         if not units and standing == before and not profit_before and line not in in_kind:
             continue  # nothing is held, and nothing ever came of it
@@ -116,19 +116,35 @@ def _held(held: PortfolioBook, symbol: str, strategy: str) -> tuple[Decimal, Dec
 Line = tuple[str, str, str]
 
 
+#: Nothing flowed in kind.
+_UNTOUCHED = (ZERO, ZERO, ZERO, ZERO)
+
+
 def _flows(
     book: Book, held: PortfolioBook, first: int, base: str
-) -> tuple[Decimal, Decimal, dict[Line, tuple[Decimal, Decimal, Decimal]]]:
-    """Cash that came in and went out since the last close; by line, units that entered and left, and their cost."""
+) -> tuple[Decimal, Decimal, dict[Line, tuple[Decimal, Decimal, Decimal, Decimal]]]:
+    """Cash that came in and went out since the last close, and what flowed in kind, by line.
+
+    In kind are units that entered and left, as what they have become since, their cost, and what cash a corporate
+    action has made of them, less its cost.
+    """
     came_in = went_out = ZERO
-    in_kind: dict[Line, tuple[Decimal, Decimal, Decimal]] = {}
+    in_kind: dict[Line, tuple[Decimal, Decimal, Decimal, Decimal]] = {}
     for flow in held.flows[first:]:
+        amount = flow.amount
         if flow.symbol:
-            line = (flow.currency, flow.symbol, flow.strategy)
-            units = flow.quantity * book.instruments[flow.symbol].multiplier
-            entered, left, cost = in_kind.get(line, (ZERO, ZERO, ZERO))
-            in_kind[line] = entered + max(units, ZERO), left - min(units, ZERO), cost + flow.cost
-        amount = flow.amount * rate(flow.currency, book.rates, base)
+            shares, cash = became(book, flow)
+            for symbol, (quantity, cost) in shares.items():
+                line = (flow.currency, symbol, flow.strategy)
+                units = quantity * book.instruments[symbol].multiplier
+                entered, left, before, settled = in_kind.get(line, _UNTOUCHED)
+                in_kind[line] = entered + max(units, ZERO), left - min(units, ZERO), before + cost, settled
+            for symbol, paid in cash.items():
+                line = (flow.currency, symbol, flow.strategy)
+                entered, left, before, settled = in_kind.get(line, _UNTOUCHED)
+                in_kind[line] = entered, left, before, settled + paid.worth - paid.cost
+                amount += paid.worth
+        amount *= rate(flow.currency, book.rates, base)
         came_in, went_out = came_in + max(amount, ZERO), went_out - min(amount, ZERO)
     return came_in, went_out, in_kind
 

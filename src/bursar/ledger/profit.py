@@ -159,17 +159,16 @@ class InKind(NamedTuple):
     cost: Decimal
 
 
-def worth_in_kind(book: Book, flow: Flow, prices: Mapping[str, Decimal]) -> dict[str, InKind]:
-    """What a flow in kind was worth, in its own currency, by the symbol that it had become since.
+class Became(NamedTuple):
+    """What a flow in kind had become: shares and their cost by symbol, and cash by the symbol that it was paid for."""
 
-    Raises DataError without a price.
-    """
-    held, found = {flow.symbol: (flow.quantity, flow.cost)}, dict[str, InKind]()
+    shares: Mapping[str, tuple[Decimal, Decimal]]
+    cash: Mapping[str, InKind]
 
-    def add(symbol: str, worth: Decimal, cost: Decimal) -> None:
-        before = found.get(symbol, InKind(ZERO, ZERO))
-        found[symbol] = InKind(before.worth + worth, before.cost + cost)
 
+def became(book: Book, flow: Flow) -> Became:
+    """What corporate actions have made of a flow in kind since."""
+    held, cash = {flow.symbol: (flow.quantity, flow.cost)}, dict[str, InKind]()
     for action in book.actions[flow.actions :]:
         if action.symbol not in held:
             continue
@@ -177,16 +176,35 @@ def worth_in_kind(book: Book, flow: Flow, prices: Mapping[str, Decimal]) -> dict
         if action.cash:
             # Where shares came as well, the cash has lowered their cost; otherwise it is all there is.
             into = action.parts[0].symbol if action.parts else action.symbol
-            add(into, rounded(quantity * action.cash), ZERO if action.parts else cost)
+            paid = InKind(rounded(quantity * action.cash), ZERO if action.parts else cost)
+            cash[into] = _sum(cash.get(into, _NOTHING), paid)
         for part in action.parts:
             shares, carried = held.get(part.symbol, (ZERO, ZERO))
             held[part.symbol] = shares + rounded(quantity * part.new / part.old), carried + cost * part.basis
-    for symbol, (quantity, cost) in held.items():
+    return Became(held, cash)
+
+
+def worth_in_kind(book: Book, flow: Flow, prices: Mapping[str, Decimal]) -> dict[str, InKind]:
+    """What a flow in kind was worth, in its own currency, by the symbol that it had become since.
+
+    Raises DataError without a price.
+    """
+    shares, cash = became(book, flow)
+    found = dict(cash)
+    for symbol, (quantity, cost) in shares.items():
         price = prices.get(symbol, book.marks.get(symbol))
         if price is None:
             raise DataError(f"{quantity} {symbol} came in kind on {flow.day}, and no price says what they are worth")
-        add(symbol, quantity * price * book.instruments[symbol].multiplier, cost)
+        worth = InKind(quantity * price * book.instruments[symbol].multiplier, cost)
+        found[symbol] = _sum(found.get(symbol, _NOTHING), worth)
     return found
+
+
+_NOTHING = InKind(ZERO, ZERO)
+
+
+def _sum(one: InKind, other: InKind) -> InKind:
+    return InKind(one.worth + other.worth, one.cost + other.cost)
 
 
 #: The ways in which profits can be asked for.
