@@ -24,6 +24,7 @@ from bursar.config import Given, Settings, build, entries
 from bursar.desk import cli, doctor
 from bursar.domain.events import (
     AccountOpened,
+    AmendRequested,
     Approved,
     CommitteeMet,
     Decided,
@@ -33,6 +34,8 @@ from bursar.domain.events import (
     Filled,
     LotMethod,
     OrderPlaced,
+    ParentBegun,
+    PieceSent,
     ProposalMade,
     SessionClosed,
     SessionOpened,
@@ -134,17 +137,24 @@ def purchases_a_day(events: Events) -> int:
     return max(days.count(day) for day in days)
 
 
-def exits(events: Events, reason: str) -> list[ExitTriggered]:
-    return [event for event in only(events, ExitTriggered) if event.reason == reason]
+def exits(events: Events, kind: OrderType) -> list[Filled]:
+    """Fills of the stops or the targets that rested at the broker."""
+    resting = {order.order_id for order in protective(events) if order.type is kind}
+    return [fill for fill in only(events, Filled) if fill.order_id in resting]
 
 
 def loss_at_stop(events: Events) -> list[Decimal]:
-    """How far below its entry price each stop lay."""
+    """How far below its entry price each stop lay that was reached."""
     found = []
-    for event in exits(events, "stop loss"):
-        entries_of = [fill for fill in only(events, Filled) if fill.event_id in event.causes]
-        cost = sum((fill.price * fill.quantity for fill in entries_of), Decimal(0))
-        found.append(1 - event.level / (cost / sum((fill.quantity for fill in entries_of), Decimal(0))))
+    approvals = {event.order_id: event for event in only(events, Approved)}
+    reached = {fill.order_id for fill in exits(events, OrderType.STOP)}
+    # What was bought more of has a stop that was changed for all of it.
+    last = {order.order_id: order for order in (*protective(events), *(e.order for e in only(events, AmendRequested)))}
+    for order in last.values():
+        if order.order_id in reached and order.stop_price is not None:
+            entries_of = [fill for fill in only(events, Filled) if fill.event_id in approvals[order.order_id].causes]
+            cost = sum((fill.price * fill.quantity for fill in entries_of), Decimal(0))
+            found.append(1 - order.stop_price / (cost / sum((fill.quantity for fill in entries_of), Decimal(0))))
     return found
 
 
@@ -184,7 +194,7 @@ def bought_again_within(events: Events, days: int) -> bool:
     """Whether a symbol was bought within so many days of its exit."""
     return any(
         0 <= (placed.at - gone.at).days < days
-        for gone in only(events, ExitTriggered)
+        for gone in (*exits(events, OrderType.STOP), *exits(events, OrderType.LIMIT))
         for placed in only(events, OrderPlaced)
         if placed.order.opens and placed.order.symbol == gone.symbol and placed.at > gone.at
     )
@@ -232,7 +242,7 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
     "schedule.monitor_minutes": (
         "30",
         lambda old, new: (
-            {clock(e).minute for e in only(new, ExitTriggered)} <= {0, 30} < {clock(e).minute for e in old}
+            {clock(e).minute for e in exits(new, OrderType.STOP)} <= {0, 30} < {clock(e).minute for e in old}
         ),
     ),
     "schedule.post_market_minutes": (
@@ -265,7 +275,7 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
             and len(loss_at_stop(new)) > len(loss_at_stop(old)) > 0
         ),
     ),
-    "risk.take_profit": ("0.02", lambda old, new: len(exits(new, "take profit")) > len(exits(old, "take profit"))),
+    "risk.take_profit": ("0.02", lambda old, new: len(exits(new, OrderType.LIMIT)) > len(exits(old, OrderType.LIMIT))),
     "risk.reentry_wait_days": (
         "0",
         lambda old, new: bought_again_within(new, 5) and not bought_again_within(old, 5),
@@ -296,11 +306,19 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
         ),
     ),
     "risk.protection": (
-        "broker",
+        "watched",
         lambda old, new: (
-            {order.type for order in protective(new)} == {OrderType.STOP, OrderType.LIMIT}
-            and not protective(old)
-            and not only(new, ExitTriggered)
+            {order.type for order in protective(old)} == {OrderType.STOP, OrderType.LIMIT}
+            and not protective(new)
+            and not only(old, ExitTriggered)
+        ),
+    ),
+    "execution.route": (
+        "twap",
+        lambda old, new: (
+            {event.route for event in only(old, ParentBegun)} == {"at_once"}
+            and "twap" in {event.route for event in only(new, ParentBegun)}
+            and len(only(new, PieceSent)) > len(only(old, PieceSent))
         ),
     ),
     "strategy.autonomy": (
@@ -397,7 +415,8 @@ def test_a_flat_environment_drives_the_days(bursar: Callable[..., str], monkeypa
     assert 0 < max(map(len, opening)) <= 2
     weights = [t["weight"] for day in document["days"] for decision in day["decisions"] for t in decision["targets"]]
     assert 0 < max(weights) <= 0.05
-    assert any("stop loss" in order["reason"] for day in document["days"] for order in day["orders"])
+    reached = [order for day in document["days"] for order in day["orders"] if order["purpose"] == "protection"]
+    assert any(order["reason"].startswith("stop at ") and order["outcome"] == "filled" for order in reached)
 
 
 def test_the_line_to_the_gateway_is_the_one_that_was_set(home: Path, tmp_path: Path) -> None:
@@ -488,6 +507,14 @@ SHOWN_ELSEWHERE = {
     "signals.sources": "tests/runtime/test_morning.py",
     "signals.confidence_min": "tests/runtime/test_morning.py",
     "signals.age_max_days": "tests/runtime/test_morning.py",
+    "broker.restart_at": "tests/runtime/test_watch.py",
+    "broker.restart_minutes": "tests/runtime/test_watch.py",
+    "broker.login_day": "tests/runtime/test_watch.py",
+    "broker.login_at": "tests/runtime/test_watch.py",
+    "broker.clock_minutes_max": "tests/runtime/test_watch.py",
+    "execution.within_minutes": "tests/runtime/test_build.py",
+    "execution.every_minutes": "tests/runtime/test_build.py",
+    "execution.urgency": "tests/runtime/test_build.py",
     "models.reasoning": "tests/adapters/test_llm.py",
     "models.provider": "tests/adapters/test_llm.py",
     "models.small_model": "tests/adapters/test_llm.py",

@@ -10,6 +10,7 @@ from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
 from bursar.research.templates import TemplateStrategy
 from bursar.runtime.build import mandate, shape, strategy, universe
+from bursar.trading.mandate import Execution
 from tests.builders import instrument
 
 MONDAY = Session(
@@ -32,7 +33,18 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
             costs__commission_basis_points=3,
             schedule__trade_after_open_minutes=15,
             market__timezone="Europe/London",
+            execution__route="adaptive",
+            execution__within_minutes=45,
+            execution__every_minutes=15,
+            execution__urgency="40%",
         )
+    )
+    assert made.execution == Execution(
+        route="adaptive",
+        within=timedelta(minutes=45),
+        every=timedelta(minutes=15),
+        urgency=Decimal("0.4"),
+        expected=Decimal("0.0005"),
     )
     assert made.stop_loss == Decimal("0.07")
     assert made.limits.position_weight_max == Decimal("0.1")

@@ -21,7 +21,7 @@ from bursar.errors import BrokerError
 from bursar.risk import gate
 from bursar.risk.rules import RULES, conduct
 from bursar.runtime.loop import Loop
-from bursar.trading import engine
+from bursar.trading import deciding
 from bursar.trading.mandate import Step
 
 
@@ -110,7 +110,7 @@ def forget_a_partial_fill() -> Iterator[None]:
 def sell_before_protection_has_shrunk() -> Iterator[None]:
     """What is sold goes at once, beside the stop and the target that rest for the same shares."""
     with (
-        patch.object(engine, "make_room", lambda desk, drafts: None),
+        patch.object(deciding, "make_room", lambda desk, drafts: None),
         patch.object(gate, "RULES", tuple(rule for rule in RULES if rule is not conduct.closes_only_what_is_held)),
         patch.object(gate, "RULES_FOR_EXEMPT", ()),
     ):

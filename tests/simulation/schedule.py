@@ -57,7 +57,7 @@ LIVES_MAX = 80
 #: Steps of the loop that one life may take. A desk that is still at it then hangs, which is a finding.
 STEPS_MAX = 400_000
 #: What the weekly login needs is a person, and there is none here; a clock that is wrong makes every time of the run
-#: wrong, and is a matter of the line (tests/trading/test_line.py).
+#: wrong, and has a test of its own (tests/simulation/test_clock.py).
 LEFT_OUT = frozenset({"weekly_login", "clock_off"})
 DRAWN = tuple(sorted(KINDS.keys() - LEFT_OUT))
 TIMEOUT_SECONDS = 5.0
@@ -142,7 +142,7 @@ class _Stage:
             clock=ReplayClock(small.SESSIONS[0].open),
             journal=held,
         )
-        watch.attach(broker.connection.notices, feed.resubscribe)
+        watch.attach(broker.connection.notices, feed.resubscribe, lambda: broker.connection.skew)
         honest = broker.account
 
         async def account() -> AccountSnapshot:
@@ -281,6 +281,7 @@ def check(outcome: Run, stage: _Stage) -> None:
     exchange = stage.hub.exchange
     _every_fill_once(outcome, exchange)
     _one_order_for_one_intent(outcome, exchange)
+    _one_number_for_one_order(exchange)
     _equal_or_named(outcome, stage.engine, exchange)
     _unknown_is_not_empty(outcome)
     _within_limits(outcome, exchange)
@@ -320,6 +321,16 @@ def _one_order_for_one_intent(outcome: Run, exchange: Exchange) -> None:
     missing = placed - sent.keys() - excused
     _hold(not missing, f"placed in the journal, unknown to the broker, and not flagged: {sorted(missing)}")
     _hold(sent.keys() <= placed, f"at the broker and not in the journal: {sorted(sent.keys() - placed)}")
+
+
+def _one_number_for_one_order(exchange: Exchange) -> None:
+    """No number is given to a second order of ours, also where the broker would take it again.
+
+    What is told by number alone, an error or a status, would else be laid at the wrong order's door.
+    """
+    numbers = Counter(order.key for order in exchange.orders.all if order.request.order_ref)
+    twice = [number for number, count in numbers.items() if count > 1]
+    _hold(not twice, f"two orders under one number (client, number): {twice}")
 
 
 def _equal_or_named(outcome: Run, engine: Engine, exchange: Exchange) -> None:

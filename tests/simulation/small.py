@@ -197,7 +197,7 @@ class Handled(Engine):
             time_in_force=chance.choice((TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCELED)),
             reason="by the hand",
         )
-        verdict = self._judge((order,), ())
+        verdict = self.judge((order,), ())
         placed = tuple(
             OrderPlaced(
                 event_id=approved.order.order_id,

@@ -18,7 +18,7 @@ from tests.simulation.schedule import ViolatedError
 
 #: Seeds that found a fault of the product, with what it was.
 FAILED_ONCE = (
-    8,  # a kill closed what a rollback meant to trade back, and the rollback waited for its room for ever
+    50,  # a kill closed what a rollback meant to trade back, and the rollback waited for its room for ever
 )
 
 

@@ -24,6 +24,8 @@ from bursar.domain.events import (
     OrderAccepted,
     OrderPlaced,
     OrderRejected,
+    ParentBegun,
+    PieceSent,
     PositionAdopted,
     Rejected,
     TaskFinished,
@@ -105,12 +107,13 @@ def test_a_decision_becomes_an_approved_and_journalled_order() -> None:
     assert kinds(do(engine, Task.DECIDE)) == [Decided, TaskFinished]
     see(engine, TRADE_AT, quote("AAPL", "99.90", "100.10"))
     step = do(engine, Task.TRADE)
-    assert kinds(step) == [Approved, OrderPlaced, TaskFinished]
+    assert kinds(step) == [Approved, OrderPlaced, ParentBegun, PieceSent, TaskFinished]
     (sent,) = step.orders
     assert (sent.order.order_id, sent.order.symbol, sent.order.quantity) == ("o-00000001", "AAPL", Decimal(200))
-    approved, placed, finished = step.events
+    approved, placed, begun, piece, finished = step.events
     assert approved.causes == ("d-00000001",)
-    assert placed.causes == (approved.event_id,)
+    assert placed.causes == begun.causes == (approved.event_id,)
+    assert piece.causes == (placed.event_id,)
     assert finished.event_id == f"trade/XNYS/{DAY}"
 
 
@@ -361,7 +364,7 @@ def test_a_large_order_waits_for_what_the_broker_says_of_it() -> None:
     assert step.ask is not None
     (asked,) = step.ask.orders
     answered = engine.answer(step.ask, {asked.order_id: told(asked, "20000")})
-    assert kinds(answered) == [Approved, OrderPlaced]
+    assert kinds(answered) == [Approved, OrderPlaced, ParentBegun, PieceSent]
     assert [sent.order for sent in answered.orders] == [asked]
     poor = engine.answer(step.ask, {asked.order_id: told(asked, "100001")})
     assert kinds(poor) == [Rejected]

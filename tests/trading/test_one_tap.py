@@ -133,7 +133,9 @@ def test_one_tap_works_every_leg_and_ends_with_all_of_it(stage: Stage) -> None:
     assert all(isinstance(event, ProposalEnded) and event.end is End.ALL for event in ended)
     legs = [event for event in events if isinstance(event, LegSent)]
     assert [event.order_id for event in legs] == [
-        event.order.order_id for event in events if isinstance(event, OrderPlaced) and event.order.purpose != "exit"
+        event.order.order_id
+        for event in events
+        if isinstance(event, OrderPlaced) and event.order.purpose not in ("exit", "protection")
     ]
     assert len(exchange.executions()) > 0
     # The gate judged every leg, and the chain leads from the order to the tap of a person.

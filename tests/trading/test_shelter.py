@@ -20,6 +20,9 @@ from bursar.domain.events import (
     OrderAmended,
     OrderCanceled,
     OrderPlaced,
+    ProposalMade,
+    ProposalTapped,
+    Rejected,
     TaskFinished,
 )
 from bursar.domain.orders import ApprovedOrder, OrderType, Purpose, Side
@@ -33,7 +36,7 @@ from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
 from bursar.trading.agenda import Task
-from bursar.trading.mandate import Step
+from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.protect import resting
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
@@ -232,3 +235,53 @@ def test_what_a_rebalance_takes_back_to_sell_is_not_placed_again_while_it_waits_
     for name in names[2:]:
         engine.absorb(OrderCanceled(event_id=f"{name}/canceled", at=TRADE_AT, order_id=name))
     assert [sent.order.symbol for sent in do(engine, Task.TRADE).orders] == ["AAPL", "XOM"]
+
+
+def test_protection_that_was_filled_in_part_is_changed_by_what_is_left_of_it() -> None:
+    """The gate counts the rest of an order that is changed, since what was filled of it is in the position already."""
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    engine.absorb(filled("1", 60, 100, order_id=""))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    stop, target = (sent.order.order_id for sent in do(engine, Task.MONITOR).orders)
+    for name in (stop, target):
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=1, number=1))
+    engine.absorb(filled("2", 20, 95, side=Side.SELL, order_id=stop))
+    engine.absorb(filled("3", 30, 100, order_id=""))
+    step = do(engine, Task.MONITOR)
+    assert not [event for event in step.events if isinstance(event, Rejected)]
+    assert {changed.order.order_id: changed.order.quantity for changed in step.amends} == {stop: 90, target: 70}
+
+
+def test_what_a_tapped_sale_took_back_is_not_placed_again_while_another_symbol_waits() -> None:
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True, autonomy=Autonomy.PROPOSE)
+    for execution, symbol in (("1", "AAPL"), ("2", "XOM")):
+        engine.absorb(replace(filled(execution, 10, 100, order_id=""), symbol=symbol))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    names = [sent.order.order_id for sent in do(engine, Task.MONITOR).orders]
+    for name in names[:2]:
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=1, number=1))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    (made,) = (event for event in do(engine, Task.TRADE).events if isinstance(event, ProposalMade))
+    assert [leg.symbol for leg in made.proposal.legs] == ["AAPL", "XOM"]
+    assert made.outlook is not None
+    name = made.proposal.proposal_id
+    engine.absorb(
+        ProposalTapped(event_id=f"{name}/tapped", at=TRADE_AT, proposal_id=name, by="owner", outlook=made.outlook)
+    )
+    first = engine.work()
+    assert first.cancels == tuple(names[:2])
+    for event in first.events:
+        engine.absorb(event)
+    for canceled in names[:2]:
+        engine.absorb(OrderCanceled(event_id=f"{canceled}/canceled", at=TRADE_AT, order_id=canceled))
+    # The broker has not answered to the pair of XOM yet: AAPL waits for that, and stays free to be sold meanwhile.
+    assert engine.work() == Step()
+    assert do(engine, Task.MONITOR) == Step()
+    for answered in names[2:]:
+        engine.absorb(
+            OrderAccepted(event_id=f"{answered}/accepted", at=TRADE_AT, order_id=answered, permanent_id=2, number=2)
+        )
+    assert [sent.order.symbol for sent in engine.work().orders] == ["AAPL"]

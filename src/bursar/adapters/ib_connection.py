@@ -15,8 +15,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import ib_async
 from ib_async.ib import StartupFetch
@@ -58,6 +59,8 @@ class Address:
             raise InputError(f"port {self.port} is for live accounts; paper is at 4002 (IB Gateway) or 7497 (TWS)")
 
 
+#: In whose time a gateway tells hours and minutes.
+NEW_YORK = ZoneInfo("America/New_York")
 #: The request number of what is about no request.
 NO_REQUEST = -1
 #: Errors about one subscription that say something of the whole line: another login has the market data.
@@ -71,6 +74,8 @@ class Connection:
     """One connection, which a broker and a feed share.
 
     now      the time that the gateway told at the last barrier
+    skew     how far that was ahead of the time that stood on the account's values, told since the barrier before; None
+             where none was told
     numbers  for new orders
     is_new   True until somebody asked for the account: what had ended was told on the way in
     """
@@ -90,9 +95,12 @@ class Connection:
         self.numbers = OrderNumbers()
         self.is_new = False
         self._notices: list[tuple[int, str]] = []
+        self.skew: timedelta | None = None
+        self._account_time = ""
         self.ib.disconnectedEvent += self._on_lost
         self.hear("error", self._on_error)
         self.hear("nextValidId", self.numbers.next_valid)
+        self.hear("updateAccountTime", self._on_account_time)
 
     async def connect(self, fetch: StartupFetch = SYNCHRONIZED) -> None:
         """Connect, and fetch what happened while we were away. Raises BrokerError, retryable."""
@@ -155,7 +163,8 @@ class Connection:
         """The gateway's time, once all that it had to say is heard. Steps a gateway in stepped time: see the module."""
         at = (await self.answered("the time", self.ib.reqCurrentTimeAsync)).astimezone(UTC)
         self._sent_by_barrier = self.ib.client.conn.numMsgSent
-        self.now = at
+        self.now, self._account_time, told = at, "", self._account_time
+        self.skew = apart(at, told) if told else None
         for settle in self._at_barrier:
             settle(at)
         return at
@@ -204,6 +213,9 @@ class Connection:
         finally:
             answer.cancel()
 
+    def _on_account_time(self, told: str) -> None:
+        self._account_time = told
+
     def _on_lost(self) -> None:
         if self._lost and not self._lost.done():
             self._lost.set_result(None)
@@ -223,6 +235,20 @@ class Connection:
             self._notices.append((code, text))
         if code == CLIENT_ID_IN_USE and self._refused and not self._refused.done():
             self._refused.set_result(f"client {self.address.client_id} at port {self.address.port}: {text}")
+
+
+def apart(at: datetime, told: str) -> timedelta | None:
+    """How far ``at`` is ahead of ``told``, hours and minutes in New York, the shorter way round the clock.
+
+    None for what is no time of day. Seconds are left out, since none were told.
+    """
+    try:
+        wall = datetime.strptime(told, "%H:%M")  # noqa: DTZ007  a time of day has no zone of its own
+    except ValueError:
+        return None
+    local = at.astimezone(NEW_YORK)
+    minutes = (local.hour - wall.hour) * 60 + local.minute - wall.minute
+    return timedelta(minutes=(minutes + 720) % 1440 - 720)
 
 
 class Contracts:

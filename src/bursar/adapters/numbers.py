@@ -1,14 +1,16 @@
 """The numbers under which orders are sent: above all that the broker or the journal has ever seen of us.
 
 The broker says on the way in which number is valid next, and that number can go back when a gateway is started again.
-An order that is sent under a number of one that still works would change that one, so the journal's numbers count too.
+An order that is sent under a number of one that still works would change that one, and what is told by number alone of
+one that ended would be laid at another's door. So the journal's numbers count too; and where it holds an approval to
+send and not the number that came of it, because we died in between, that may have been the next one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bursar.domain.events import Event, OrderAccepted
+from bursar.domain.events import Approved, Event, OrderAccepted
 
 
 class OrderNumbers:
@@ -20,8 +22,13 @@ class OrderNumbers:
     def recover(self, events: Iterable[Event]) -> None:
         """Take in a journal."""
         for event in events:
-            if isinstance(event, OrderAccepted):
-                self.used(event.number)
+            match event:
+                case Approved():
+                    self.used(self._next)
+                case OrderAccepted(number=number):
+                    self.used(number)
+                case _:
+                    pass
 
     def next_valid(self, number: int) -> None:
         """The broker takes ``number`` and those above it; what is below what we used is no news."""

@@ -178,7 +178,7 @@ class Risk(Section):
         lt=1,
     )
     protection: Literal["watched", "broker"] = setting(
-        "watched",
+        "broker",
         "Where stops and targets wait: watched from here, or at the broker, where they work while Bursar does not.",
         "watched or broker",
     )

@@ -141,6 +141,19 @@ class Broker(Section):
     reconnect_delay_seconds: Number = setting(
         Decimal(10), "Wait before the first of them, doubled each time, in seconds.", "0 to 3600", ge=0, le=3600
     )
+    restart_at: Clock = setting(
+        time(23, 45),
+        "From then on the gateway restarts, every night: no attempt counts.",
+        "a time of day, such as 23:45",
+    )
+    restart_minutes: Count = setting(60, "How long that may take, in minutes.", "0 to 720", ge=0, le=720)
+    login_day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = setting(
+        "sunday", "Day on which a person must log in again at the gateway.", "the name of a day, such as sunday"
+    )
+    login_at: Clock = setting(time(1, 0), "From then on, on that day.", "a time of day, such as 01:00")
+    clock_minutes_max: Count = setting(
+        1, "How far the broker's clock may be off; beyond it nothing is decided.", "1 to 60 minutes", ge=1, le=60
+    )
 
 
 class Market(Section):
@@ -203,6 +216,28 @@ class Costs(Section):
     commission_basis_points: Number = setting(Decimal(1), "Commission, in basis points.", "0 to 1000", ge=0, le=1000)
     spread_basis_points: Number = setting(
         Decimal(4), "Simulated distance from bid to ask, in basis points of the price.", "0 to 1000", ge=0, le=1000
+    )
+
+
+class Execution(Section):
+    """How a rebalance is worked: at once, or in pieces. Exits, protection and a kill never wait."""
+
+    route: Literal["at_once", "auto", "twap", "vwap", "participation", "adaptive"] = setting(
+        "at_once",
+        "At once; by spread, size and hurry; equal parts; as volume comes; a part of the volume; or a limit that pays "
+        "more of the spread as time goes by. What closes is sent at once while its protection rests at the broker.",
+        "at_once, auto, twap, vwap, participation or adaptive",
+    )
+    within_minutes: Count = setting(
+        60, "What is not sent by then is sent whole, in minutes from the first piece.", "1 to 390", ge=1, le=390
+    )
+    every_minutes: Count = setting(5, "Time between two pieces, in minutes.", "1 to 60", ge=1, le=60)
+    urgency: Fraction = setting(
+        Decimal("0.25"),
+        "Part of the spread that an adaptive order pays from the start.",
+        'a fraction from 0 to 1, such as 0.25 or "25%"',
+        ge=0,
+        le=1,
     )
 
 
@@ -385,6 +420,7 @@ class Settings(Section):
     schedule: Schedule = Schedule()
     risk: Risk = Risk()
     costs: Costs = Costs()
+    execution: Execution = Execution()
     strategy: Strategy = Strategy()
     models: Models = Models()
     committee: Committee = Committee()

@@ -10,12 +10,14 @@ orders to ask about, and the basket is judged again with what the broker said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from bursar.domain.events import Approved, Check, Rejected
+from bursar.domain.money import ZERO
 from bursar.domain.orders import ApprovedOrder, Order
 from bursar.errors import DataError
 from bursar.risk.limits import RiskLimits
@@ -46,8 +48,10 @@ class _Clerk:
     at: datetime
     causes: tuple[str, ...]
     new_id: Callable[[str], str]
+    whole: Mapping[str, Order]
 
-    def approve(self, order: Order, findings: list[Finding]) -> tuple[ApprovedOrder, Approved]:
+    def approve(self, judged: Order, findings: list[Finding]) -> tuple[ApprovedOrder, Approved]:
+        order = self.whole[judged.order_id]
         # A finding begins with its order and goes on as its check does.
         checks = tuple(map(_check, [finding[1:5] for finding in findings]))
         event = Approved(
@@ -55,8 +59,9 @@ class _Clerk:
         )
         return ApprovedOrder(order=order, approval_id=event.event_id), event
 
-    def reject(self, order: Order, findings: list[Finding], first: Finding) -> Rejected:
+    def reject(self, judged: Order, findings: list[Finding], first: Finding) -> Rejected:
         """Say which rule the order broke, or that it is held back for ``first``, which another one broke."""
+        order = self.whole[judged.order_id]
         broken = next((finding for finding in findings if _blocks(finding)), None)
         _, rule, measured, limit, _, _, message = broken or first
         if broken is None:
@@ -81,13 +86,16 @@ def judge(
     *,
     causes: tuple[str, ...],
     new_id: Callable[[str], str],
+    done: Mapping[str, Decimal] | None = None,
 ) -> Verdict:
     """Approve ``basket`` whole, or reject it whole with the first rule that each order breaks.
 
     causes  the events that the orders follow from
     new_id  makes ids of approvals ("a") and rejections ("r")
+    done    what of orders that are to be changed is filled: it is in the positions already, and only the rest is judged
     """
-    clerk = _Clerk(at=exposure.at, causes=causes, new_id=new_id)
+    clerk = _Clerk(at=exposure.at, causes=causes, new_id=new_id, whole={order.order_id: order for order in basket})
+    basket = tuple(_rest(order, (done or {}).get(order.order_id, ZERO)) for order in basket)
     exempt = tuple([order for order in basket if is_exempt(order)])
     if not exempt:
         return _ruled(Case(basket, exposure, limits), RULES, clerk)
@@ -122,9 +130,13 @@ def _ruled(case: Case, rules: tuple[Rule, ...], clerk: _Clerk) -> Verdict:
         events = tuple(clerk.reject(order, findings[order.order_id], first) for order in case.basket)
         return Verdict(approved=(), events=events)
     if rules is RULES and (asked := needs_preview(case)):
-        return Verdict(approved=(), events=(), previews=asked)
+        return Verdict(approved=(), events=(), previews=tuple(clerk.whole[order.order_id] for order in asked))
     written = [clerk.approve(order, findings[order.order_id]) for order in case.basket]
     return Verdict(approved=tuple(order for order, _ in written), events=tuple(event for _, event in written))
+
+
+def _rest(order: Order, done: Decimal) -> Order:
+    return replace(order, quantity=order.quantity - done) if 0 < done < order.quantity else order
 
 
 def _blocks(finding: Finding) -> bool:

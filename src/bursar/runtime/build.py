@@ -31,7 +31,7 @@ from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.morning import Heard, Morning, remembering
-from bursar.trading.mandate import Autonomy, Mandate
+from bursar.trading.mandate import Autonomy, Execution, Mandate
 from bursar.trading.strategy import Strategy
 
 #: A basis point is a hundredth of a percent.
@@ -55,6 +55,13 @@ def mandate(settings: Settings) -> Mandate:
         protection_at_broker=risk.protection == "broker",
         capital=settings.sleeve.capital,
         hands_off=frozenset(settings.sleeve.hands_off),
+        execution=Execution(
+            route=settings.execution.route,
+            within=timedelta(minutes=settings.execution.within_minutes),
+            every=timedelta(minutes=settings.execution.every_minutes),
+            urgency=settings.execution.urgency,
+            expected=(costs.commission_basis_points + costs.spread_basis_points / 2) * BASIS_POINT,
+        ),
         trades_without_quorum=settings.committee.without_quorum == "views",
     )
 

@@ -136,10 +136,11 @@ class Loop:
         await self._take(self.engine.work())
         for task in self.engine.due():
             await self._take(await self._perform(task))
+        await self._take(self.engine.pieces())
         if self.finished():
             return
         due = self._compared is None or market.at - self._compared >= self.compare_every
-        if due and self.engine.trusts_the_line:
+        if due and self.engine.may_ask:
             await self._interrogate()
 
     @property

@@ -31,7 +31,7 @@ from bursar.domain.events import (
     ViewFormed,
 )
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Order, OrderStatus, Side
+from bursar.domain.orders import Order, OrderStatus, OrderType, Purpose, Side
 from bursar.domain.views import View
 from bursar.ledger import position
 from bursar.ledger.book import Bookkeeper, PortfolioBook
@@ -240,7 +240,12 @@ class Summary:
         )
         self._realized[fill.symbol] += realized
         self._fills[fill.order_id].append(line)
-        self._days[self._day_of(fill.at)].fills.append(line)
+        day = self._days[self._day_of(fill.at)]
+        day.fills.append(line)
+        if fill.order_id in self.orders and (order := self.orders[fill.order_id].order).purpose is Purpose.PROTECTION:
+            what = "target" if order.type is OrderType.LIMIT else "stop"
+            level = order.limit_price or order.stop_price
+            day.notes.append(f"{fill.symbol}: {what} at the broker was reached: {fill.price} (level {level:.4f})")
 
     def _result(self, day: date, found: _Day, closed: SessionClosed, before: Decimal) -> DayResult:
         sent = tuple(self._order_line(self.orders[order.order_id]) for order in found.orders)

@@ -15,8 +15,10 @@ from bursar.domain.events import Alerted, Event, LineChanged
 from bursar.domain.market import Slice
 from bursar.ports import Journal
 from bursar.trading.line import (
+    WEEKDAYS,
     Advice,
     Alert,
+    Clocked,
     Connected,
     Interrogate,
     Line,
@@ -38,6 +40,11 @@ def policy(settings: Settings) -> Policy:
         attempts_max=settings.broker.reconnect_attempts_max,
         delay=timedelta(seconds=float(settings.broker.reconnect_delay_seconds)),
         zone=settings.market.timezone,
+        restart_at=settings.broker.restart_at,
+        restart_for=timedelta(minutes=settings.broker.restart_minutes),
+        login_weekday=WEEKDAYS.index(settings.broker.login_day),
+        login_at=settings.broker.login_at,
+        skew_max=timedelta(minutes=settings.broker.clock_minutes_max),
     )
 
 
@@ -71,6 +78,7 @@ class LineWatch:
         self._changes = 0
         self._notices: Callable[[], Iterable[tuple[int, str]]] = tuple
         self._resubscribe: Callable[[], Awaitable[None]] | None = None
+        self._skew: Callable[[], timedelta | None] = lambda: None
         self._failed = 0
         self.last_at: datetime | None = None
         self.progress = 0
@@ -85,10 +93,13 @@ class LineWatch:
         self.progress = sum(not event.event_id.startswith("line/") for event in events)
 
     def attach(
-        self, notices: Callable[[], Iterable[tuple[int, str]]], resubscribe: Callable[[], Awaitable[None]]
+        self,
+        notices: Callable[[], Iterable[tuple[int, str]]],
+        resubscribe: Callable[[], Awaitable[None]],
+        skew: Callable[[], timedelta | None] = lambda: None,
     ) -> None:
-        """Listen to a new connection from now on."""
-        self._notices, self._resubscribe = notices, resubscribe
+        """Listen to a new connection from now on. skew: how far its clock was ahead, where that was seen."""
+        self._notices, self._resubscribe, self._skew = notices, resubscribe, skew
 
     def hear(self, signals: Sequence[Signal], at: datetime) -> Heard:
         """Take in signals of one moment."""
@@ -120,6 +131,9 @@ class LineWatch:
         signals: list[Signal] = [Told(code, text) for code, text in self._notices()]
         if any(not quote.delayed for quote in market.quotes):
             signals.append(Quoted())
+        skew = self._skew()
+        if skew is not None:
+            signals.append(Clocked(market.at + skew))
         return self.hear((*signals, Passed(session_open)), market.at)
 
     def up(self, at: datetime) -> Heard:

@@ -122,7 +122,7 @@ async def _over_one_connection(
         journal=[recorded.event for recorded in journal.read()],
     )
     try:
-        watch.attach(broker.connection.notices, feed.resubscribe)
+        watch.attach(broker.connection.notices, feed.resubscribe, lambda: broker.connection.skew)
         await told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
         desk = loop(stage, feed, broker, journal, progress, controls)
         desk.watch = watch

@@ -10,20 +10,34 @@ is traded on its symbol while it is open; a difference in cash stops purchases.
     flagged order         the broker, when it tells at last what became of the order, or a person
     overfill              a person: the broker did more than was asked
     trade by hand         a person: the books hold it already, and nobody knows yet whose it is
+
+A person explains with ``settled``. What both sides still differ on would be found again at the next comparison, so
+there the books must follow the broker, which a person has to say.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from bursar.domain.accounts import AccountSnapshot, BrokerOrder
-from bursar.domain.events import BreakExplained, BreakFound, Event, Filled, OrderFlagged
-from bursar.domain.money import ZERO
+from bursar.domain.events import (
+    BreakExplained,
+    BreakFound,
+    Deposited,
+    Event,
+    Filled,
+    OrderCanceled,
+    OrderFlagged,
+    PositionAdopted,
+    PositionReleased,
+)
+from bursar.domain.money import ZERO, Money
 from bursar.domain.orders import OrderStatus, execution_root
-from bursar.errors import BrokerError
+from bursar.errors import BrokerError, InputError
 from bursar.ledger.book import Book
 from bursar.trading.oms import Change, Orders, OrderState
 
@@ -187,6 +201,14 @@ class Breaks:
         )
         self._owed[found.event_id] = found
 
+    def named(self, name: str) -> BreakFound:
+        """The open break of that short name or id. Raises InputError with those that there are."""
+        for found in self.open.values():
+            if name in (found.event_id, short(found)):
+                return found
+        there = ", ".join(f"{short(each)} ({each.symbol or 'cash'}: {each.what})" for each in self.open.values())
+        raise InputError(f"no break {name!r} is open; open are {there or 'none'}: bursar breaks")
+
     @property
     def owed(self) -> tuple[BreakFound, ...]:
         """Breaks that follow from what was absorbed, and are to be journalled before anything else is done."""
@@ -224,6 +246,72 @@ class Breaks:
                     yield found
             elif found.what not in (BY_HAND, OVERFILL) and (found.what, found.symbol) not in now:
                 yield found
+
+
+def short(found: BreakFound) -> str:
+    """A name of a break that a person can type; the same in every reading of the journal."""
+    return hashlib.blake2b(found.event_id.encode(), digest_size=4).hexdigest()
+
+
+def settled(
+    found: BreakFound, because: str, by: str, at: datetime, cause: str, *, portfolio: str, take_theirs: bool
+) -> tuple[Event, ...]:
+    """What a person's explanation leads to: the break is closed, and what it was about no longer stands in the way.
+
+    take_theirs  the books follow the broker, where both sides still differ on a position or on cash: shares come in
+                 hands-off and without a cost, or leave at cost; cash comes in or leaves as a deposit
+
+    Raises InputError for no reason, and for a difference that would be found again.
+    """
+    if not because.strip():
+        raise InputError("say why: an explanation without a reason explains nothing")
+    explained = BreakExplained(
+        event_id=f"{found.event_id}/explained",
+        at=at,
+        causes=(found.event_id, cause),
+        break_id=found.event_id,
+        explanation=because.strip(),
+        by=by,
+    )
+    if found.what in (BY_HAND, OVERFILL):
+        return (explained,)
+    if found.what == FLAGGED:
+        order_id = found.causes[1]
+        reason = f"settled by {by}: {because.strip()}"
+        ended = OrderCanceled(
+            event_id=f"{order_id}/settled/{short(found)}", at=at, causes=(cause,), order_id=order_id, reason=reason
+        )
+        return explained, ended
+    if not take_theirs:
+        raise InputError(
+            f"{found.symbol or 'cash'}: the books say {found.ours} and the broker {found.theirs}, which the next "
+            "comparison would find again; say that the books shall follow the broker, or wait until they agree"
+        )
+    return (*_following(found, at, cause, portfolio), explained)
+
+
+def _following(found: BreakFound, at: datetime, cause: str, portfolio: str) -> tuple[Event, ...]:
+    """What makes the books say what the broker says. Raises InputError for what is no amount."""
+    name, account = f"{found.event_id}/followed", found.account
+    if found.what == "position":
+        change = Decimal(found.theirs) - Decimal(found.ours)
+        if Decimal(found.ours) * change < 0:
+            if abs(change) > abs(Decimal(found.ours)):
+                raise InputError(f"{found.symbol} changed sides, which no transfer explains; book its trades")
+            released = PositionReleased(
+                event_id=name, at=at, causes=(cause,), account=account, portfolio=portfolio, symbol=found.symbol,
+                quantity=abs(change),
+            )  # fmt: skip
+            return (released,)
+        adopted = PositionAdopted(
+            event_id=name, at=at, causes=(cause,), account=account, portfolio=portfolio, symbol=found.symbol,
+            quantity=change, hands_off=True,
+        )  # fmt: skip
+        return (adopted,)
+    if found.what.startswith("cash in "):
+        amount = Money(Decimal(found.theirs) - Decimal(found.ours), found.what.removeprefix("cash in "))
+        return (Deposited(event_id=name, at=at, causes=(cause,), account=account, portfolio=portfolio, amount=amount),)
+    raise InputError(f"{found.what} is nothing that the books could follow; it ends when the broker says the same")
 
 
 def _text(number: Decimal) -> str:

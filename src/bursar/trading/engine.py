@@ -26,20 +26,16 @@ from bursar.domain.events import (
     KillForm,
     LineChanged,
     OrderCanceled,
-    OrderPlaced,
     OrderRejected,
     ProposalTapped,
     Rejected,
     SessionClosed,
     TaskFinished,
-    TradingState,
     ViewFormed,
 )
 from bursar.domain.market import Slice
-from bursar.domain.money import ZERO
-from bursar.domain.orders import Effect, Order, OrderStatus, Purpose
+from bursar.domain.orders import Order, OrderStatus, Purpose
 from bursar.domain.sessions import Session
-from bursar.domain.targets import Targets
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.ledger.book import Book, Bookkeeper, PortfolioBook, Position
@@ -47,26 +43,28 @@ from bursar.ledger.valuation import Valuation
 from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
-from bursar.trading import day
+from bursar.trading import day, parents
 from bursar.trading.agenda import Task
 from bursar.trading.baskets import Sagas
 from bursar.trading.breaks import Breaks, cash_agrees, compare
+from bursar.trading.deciding import decide, trade
 from bursar.trading.exits import exit_due
 from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of, to_close
 from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
 from bursar.trading.line import LineState
 from bursar.trading.mandate import Ask, Autonomy, Mandate, Step
+from bursar.trading.measuring import Measured
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
-from bursar.trading.proposing import proposals, would
+from bursar.trading.parents import Parents
 from bursar.trading.protect import MOVES_POSITIONS, Cover
-from bursar.trading.rebalance import Draft, Sleeve, rebalance
+from bursar.trading.rebalance import Draft
 from bursar.trading.recover import adopt, settle, told_rates
-from bursar.trading.shelter import make_room, shelter
+from bursar.trading.shelter import shelter
 from bursar.trading.standing import Standing
-from bursar.trading.strategy import Holdings, Strategy, fields_read
-from bursar.trading.tapping import LegOf, tap, told, work
+from bursar.trading.strategy import Strategy, fields_read
+from bursar.trading.tapping import LegOf, selling, tap, told, work
 from bursar.trading.view import MarketView
 
 __all__ = ["Ask", "Engine", "Mandate", "Step"]
@@ -84,7 +82,7 @@ class Engine:
         self.orders = Orders()
         self.standing = Standing()
         self.ids = Ids()
-        self._strategy = strategy
+        self.strategy = strategy
         self.sessions = tuple(sessions)
         self._sessions = {session.day: session for session in sessions}
         self._day_before = {after.day: before.day for before, after in pairwise(sessions)}
@@ -92,11 +90,11 @@ class Engine:
         self._books = Bookkeeper()
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
-        self._views: dict[tuple[str, str], View] = {}
+        self.opinions: dict[tuple[str, str], View] = {}
         self.started = False
         self._meeting: CommitteeMet | None = None
-        self._decided: Decided | None = None
-        self._exits: dict[str, datetime] = {}
+        self.decided: Decided | None = None
+        self.exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
         self._midnights = market.session.day_around(market.at)
         self._past: Past | None = None
@@ -105,6 +103,8 @@ class Engine:
         self.cover = Cover()
         self.sagas = Sagas()
         self.legs: dict[str, LegOf] = {}
+        self.parents = Parents()
+        self.measured = Measured()
         self._line = LineState.UP.value
         self._earnings: Mapping[str, date] = {}
         self._called_at: Decimal | None = None
@@ -121,7 +121,7 @@ class Engine:
     @property
     def reads(self) -> frozenset[str]:
         """Daily fields beside closes that the strategy reads."""
-        return fields_read(self._strategy)
+        return fields_read(self.strategy)
 
     def refresh(
         self, closes: Panel, earnings: Mapping[str, date] | None = None, facts: Mapping[str, Panel] | None = None
@@ -142,21 +142,23 @@ class Engine:
         symbol = self.orders[change.order_id].order.symbol if change else ""
         self.breaks.apply(event, change, symbol, self.mandate.account)
         self.sagas.apply(event)
+        self.parents.apply(event)
+        self.measured.apply(event)
         self._portfolio = None
         self.standing.apply(event, self.portfolio if isinstance(event, SessionClosed) else None)
         match event:
             case TaskFinished(task=task, day=day):
                 self._done.setdefault(day, set()).add(Task(task))
             case ViewFormed(view=view):
-                self._views[view.analyst, view.symbol] = view
+                self.opinions[view.analyst, view.symbol] = view
             case CommitteeMet():
                 self._meeting = event
             case Decided():
-                self._decided = event
+                self.decided = event
             case ExitTriggered(symbol=symbol):
-                self._exits[symbol] = event.at
+                self.exits[symbol] = event.at
             case Filled(order_id=order_id) if self._protects(order_id):
-                self._exits[event.symbol] = event.at
+                self.exits[event.symbol] = event.at
             case OrderRejected(order_id=order_id):
                 self._refused[self.orders[order_id].order.symbol] = event.at
             case LineChanged(state=state):
@@ -232,6 +234,7 @@ class Engine:
             earnings=self._earnings,
             called_at=self._called_at,
             hands_off=self.hands_off,
+            later=self.parents.later(order.order_id for order in self.standing.sent()),
         )
 
     def limits(self) -> RiskLimits:
@@ -249,7 +252,7 @@ class Engine:
             return ()
         since = self.mandate.agenda.times(session)[Task.ANALYZE]
         return heard(
-            self._views.values(),
+            self.opinions.values(),
             self._meeting,
             since - timedelta(hours=1),
             without_quorum=self.mandate.trades_without_quorum,
@@ -278,6 +281,11 @@ class Engine:
         """True while what the broker says can be believed to be all that it knows: see ``trading/line.py``."""
         return self._line == LineState.UP
 
+    @property
+    def may_ask(self) -> bool:
+        """True while the broker can be asked: its clock may be wrong, and be seen to be right again."""
+        return self._line in (LineState.UP, LineState.SKEWED)
+
     # ------------------------------------------------------------ what is done
 
     def perform(self, task: Task) -> Step:
@@ -290,9 +298,9 @@ class Engine:
             case Task.OPEN:
                 return self._finish(task, session, Step(events=(day.opened(session, at),)))
             case Task.DECIDE:
-                return self._finish(task, session, self._decide())
+                return self._finish(task, session, decide(self))
             case Task.TRADE:
-                waits, step = self._trade()
+                waits, step = trade(self)
                 return step if waits else self._finish(task, session, step)
             case Task.MONITOR:
                 return self._monitor()
@@ -377,7 +385,7 @@ class Engine:
         if not unsent:
             return Step()
         try:
-            verdict = self._judge(unsent, causes=tuple(order.order_id for order in unsent))
+            verdict = self.judge(unsent, causes=tuple(order.order_id for order in unsent))
         except DataError:
             verdict = Verdict(approved=(), events=())
         passed = {approved.order.order_id for approved in verdict.approved}
@@ -405,59 +413,12 @@ class Engine:
         )
         return replace(step, events=(*step.events, done))
 
-    def _decide(self) -> Step:
-        """Ask the strategy what it wants to hold; nothing is sent yet."""
-        views = self.views()
-        try:
-            valuation = self.valuation()
-            holdings = Holdings(equity=valuation.net_asset_value, weights=valuation.weights)
-            targets = self._strategy.decide(self.market, views, holdings)
-            prices = {target.symbol: self.market.price(target.symbol) for target in targets.targets}
-        except DataError as error:
-            return self._skip(str(error))
-        decided = Decided(
-            event_id=self.ids.new("d"),
-            at=self.market.at,
-            causes=tuple(dict.fromkeys(view_id for target in targets.targets for view_id in target.view_ids)),
-            portfolio=self.mandate.portfolio,
-            strategy=targets.strategy,
-            targets=targets.targets,
-            equity=valuation.net_asset_value,
-            prices=prices,
-        )
-        return Step(events=(decided,))
-
-    def _skip(self, reason: str) -> Step:
+    def skip(self, reason: str) -> Step:
+        """The word that nothing is done, and why."""
         skipped = DecisionSkipped(
             event_id=self.ids.new("k"), at=self.market.at, portfolio=self.mandate.portfolio, reason=reason
         )
         return Step(events=(skipped,))
-
-    def _trade(self) -> tuple[bool, Step]:
-        """Turn today's decision into orders and put them to the gate, whole; True where that must wait.
-
-        It waits while protection at the broker is not what it should be, or must make room for what is sold.
-        """
-        decided, state = self._decided, self.standing.state
-        if decided is None or decided.at.date() != self.market.at.date() or state is TradingState.HALTED:
-            return False, Step()
-        try:
-            drafts = self._drafts(decided)
-            if state is TradingState.REDUCING:
-                drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
-            if self.mandate.autonomy is not Autonomy.AUTOMATIC:
-                return False, self._propose(decided, drafts)
-            if self.mandate.protection_at_broker and (first := make_room(self, drafts)) is not None:
-                return True, first
-            return False, self._submit(drafts, causes=(decided.event_id,))
-        except DataError as error:
-            return False, self._skip(str(error))
-
-    def _propose(self, decided: Decided, drafts: Sequence[Draft]) -> Step:
-        """Put a decision before a person, or only say what it would have been."""
-        if self.mandate.autonomy is Autonomy.OBSERVE or not drafts:
-            return self._skip(would(drafts))
-        return Step(events=proposals(self, decided, drafts, self._views.values()))
 
     def spendable(self) -> Decimal:
         """Cash that purchases may use now. Raises DataError where it cannot be told."""
@@ -471,40 +432,24 @@ class Engine:
         """The next move of what was tapped; nothing while the line to the broker cannot be trusted."""
         return work(self) if self.trusts_the_line else Step()
 
-    def _drafts(self, decided: Decided) -> tuple[Draft, ...]:
-        waiting = {s for s, at in self._exits.items() if self.market.at - at < self.mandate.reentry_wait}
-        waiting |= self.breaks.symbols | self.hands_off
-        wanted = tuple(target for target in decided.targets if target.symbol not in waiting)
-        seen, limits = exposure(self.sight()), self.limits()
-        hands_off = self.hands_off | self.breaks.symbols
-        sleeve = Sleeve(
-            equity=seen.equity,
-            quantities={s: quantity for s, quantity in seen.quantities.items() if s not in hands_off},
-            cash_settled=ZERO if self.breaks.cash_in_doubt else seen.cash_settled,
-            unsettled=self.mandate.unsettled,
-            cash_reserve=limits.cash_reserve,
-            cost_rate=self.mandate.cost_rate,
-            trade_min=self.mandate.trade_min,
-            position_value_max=limits.position_value_max,
-            order_value_max=limits.order_value_max,
-        )
-        targets = Targets(strategy=decided.strategy, targets=wanted)
-        return rebalance(targets, sleeve, self.market.quotes, self.market.instruments)
+    def pieces(self) -> Step:
+        """The next move of every parent order: see ``trading/parents.py``."""
+        return parents.work(self)
 
-    def _submit(self, drafts: Sequence[Draft], causes: tuple[str, ...], before: tuple[Event, ...] = ()) -> Step:
+    def submit(self, drafts: Sequence[Draft], causes: tuple[str, ...], before: tuple[Event, ...] = ()) -> Step:
         """Number the drafts, let the gate judge them, and place what it approves."""
         if not drafts:
             return Step(events=before)
-        return self._put(tuple(self._order(draft) for draft in drafts), causes, before)
+        return self._put(tuple(self.order(draft) for draft in drafts), causes, before)
 
     def answer(self, ask: Ask, previews: Mapping[str, Preview], refused: str = "") -> Step:
         """Go on with a basket, now that the broker has said what it would do, or why it would refuse it."""
         if refused:
-            return self._skip(refused)
+            return self.skip(refused)
         try:
             return self._put(ask.basket, ask.causes, previews=previews)
         except DataError as error:
-            return self._skip(str(error))
+            return self.skip(str(error))
 
     def put(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Step:
         """Let the gate judge a basket, and place what it approves."""
@@ -517,33 +462,30 @@ class Engine:
         before: tuple[Event, ...] = (),
         previews: Mapping[str, Preview] | None = None,
     ) -> Step:
-        verdict = self._judge(basket, causes, previews)
-        placed = tuple(
-            OrderPlaced(
-                event_id=approved.order.order_id,
-                at=self.market.at,
-                causes=(approved.approval_id,),
-                order=approved.order,
-            )
-            for approved in verdict.approved
-        )
+        verdict = self.judge(basket, causes, previews)
+        placed, paced = parents.placed(verdict, self.parents, self.market.at)
         ask = Ask(basket=basket, orders=verdict.previews, causes=causes) if verdict.previews else None
         legs = told(self.legs, verdict, self.market.at)
-        return Step(events=(*before, *verdict.events, *placed, *legs), orders=verdict.approved, ask=ask)
+        begun = self.parents.told(verdict, self.market, self.mandate.portfolio)
+        return Step(
+            events=(*before, *verdict.events, *placed, *legs, *begun),
+            orders=tuple(approved for approved in verdict.approved if approved.order.order_id not in paced),
+            ask=ask,
+        )
 
-    def _judge(
+    def judge(
         self, basket: tuple[Order, ...], causes: tuple[str, ...], previews: Mapping[str, Preview] | None = None
     ) -> Verdict:
-        without, sight = {order.order_id for order in basket}, self.sight()
+        """What the gate says of a basket."""
+        without = {order.order_id for order in basket}
+        sight = replace(self.sight(), repeated=self.parents.siblings(without), again=self.parents.later(without))
         closing = all(is_exempt(order) for order in basket)
         seen = to_close(sight, without) if closing else exposure(sight, without, previews)
-        return judge(basket, seen, self.limits(), causes=causes, new_id=self.ids.new)
+        done = {order_id: self.orders[order_id].filled for order_id in without if order_id in self.orders}
+        return judge(basket, seen, self.limits(), causes=causes, new_id=self.ids.new, done=done)
 
-    def judge_closing(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
-        """What the gate says of orders that only take risk away."""
-        return self._judge(basket, causes)
-
-    def _order(self, draft: Draft) -> Order:
+    def order(self, draft: Draft) -> Order:
+        """A draft with the next id, for this account."""
         return Order(
             order_id=self.ids.new("o"),
             account=self.mandate.account,
@@ -569,7 +511,7 @@ class Engine:
             killed = self.standing.kill  # which makes room for its own orders, and puts protection back
             if Task.TRADE in self.due() or (killed and killed.form is KillForm.FLATTEN):
                 return Step()  # so does a rebalance that waits: what it took back is not to be placed again meanwhile
-            return shelter(self)[0]
+            return shelter(self, selling(self))[0]
         steps = [
             self._exit(position)
             for symbol, position in sorted(self.ours.items())
@@ -588,4 +530,4 @@ class Engine:
         if due is None:
             return Step()
         triggered, draft = due
-        return self._submit((draft,), causes=(triggered.event_id,), before=(triggered,))
+        return self.submit((draft,), causes=(triggered.event_id,), before=(triggered,))

@@ -16,7 +16,7 @@ import numpy as np
 
 from bursar.domain.accounts import Preview
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Order, Purpose, Side
+from bursar.domain.orders import Order, OrderStatus, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.ledger.book import PortfolioBook
 from bursar.ledger.valuation import Valuation, value
@@ -86,6 +86,9 @@ class Sight:
     unsettled  True where proceeds may be spent before they settle, as a margin account lets one
     called_at  part of the account's equity that the broker requires as margin; None where nothing is owed
     hands_off  symbols that no order may touch
+    later      orders of the session that are later pieces of a parent, and no trades of their own
+    repeated   pieces of the parents whose pieces are judged: what is judged is no slip of the pen for one of them
+    again      those of the orders that are judged which are later pieces
     """
 
     portfolio: PortfolioBook
@@ -104,6 +107,9 @@ class Sight:
     unsettled: bool = False
     called_at: Decimal | None = None
     hands_off: frozenset[str] = frozenset()
+    later: AbstractSet[str] = frozenset()
+    repeated: AbstractSet[str] = frozenset()
+    again: AbstractSet[str] = frozenset()
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
@@ -142,7 +148,11 @@ def exposure(
         },
         opening_orders_today=_opened(sight, without),
         notional_today=sum((_notional(sight, order) for order in sent), ZERO),
-        sent=tuple(Sent(order.symbol, order.side, order.quantity, standing.sent_at(order)) for order in sent),
+        sent=tuple(
+            Sent(order.symbol, order.side, order.quantity, standing.sent_at(order))
+            for order in sent
+            if order.order_id not in sight.later | sight.repeated
+        ),
         loss_today=lost,
         drawdown=standing.drawdown(lost),
         maintenance=None if sight.called_at is None else sight.called_at * equity,
@@ -218,7 +228,13 @@ def _opened(sight: Sight, without: AbstractSet[str]) -> int:
         for state in sight.orders.working()
         if state.order.order_id in without
     )
-    return sight.orders.opened_between(sight.session.open, sight.session.close) - again
+    pieces = sum(
+        sight.orders[order_id].order.opens and sight.orders[order_id].status is not OrderStatus.REJECTED
+        for order_id in sight.later
+        if order_id not in without
+    )
+    # Whoever counts adds what is judged: a later piece among it is counted with the first of its parent.
+    return sight.orders.opened_between(sight.session.open, sight.session.close) - again - pieces - len(sight.again)
 
 
 def _reserved(sight: Sight, without: AbstractSet[str]) -> Decimal:

@@ -48,6 +48,10 @@ class LineState(StrEnum):
     BROKEN = "broken"
 
 
+#: As they are counted here and set by name.
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a line may take.

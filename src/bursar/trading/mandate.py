@@ -26,6 +26,25 @@ class Autonomy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How a rebalance is worked: see ``trading/parents.py``.
+
+    route     the name of an algorithm, or ``auto``: by spread, size and hurry (``trading/route.py``)
+    within    how long a parent may take; what is left is sent then
+    every     time between two pieces
+    urgency   of an adaptive order: 0 waits on the near side, 1 pays the whole spread
+    expected  what trading is expected to cost, as a fraction of notional: what is measured is drawn to it, and a symbol
+              that costs more must be worth trading by as much more. 0 asks nothing of what was measured
+    """
+
+    route: str = "at_once"
+    within: timedelta = timedelta(hours=1)
+    every: timedelta = timedelta(minutes=5)
+    urgency: Decimal = Decimal("0.25")
+    expected: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
     """What an engine may do with one portfolio of one account.
 
@@ -40,6 +59,7 @@ class Mandate:
     protection_at_broker    stops and targets rest at the broker, instead of being watched from here
     capital                 what may be managed of the account, in the base currency, and what came of it; None for all
     hands_off               symbols that no order may touch
+    execution               how a rebalance is worked, and what that is expected to cost
     person_simulated        True where nobody is there to re-arm an account, and one who looks in time is simulated
     """
 
@@ -60,6 +80,7 @@ class Mandate:
     protection_at_broker: bool = False
     capital: Decimal | None = None
     hands_off: frozenset[str] = frozenset()
+    execution: Execution = field(default_factory=Execution)
     person_simulated: bool = False
 
     @property

@@ -1,10 +1,11 @@
 """What operators may ask for, and what comes of it: commands as events.
 
-    kill   form (halt or flatten), reason, everything (yes): stop the account
-    rearm  reason: let it trade again, where the written rule allows it (``standing``)
-    tap    proposal: work it, leg by leg (``baskets``)
-    cancel order, reason: ask the broker to cancel an order that opens; what protects or closes is not theirs to cancel
-    adopt  lots: what adopted positions were bought for (``adoption``)
+    kill     form (halt or flatten), reason, everything (yes): stop the account
+    rearm    reason: let it trade again, where the written rule allows it (``standing``)
+    tap      proposal: work it, leg by leg (``baskets``)
+    explain  break, because, take_theirs (yes): a person settles a break, or what became of a flagged order (``breaks``)
+    cancel   order, reason: ask the broker to cancel an order that opens; what protects or closes is not to be canceled
+    adopt    lots: what adopted positions were bought for (``adoption``)
 
 Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
 """
@@ -29,6 +30,7 @@ from bursar.domain.orders import OrderStatus
 from bursar.errors import InputError
 from bursar.ports import Command
 from bursar.trading.adoption import from_text, replaced
+from bursar.trading.breaks import settled
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
 
@@ -137,6 +139,22 @@ def _adopt(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
         return (_warned(engine, str(error), cause),)
 
 
+def _explain(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
+    said = command.arguments
+    try:
+        return settled(
+            engine.breaks.named(said.get("break", "")),
+            said.get("because", ""),
+            command.by,
+            engine.market.at,
+            cause,
+            portfolio=engine.mandate.portfolio,
+            take_theirs=said.get("take_theirs") == "yes",
+        )
+    except InputError as error:
+        return (_warned(engine, str(error), cause),)
+
+
 def _unknown(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     known = ", ".join(_EFFECTS)
     said = f"{command.by} asked for {command.name!r}, which is no command; they are {known}"
@@ -167,4 +185,5 @@ _EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {
     "tap": _tap,
     "cancel": _cancel,
     "adopt": _adopt,
+    "explain": _explain,
 }

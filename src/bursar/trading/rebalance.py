@@ -9,7 +9,7 @@ cash never turns negative; where it does not reach for all, each purchase is cut
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bursar.domain.instruments import Instrument
@@ -44,6 +44,8 @@ class Sleeve:
     cash_reserve  part of equity that stays
     cost_rate     of trading, as a fraction of notional
     trade_min     smallest trade worth its cost, as a fraction of equity; a full exit is always worth it
+    dearer        how many times as much as expected a symbol costs to trade, where that is above one: its smallest
+                  trade is larger by as much
     position_value_max, order_value_max  money that a position may reach by a purchase and that a purchase may move
     """
 
@@ -56,6 +58,11 @@ class Sleeve:
     trade_min: Decimal = ZERO
     position_value_max: Decimal | None = None
     order_value_max: Decimal | None = None
+    dearer: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def least(self, symbol: str) -> Decimal:
+        """The smallest trade of a symbol that is worth its cost, in money."""
+        return self.trade_min * self.equity * max(self.dearer.get(symbol, Decimal(1)), Decimal(1))
 
     def allowed(self, held: Decimal, goal: Decimal, price: Decimal) -> Decimal:
         """``goal`` in shares, as far as a purchase at ``price`` may go; a sale may go all the way."""
@@ -92,7 +99,7 @@ def rebalance(
         goal = instrument.whole_lots(sleeve.allowed(held, Decimal(repr(weight)) * sleeve.equity / price, price))
         change = goal - held
         notional = abs(change) * price
-        if not change or (goal and notional < sleeve.trade_min * sleeve.equity):
+        if not change or (goal and notional < sleeve.least(symbol)):
             continue
         reason = target.reason if target else "no target wants it any more"
         strategy = (target.strategy if target else "") or targets.strategy
@@ -144,6 +151,6 @@ def _affordable(
     bought = []
     for draft, price in wishes:
         quantity = instruments[draft.symbol].whole_lots(draft.quantity * part)
-        if quantity and quantity * price >= sleeve.trade_min * sleeve.equity:
+        if quantity and quantity * price >= sleeve.least(draft.symbol):
             bought.append(replace(draft, quantity=quantity))
     return tuple(bought)

@@ -43,8 +43,8 @@ class Desk(Protocol):
         """Symbols that no order may touch."""
         ...
 
-    def judge_closing(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
-        """What the gate says of orders that only take risk away."""
+    def judge(self, basket: tuple[Order, ...], causes: tuple[str, ...]) -> Verdict:
+        """What the gate says of a basket."""
         ...
 
     def refused_at(self, symbol: str) -> datetime | None:
@@ -145,7 +145,7 @@ def _placed(desk: Desk, told: Mend, causes: tuple[str, ...]) -> tuple[tuple[Even
         )
         for wish, number in zip(told.place, numbers, strict=True)
     )
-    verdict = desk.judge_closing(pair, causes)
+    verdict = desk.judge(pair, causes)
     placed = tuple(
         OrderPlaced(
             event_id=approved.order.order_id,
@@ -161,7 +161,7 @@ def _placed(desk: Desk, told: Mend, causes: tuple[str, ...]) -> tuple[tuple[Even
 def _amended(desk: Desk, told: Mend, causes: tuple[str, ...]) -> tuple[tuple[Event, ...], tuple[ApprovedOrder, ...]]:
     if not told.amend:
         return (), ()
-    verdict = desk.judge_closing(told.amend, causes)
+    verdict = desk.judge(told.amend, causes)
     asked = tuple(
         AmendRequested(
             event_id=f"{approved.order.order_id}/amend_requested/{approved.approval_id}",

@@ -21,6 +21,7 @@ from bursar.domain.events import (
     Rejected,
     TradingState,
 )
+from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Order, Purpose, Side
 from bursar.domain.proposals import Leg
 from bursar.domain.sessions import Session
@@ -84,6 +85,17 @@ def work(desk: TapDesk) -> Step:
         if step.events or step.orders or step.cancels or step.amends or step.ask:
             return step
     return Step()
+
+
+def selling(desk: TapDesk) -> dict[str, Decimal]:
+    """Shares that tapped legs are about to sell: for them protection makes room, and is not put back meanwhile."""
+    found: dict[str, Decimal] = {}
+    for saga in desk.sagas.executing():
+        move = next_move(saga, desk.orders, desk.market.at, desk.mandate.taps)
+        if move.send and move.send[1].effect is Effect.CLOSE:
+            leg = move.send[1]
+            found[leg.symbol] = found.get(leg.symbol, ZERO) + leg.quantity
+    return found
 
 
 def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:

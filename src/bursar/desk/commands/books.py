@@ -44,6 +44,7 @@ def add(app: typer.Typer) -> None:
     """Hang the commands on ``app``."""
     app.add_typer(books, name="books", rich_help_panel=LOOKING)
     app.command(rich_help_panel=LOOKING)(performance)
+    app.command(rich_help_panel=LOOKING)(execution)
     app.command(rich_help_panel=MACHINE)(backup)
     app.command(rich_help_panel=MACHINE)(restore)
     app.command(rich_help_panel=MACHINE)(key)
@@ -156,6 +157,27 @@ def performance(
         sys.stdout.write(track_record.as_json(told))
     else:
         console().print(track_record.as_tables(told, by))
+
+
+def execution(
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="Split costs by symbol, strategy, hour or route.")
+    ] = "symbol",
+    journal: JournalFile = None,
+    json: AsJson = False,
+) -> None:
+    """Show what trading cost against the moment of each decision: delay, spread, impact, what was missed, fees.
+
+    bursar execution --by route
+    bursar execution --json
+    """
+    from bursar.desk import execution as page
+
+    told = page.report(_events(journal_path(journal)))
+    if json:
+        sys.stdout.write(page.as_json(told))
+    else:
+        console().print(page.as_tables(told, by))
 
 
 # ---------------------------------------------------------------- keep

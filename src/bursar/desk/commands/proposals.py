@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bursar.desk.commands import breaks
 from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def add(app: typer.Typer) -> None:
     """Hang the commands on ``app``."""
     app.command(rich_help_panel=TRADING)(proposals)
     app.command(rich_help_panel=TRADING)(tap)
+    breaks.add(app)  # what waits for a person's word stands beside what waits for a tap
 
 
 def proposals(journal: JournalFile = None, json: AsJson = False) -> None:

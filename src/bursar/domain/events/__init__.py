@@ -24,6 +24,7 @@ The catalogue, with the bytes in which events are kept, is ``docs/decisions/0001
     cash            accounts, cash and income
     positions       what comes, goes and changes without a trade
     proposals       made, tapped, worked leg by leg, and ended
+    routing         parent orders, worked in pieces
     contradictions  where our books and the broker disagree
     safety          what stops an account, and what lets it go on
     belief          what was judged of a strategy
@@ -112,6 +113,11 @@ from bursar.domain.events.proposals import (
     ProposalMade,
     ProposalTapped,
 )
+from bursar.domain.events.routing import (
+    ParentBegun,
+    ParentEnded,
+    PieceSent,
+)
 from bursar.domain.events.run import (
     Alerted,
     CommandReceived,
@@ -188,6 +194,9 @@ __all__ = [
     "OrderFlagged",
     "OrderPlaced",
     "OrderRejected",
+    "ParentBegun",
+    "ParentEnded",
+    "PieceSent",
     "PortfolioClosed",
     "PortfolioOpened",
     "PositionAdopted",

@@ -1,0 +1,162 @@
+"""Deciding, and trading on it: from what the strategy wants to orders at the gate, or a proposal for a person.
+
+They are two tasks, since a decision is journalled before the market is open long enough to trade on it. Nothing here
+is remembered: what was decided, and what must be left alone, is asked of the desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from bursar.domain.events import Decided, Event, TradingState
+from bursar.domain.money import ZERO
+from bursar.domain.orders import Effect, Order
+from bursar.domain.targets import Targets
+from bursar.domain.views import View
+from bursar.errors import DataError
+from bursar.ledger.valuation import Valuation
+from bursar.risk.limits import RiskLimits
+from bursar.trading import parents
+from bursar.trading.exposure import Sight, exposure
+from bursar.trading.mandate import Autonomy, Step
+from bursar.trading.measuring import Measured
+from bursar.trading.parents import Desk as ParentsDesk
+from bursar.trading.proposing import ProposingDesk, proposals, would
+from bursar.trading.rebalance import Draft, Sleeve, rebalance
+from bursar.trading.shelter import Desk as ShelterDesk
+from bursar.trading.shelter import make_room
+from bursar.trading.strategy import Holdings, Strategy
+
+
+class DecidingDesk(ParentsDesk, ProposingDesk, ShelterDesk, Protocol):
+    """What deciding needs of an engine. exits: when symbols were last closed by a stop or a target."""
+
+    strategy: Strategy
+    measured: Measured
+    decided: Decided | None
+    exits: dict[str, datetime]
+    opinions: dict[tuple[str, str], View]
+
+    def views(self) -> tuple[View, ...]:
+        """Views that count in the present session."""
+        ...
+
+    def valuation(self) -> Valuation:
+        """The portfolio at the latest two-sided quotes."""
+        ...
+
+    def sight(self) -> Sight:
+        """What the gate may know at this instant."""
+        ...
+
+    def limits(self) -> RiskLimits:
+        """The limits as the present market leaves them."""
+        ...
+
+    def order(self, draft: Draft) -> Order:
+        """A draft with the next id, for this account."""
+        ...
+
+    def skip(self, reason: str) -> Step:
+        """The word that nothing is done, and why."""
+        ...
+
+
+def decide(desk: DecidingDesk) -> Step:
+    """Ask the strategy what it wants to hold; nothing is sent yet."""
+    views = desk.views()
+    try:
+        valuation = desk.valuation()
+        holdings = Holdings(equity=valuation.net_asset_value, weights=valuation.weights)
+        targets = desk.strategy.decide(desk.market, views, holdings)
+        prices = {target.symbol: desk.market.price(target.symbol) for target in targets.targets}
+    except DataError as error:
+        return desk.skip(str(error))
+    decided = Decided(
+        event_id=desk.ids.new("d"),
+        at=desk.market.at,
+        causes=tuple(dict.fromkeys(view_id for target in targets.targets for view_id in target.view_ids)),
+        portfolio=desk.mandate.portfolio,
+        strategy=targets.strategy,
+        targets=targets.targets,
+        equity=valuation.net_asset_value,
+        prices=prices | _prices_of_the_rest(desk, prices),
+    )
+    return Step(events=(decided,))
+
+
+def _prices_of_the_rest(desk: DecidingDesk, known: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The middle of what is held and no target names: what its sale will be measured against."""
+    quotes = desk.market.quotes
+    return {
+        symbol: quotes[symbol].mid
+        for symbol in sorted(desk.portfolio.positions)
+        if symbol not in known and symbol in quotes and quotes[symbol].two_sided
+    }
+
+
+def trade(desk: DecidingDesk) -> tuple[bool, Step]:
+    """Turn today's decision into orders and put them to the gate, whole; True where that must wait.
+
+    It waits while protection at the broker is not what it should be, or must make room for what is sold.
+    """
+    decided, state = desk.decided, desk.standing.state
+    if decided is None or decided.at.date() != desk.market.at.date() or state is TradingState.HALTED:
+        return False, Step()
+    try:
+        drafts = wanted(desk, decided)
+        if state is TradingState.REDUCING:
+            drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
+        if desk.mandate.autonomy is not Autonomy.AUTOMATIC:
+            return False, _propose(desk, decided, drafts)
+        if desk.mandate.protection_at_broker and (first := make_room(desk, drafts)) is not None:
+            return True, first
+        orders = tuple(desk.order(draft) for draft in drafts)
+        parents.plan(desk, orders, decided)
+        return False, desk.put(orders, (decided.event_id,)) if orders else Step()
+    except DataError as error:
+        return False, desk.skip(str(error))
+
+
+def _propose(desk: DecidingDesk, decided: Decided, drafts: Sequence[Draft]) -> Step:
+    """Put a decision before a person, or only say what it would have been."""
+    if desk.mandate.autonomy is Autonomy.OBSERVE or not drafts:
+        return desk.skip(would(drafts))
+    made: tuple[Event, ...] = proposals(desk, decided, drafts, desk.opinions.values())
+    return Step(events=made)
+
+
+def wanted(desk: DecidingDesk, decided: Decided) -> tuple[Draft, ...]:
+    """The trades that lead from what is held to what was decided, as far as anything may be traded."""
+    at, mandate = desk.market.at, desk.mandate
+    waiting = {symbol for symbol, exited in desk.exits.items() if at - exited < mandate.reentry_wait}
+    waiting |= desk.breaks.symbols | desk.hands_off
+    targets = tuple(target for target in decided.targets if target.symbol not in waiting)
+    seen, limits = exposure(desk.sight()), desk.limits()
+    hands_off = desk.hands_off | desk.breaks.symbols
+    sleeve = Sleeve(
+        equity=seen.equity,
+        quantities={symbol: quantity for symbol, quantity in seen.quantities.items() if symbol not in hands_off},
+        cash_settled=ZERO if desk.breaks.cash_in_doubt else seen.cash_settled,
+        unsettled=mandate.unsettled,
+        cash_reserve=limits.cash_reserve,
+        cost_rate=mandate.cost_rate,
+        trade_min=mandate.trade_min,
+        position_value_max=limits.position_value_max,
+        order_value_max=limits.order_value_max,
+        dearer=_dearer(desk),
+    )
+    return rebalance(
+        Targets(strategy=decided.strategy, targets=targets), sleeve, desk.market.quotes, desk.market.instruments
+    )
+
+
+def _dearer(desk: DecidingDesk) -> dict[str, Decimal]:
+    """How many times as much as expected each symbol has cost to trade, where anything was expected."""
+    expected = desk.mandate.execution.expected
+    if not expected:
+        return {}
+    return {symbol: desk.measured.rate(symbol, expected) / expected for symbol in desk.measured.symbols}

@@ -1,0 +1,42 @@
+"""A gateway that tells another time than its account's values do is not traded with, and is noticed over the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bursar.adapters.ib_connection import apart
+from bursar.domain.events import Alerted, LineChanged, OrderPlaced
+from bursar.gateway.faults import Plan
+from bursar.gateway.faults.catalogue import KINDS
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.schedule import _Stage
+
+CLOCK_OFF = KINDS["clock_off"]
+
+
+@pytest.mark.parametrize("minutes", [5.0, -7.0])
+def test_a_gateway_whose_clock_is_minutes_off_is_sent_nothing_until_it_is_right(minutes: float) -> None:
+    fault = CLOCK_OFF(minutes=minutes, times=12)  # type: ignore[call-arg]  # a kind by its name
+    stage = _Stage(4, Plan(seed=4, faults=(fault,)))
+    stage.chance.randrange = lambda *_: 0  # type: ignore[method-assign]  # nobody is killed meanwhile
+    with VirtualLoop(4) as loop:
+        stage.play(loop)
+    events = stage.told().events
+    changes = [event for event in events if isinstance(event, LineChanged)]
+    assert changes[0].state == "skewed"
+    assert f"the broker's clock is {int(minutes * 60)} s ahead of ours" in changes[0].reason
+    assert any(event.severity == "critical" for event in events if isinstance(event, Alerted))
+    right = next(place for place, event in enumerate(events) if isinstance(event, LineChanged) and event.state == "up")
+    placed = [place for place, event in enumerate(events) if isinstance(event, OrderPlaced)]
+    assert placed, "it trades once the clock is right"
+    assert min(placed) > right, "and not before"
+
+
+@pytest.mark.parametrize(
+    ("told", "minutes"), [("09:30", 0), ("09:25", 5), ("09:37", -7), ("23:30", 600), ("", None), ("25:00", None)]
+)
+def test_two_clocks_are_compared_the_shorter_way_round(told: str, minutes: int | None) -> None:
+    at = datetime(2022, 1, 3, 14, 30, 40, tzinfo=UTC)
+    assert apart(at, told) == (None if minutes is None else timedelta(minutes=minutes))
