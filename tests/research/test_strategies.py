@@ -1,4 +1,4 @@
-"""Momentum, mean reversion, equal weight and their blend: what each wants, and why."""
+"""Momentum and dips that analysts confirm, equal weight, and a blend: what each wants, and why."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from bursar.research import features
 from bursar.research.analysts.technical import TechnicalAnalyst
 from bursar.research.strategies import opinions
 from bursar.research.strategies.blend import Blend
-from bursar.research.strategies.equal_weight import EqualWeight
-from bursar.research.strategies.mean_reversion import MeanReversion
-from bursar.research.strategies.momentum import Momentum
 from bursar.research.strategies.shape import Shape
+from bursar.research.templates import TemplateStrategy, template, varied
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
 from tests.real_prices import calendar, stock_facts
 from tests.research.markets import CASH, counted, holding, market, sample_market, view, walk
 
 PLAIN = Shape(headroom=0.0, invested_max=1.0, volatility_max=None, band=0.0)
-BLEND = Blend(parts=((Momentum(), 0.6), (MeanReversion(), 0.4)))
-STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Momentum(), MeanReversion(), EqualWeight(), BLEND)}
+MOMENTUM, DIPS, EQUAL = (
+    TemplateStrategy(template=template(name)) for name in ("confirmed_momentum", "confirmed_dips", "equal_weight")
+)
+BLEND = Blend(parts=((MOMENTUM, 0.6), (DIPS, 0.4)))
+STRATEGIES: dict[str, Strategy] = {each.name: each for each in (MOMENTUM, DIPS, EQUAL, BLEND)}
 
 
 def weights(targets: Targets) -> dict[str, float]:
@@ -67,23 +68,24 @@ SEEN = rising(A=0.001, B=0.003, C=0.002, D=-0.001, E=0.0005)
 ALL = [view(symbol) for symbol in "ABCDE"]
 
 
-def momentum(positions: int = 2, confidence_min: float = 0.55) -> Momentum:
-    return Momentum(positions=positions, confidence_min=confidence_min, shape=PLAIN)
+def momentum(positions: int = 2) -> TemplateStrategy:
+    return TemplateStrategy(template=varied(template("confirmed_momentum"), positions=positions), shape=PLAIN)
 
 
 def test_the_strongest_are_held_in_equal_parts() -> None:
     targets = momentum().decide(SEEN, ALL, CASH)
     assert weights(targets) == {"B": 0.20, "C": 0.20}
-    assert targets.strategy == "momentum"
+    assert targets.strategy == "confirmed_momentum"
 
 
 def test_a_target_names_its_reason_and_its_views() -> None:
     (b, _) = momentum().decide(SEEN, ALL, CASH).targets
     strength = features.momentum(SEEN.closes.values)[-1, 1]
     assert b.reason == (
-        f"place 1 of 5 by twelve months without the last ({strength:+.1%}); views expect +1.00% at confidence 0.60"
+        f"place 1 of 5: the return of 252 days without the last 21 is {strength:+.1%}; what views together expect "
+        "above cash is +1.00%; the confidence of views together is 0.60; confidence 0.60"
     )
-    assert (b.view_ids, b.strategy) == (("v-technical-B",), "momentum")
+    assert (b.view_ids, b.strategy) == (("v-technical-B",), "confirmed_momentum")
 
 
 def test_a_symbol_that_fell_is_not_held_however_few_there_are() -> None:
@@ -114,7 +116,7 @@ def test_equal_strength_is_decided_by_the_alphabet() -> None:
 
 def test_nothing_that_qualifies_means_cash() -> None:
     targets = momentum().decide(SEEN, [view(symbol, -0.01) for symbol in "ABCDE"], holding(B=0.2))
-    assert targets == Targets(strategy="momentum", targets=())
+    assert targets == Targets(strategy="confirmed_momentum", targets=())
 
 
 def test_what_nobody_could_judge_today_is_held_as_it_is_and_never_bought() -> None:
@@ -122,7 +124,7 @@ def test_what_nobody_could_judge_today_is_held_as_it_is_and_never_bought() -> No
     assert weights(momentum().decide(SEEN, views, CASH)) == {"A": 0.20, "C": 0.20}
     targets = momentum().decide(SEEN, views, holding(B=0.13))
     assert weights(targets) == {"B": 0.13, "C": 0.20}
-    assert targets.targets[0].reason == "nobody has a view of it today; held as it is"
+    assert targets.targets[0].reason == "it cannot be judged today; held as it is"
 
 
 def test_a_gap_in_the_closes_is_no_momentum() -> None:
@@ -149,11 +151,13 @@ def dip(days_ago: int = 0, recovered: float = 0.0, *, drift: float = 0.001) -> F
     return closes
 
 
-def reversion(**settings: Any) -> MeanReversion:
-    return MeanReversion(shape=PLAIN, **settings)
+def reversion(**changes: Any) -> TemplateStrategy:
+    return TemplateStrategy(template=varied(template("confirmed_dips"), **changes), shape=PLAIN)
 
 
-def decided(columns: dict[str, FloatArray], strategy: MeanReversion | None = None, **views: View) -> dict[str, float]:
+def decided(
+    columns: dict[str, FloatArray], strategy: TemplateStrategy | None = None, **views: View
+) -> dict[str, float]:
     beliefs = [views.get(symbol, view(symbol)) for symbol in columns]
     return weights((strategy or reversion()).decide(market(columns), beliefs, CASH))
 
@@ -164,13 +168,12 @@ def test_a_dip_in_a_rising_market_is_bought() -> None:
 
 @pytest.mark.parametrize(
     ("days_ago", "when"),
-    [(0, "at the last close"), (1, "a day before the last close"), (2, "2 days before the last close")],
+    [(0, "at the last close"), (1, "1 day before it"), (2, "2 days before it")],
 )
 def test_a_dip_target_says_when_and_what_sells(days_ago: int, when: str) -> None:
-    strategy = reversion(band_entry=-0.1)
+    strategy = reversion(enter={"band": -0.1})
     (target,) = strategy.decide(market({"A": dip(days_ago, 0.012)}), [view("A")], CASH).targets
-    assert target.reason.startswith(f"{when} it was oversold at its lower band above its 200-day average; the RSI is ")
-    assert target.reason.endswith(" and 55 sells")
+    assert target.reason.startswith(f"place 1 of 1, to be bought {when}: the 14-day RSI is ")
 
 
 def test_a_fall_below_the_long_average_is_no_dip() -> None:
@@ -184,7 +187,7 @@ def test_a_dip_is_held_until_its_rsi_has_recovered() -> None:
 
 
 def test_a_dip_that_does_not_recover_is_given_up_after_some_days() -> None:
-    strategy = reversion(band_entry=-0.1, rsi_exit=60, days_max=10)
+    strategy = reversion(enter={"band": -0.1}, leave={"rsi": 60})
     assert decided({"A": dip(9, 0.005)}, strategy) == {"A": 0.20}
     assert decided({"A": dip(10, 0.005)}, strategy) == {}
 
@@ -214,7 +217,7 @@ def test_equal_weight_holds_everything_that_has_a_price() -> None:
     gone = walk()
     gone[-1] = np.nan
     seen = market({symbol: walk() for symbol in "ABCDEFGHIJ"} | {"GONE": gone}, unpriced=("NEW",))
-    targets = EqualWeight().decide(seen, (), CASH)
+    targets = EQUAL.decide(seen, (), CASH)
     assert weights(targets) == pytest.approx(dict.fromkeys("ABCDEFGHIJ", 0.098))
     assert targets.targets[0].reason == "one of 10 equal parts"
 
@@ -222,8 +225,8 @@ def test_equal_weight_holds_everything_that_has_a_price() -> None:
 def test_equal_weight_builds_up_within_the_purchases_of_a_day() -> None:
     (session,) = calendar().sessions(date(2022, 1, 3), date(2022, 1, 3))
     seen = sample_market(session)
-    first = weights(EqualWeight().decide(seen, (), CASH))
-    second = weights(EqualWeight().decide(seen, (), holding(**first)))
+    first = weights(EQUAL.decide(seen, (), CASH))
+    second = weights(EQUAL.decide(seen, (), holding(**first)))
     assert (len(first), len(second)) == (10, 20)
     assert second == pytest.approx(dict.fromkeys(second, 0.049))
 
@@ -231,13 +234,13 @@ def test_equal_weight_builds_up_within_the_purchases_of_a_day() -> None:
 def test_equal_weight_keeps_a_position_whose_price_is_missing() -> None:
     gone = walk()
     gone[-1] = np.nan
-    targets = EqualWeight().decide(market({"A": walk(), "GONE": gone}), (), holding(GONE=0.1))
+    targets = EQUAL.decide(market({"A": walk(), "GONE": gone}), (), holding(GONE=0.1))
     assert weights(targets)["GONE"] == 0.1
 
 
 def test_equal_weight_of_nothing_is_no_decision() -> None:
     with pytest.raises(DataError, match="finds no close of any symbol"):
-        EqualWeight().decide(market({"A": np.full(3, np.nan)}), (), CASH)
+        EQUAL.decide(market({"A": np.full(3, np.nan)}), (), CASH)
 
 
 # ---------------------------------------------------------------- blend
@@ -254,10 +257,10 @@ def test_a_blend_gives_each_part_its_fraction() -> None:
     # UP: 60 % of 20 %. DIP: wanted by both, 60 % and 40 % of 20 %.
     assert weights(targets) == pytest.approx({"DIP": 0.20, "UP": 0.12})
     both, up = targets.targets
-    assert (both.strategy, up.strategy) == ("momentum+mean_reversion", "momentum")
+    assert (both.strategy, up.strategy) == ("confirmed_momentum+confirmed_dips", "confirmed_momentum")
     assert both.view_ids == ("v-technical-DIP",)
-    assert both.reason.startswith("momentum: place ")
-    assert "; mean_reversion: 3 days before the last close" in both.reason
+    assert both.reason.startswith("confirmed_momentum: place ")
+    assert "; confirmed_dips: place 1 of 2, to be bought 3 days before it" in both.reason
 
 
 def test_a_position_that_no_part_can_judge_stays_whole() -> None:
@@ -269,9 +272,9 @@ def test_a_position_that_no_part_can_judge_stays_whole() -> None:
     ("parts", "message"),
     [
         ((), "is made of nothing"),
-        (((Momentum(), 0.6),), "is made of momentum 60%; give parts above 0 % that add up to 100 %"),
-        (((Momentum(), 1.5), (MeanReversion(), -0.5)), "momentum 150%, mean_reversion -50%"),
-        (((Momentum(), 0.5), (Momentum(), 0.5)), "give each part a name of its own"),
+        (((MOMENTUM, 0.6),), "is made of confirmed_momentum 60%; give parts above 0 % that add up to 100 %"),
+        (((MOMENTUM, 1.5), (DIPS, -0.5)), "confirmed_momentum 150%, confirmed_dips -50%"),
+        (((MOMENTUM, 0.5), (MOMENTUM, 0.5)), "give each part a name of its own"),
     ],
 )
 def test_parts_that_make_no_whole_are_refused(parts: Any, message: str) -> None:
@@ -290,7 +293,7 @@ def test_without_any_view_nothing_is_decided(strategy: Strategy) -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "needed"),
-    [(momentum(), 253), (reversion(), 210), (blend(), 253)],
+    [(momentum(), 253), (reversion(), 209), (blend(), 253)],
     ids=["momentum", "reversion", "blend"],
 )
 def test_too_little_history_is_no_decision(strategy: Strategy, needed: int) -> None:
@@ -299,20 +302,17 @@ def test_too_little_history_is_no_decision(strategy: Strategy, needed: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("changes", "message"),
     [
-        (lambda: Momentum(positions=0), "momentum holds 0 positions; give at least 1"),
-        (lambda: Momentum(confidence_min=1.1), "wants a confidence of 1.1; give 0 to 1"),
-        (lambda: MeanReversion(positions=0), "holds 0 positions for 10 days"),
-        (lambda: MeanReversion(days_max=0), "holds 5 positions for 0 days"),
-        (lambda: MeanReversion(rsi_entry=60), "buys at an RSI of 60 and sells at 55"),
-        (lambda: MeanReversion(rsi_exit=101), "sells at 101"),
-        (lambda: MeanReversion(confidence_veto=-0.1), "heeds a confidence of -0.1"),
+        ({"positions": 0}, "0 positions; give 1 to 1000"),
+        ({"confidence_min": 1.1}, "confidence_min is 1.1; give 0 to 1"),
+        ({"enter": {"rsi": float("nan")}}, "the condition on rsi is against nan"),
+        ({"leave": {"band": 1.0}}, "no condition is called band. There are: rsi"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make: Any, message: str) -> None:
+def test_a_variant_that_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        make()
+        varied(template("confirmed_dips"), **changes)
 
 
 # ---------------------------------------------------------------- on the real closes
@@ -367,7 +367,7 @@ def test_a_quiet_portfolio_trades_little() -> None:
     closes = stock_facts().panel
     for session in SESSIONS[-21:-1]:
         seen = sample_market(session)
-        wanted = weights(Momentum().decide(seen, views_on(seen), held))
+        wanted = weights(MOMENTUM.decide(seen, views_on(seen), held))
         before = held.weights
         changed = {s: wanted.get(s, 0.0) - before.get(s, 0.0) for s in wanted.keys() | before.keys()}
         turnover.append(sum(abs(change) for change in changed.values()) / 2)

@@ -9,7 +9,7 @@ pairs        what moves together              contracts  options on what was cho
 
 from bursar.research.templates.grammar import Template
 from bursar.research.templates.reading import digest, parse
-from bursar.research.templates.shelf import shipped, template
+from bursar.research.templates.shelf import shipped, template, varied
 from bursar.research.templates.strategy import TemplateStrategy
 
-__all__ = ["Template", "TemplateStrategy", "digest", "parse", "shipped", "template"]
+__all__ = ["Template", "TemplateStrategy", "digest", "parse", "shipped", "template", "varied"]
