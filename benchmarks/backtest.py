@@ -31,8 +31,8 @@ from bursar.config import load
 from bursar.domain.instruments import Instrument
 from bursar.ports import Panel
 from bursar.research.screen import crossovers
-from bursar.research.strategies.equal_weight import EqualWeight
 from bursar.research.strategies.shape import Shape
+from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.backtest import ON_CLOSES, Market, Plan, decision_days, run
 from bursar.runtime.candidates import plan_for
 from bursar.runtime.exam import market_of
@@ -94,7 +94,7 @@ def _listed(names: tuple[str, ...]) -> tuple[Instrument, ...]:
 def equal(market: Market) -> Plan:
     """Equal parts, made equal again at the first close of each month, at five basis points."""
     return Plan(
-        strategy=EqualWeight(shape=SHAPE),
+        strategy=TemplateStrategy(template=template("equal_weight"), shape=SHAPE),
         first=market.sessions[0].day,
         last=market.sessions[-1].day,
         cash=CASH,

@@ -15,6 +15,8 @@ from bursar.domain.sessions import Session
 from bursar.domain.views import Evidence, View
 from bursar.ports import Panel
 from bursar.quant.arrays import FloatArray
+from bursar.research.strategies.shape import Shape
+from bursar.research.templates import TemplateStrategy, template
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.builders import OPEN, SESSION
@@ -88,3 +90,8 @@ def sample_market(session: Session, days: int = 320, history: MemoryHistory | No
         session=session,
         lacks=history.lacks(),
     )
+
+
+def equally(shape: Shape | None = None) -> TemplateStrategy:
+    """Everything that has a price, in equal parts."""
+    return TemplateStrategy(template=template("equal_weight"), shape=shape)

@@ -20,7 +20,6 @@ from bursar.errors import InputError
 from bursar.ports import Panel
 from bursar.research.screen import crossovers
 from bursar.research.strategies.crossover import Crossover
-from bursar.research.strategies.equal_weight import EqualWeight
 from bursar.research.strategies.shape import Shape
 from bursar.runtime.backtest import ON_CLOSES, Market, Plan, run
 from bursar.trading.agenda import Rhythm
@@ -28,6 +27,7 @@ from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.conftest import Evidence
 from tests.real_prices import calendar, stock_facts
+from tests.research.markets import equally
 
 #: Everything may go into one stock: what a sleeve of its own does.
 ALL_IN = replace(
@@ -103,7 +103,7 @@ def test_twenty_stocks_over_eight_thousand_days_end_where_the_known_answer_does(
 
 def test_the_equity_of_each_day_is_cash_and_what_is_held_at_its_close() -> None:
     stage = market(["AAPL", "JPM", "XOM"], 3000, 3130)
-    plan = Plan(strategy=EqualWeight(shape=EVERYTHING), first=stage.sessions[0].day, last=stage.sessions[-1].day,
+    plan = Plan(strategy=equally(EVERYTHING), first=stage.sessions[0].day, last=stage.sessions[-1].day,
                 limits=ALL_IN)  # fmt: skip
     told = run(plan, stage)
     assert told.equity[-1] == pytest.approx(
@@ -121,7 +121,7 @@ def test_the_equity_of_each_day_is_cash_and_what_is_held_at_its_close() -> None:
 
 def test_decisions_are_made_on_the_first_session_of_each_month_and_on_no_other() -> None:
     stage = market(["AAPL", "JPM"], 3000, 3130)
-    plan = Plan(strategy=EqualWeight(shape=EVERYTHING), first=stage.sessions[5].day, last=stage.sessions[-1].day,
+    plan = Plan(strategy=equally(EVERYTHING), first=stage.sessions[5].day, last=stage.sessions[-1].day,
                 limits=ALL_IN, trade_min=Decimal(0))  # fmt: skip
     decided = [event.at.date() for event in run(plan, stage).events if event.kind == "decided"]
     firsts = [
@@ -134,7 +134,7 @@ def test_decisions_are_made_on_the_first_session_of_each_month_and_on_no_other()
 
 def test_costs_come_out_of_the_result_and_twice_the_costs_twice() -> None:
     stage = market(["AAPL", "JPM", "XOM", "KO"], 3000, 3500)
-    plan = Plan(strategy=EqualWeight(shape=EVERYTHING), first=stage.sessions[0].day, last=stage.sessions[-1].day,
+    plan = Plan(strategy=equally(EVERYTHING), first=stage.sessions[0].day, last=stage.sessions[-1].day,
                 limits=ALL_IN, fractions=True, trade_min=Decimal(0))  # fmt: skip
     free, cheap, dear = (run(replace(plan, costs_basis_points=Decimal(points)), stage) for points in ("0", "10", "20"))
     assert free.costs == 0 < cheap.costs
@@ -189,19 +189,19 @@ def test_the_future_changes_no_decision_before_it() -> None:
 def test_a_range_without_sessions_is_named() -> None:
     stage = market(["AAPL"], 3000, 3010)
     with pytest.raises(InputError, match="no session from 2030-01-01 to 2030-02-01; the sample has them from"):
-        run(Plan(strategy=EqualWeight(), first=date(2030, 1, 1), last=date(2030, 2, 1)), stage)
+        run(Plan(strategy=equally(), first=date(2030, 1, 1), last=date(2030, 2, 1)), stage)
 
 
 def test_a_market_whose_sessions_have_no_closes_is_named() -> None:
     stage = market(["AAPL"], 3000, 3010)
     longer = replace(stage, sessions=calendar().sessions(stage.sessions[0].day, date(2002, 12, 31)))
     with pytest.raises(InputError, match="has no closes on"):
-        run(Plan(strategy=EqualWeight(), first=stage.sessions[0].day, last=date(2002, 12, 31)), longer)
+        run(Plan(strategy=equally(), first=stage.sessions[0].day, last=date(2002, 12, 31)), longer)
 
 
 def test_a_result_says_what_it_rests_on() -> None:
     stage = market(["AAPL"], 3000, 3030)
-    told = run(Plan(strategy=EqualWeight(), first=stage.sessions[0].day, last=stage.sessions[-1].day), stage)
+    told = run(Plan(strategy=equally(), first=stage.sessions[0].day, last=stage.sessions[-1].day), stage)
     assert any("survived" in line for line in told.assumed)
     assert any("adjusted" in line for line in told.assumed)
     assert told.symbols == ("AAPL",)

@@ -14,7 +14,6 @@ import pytest
 from bursar.config import load
 from bursar.errors import DataError, InputError
 from bursar.quant.performance import max_drawdown, sharpe_ratio
-from bursar.research.strategies.equal_weight import EqualWeight
 from bursar.research.validate.resampled import resample
 from bursar.research.validate.yardsticks import buy_and_hold, equal_weight
 from bursar.runtime.backtest import Market, Plan, Result, decision_days, run
@@ -22,6 +21,7 @@ from bursar.runtime.candidates import candidate, candidates, plan_for
 from bursar.runtime.exam import Question, prepare
 from bursar.runtime.score import Score, market_states, score
 from bursar.trading.agenda import Rhythm
+from tests.research.markets import equally
 from tests.runtime.test_backtest import ALL_IN, EVERYTHING, market
 
 
@@ -29,7 +29,7 @@ from tests.runtime.test_backtest import ALL_IN, EVERYTHING, market
 def result() -> Result:
     """Four stocks in equal parts over a year and a half, made equal again each month, in fractions."""
     stage = market(["AAPL", "JPM", "KO", "XOM"], 1300, 2260)
-    plan = Plan(strategy=EqualWeight(shape=EVERYTHING), first=stage.sessions[560].day, last=stage.sessions[-1].day,
+    plan = Plan(strategy=equally(EVERYTHING), first=stage.sessions[560].day, last=stage.sessions[-1].day,
                 limits=ALL_IN, fractions=True, trade_min=Decimal(0), costs_basis_points=Decimal(10))  # fmt: skip
     return run(plan, stage)
 
