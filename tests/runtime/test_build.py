@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+from bursar.adapters.store.sealing import new_key
 from bursar.config import Given, Settings, build
 from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
@@ -37,6 +39,8 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
             execution__within_minutes=45,
             execution__every_minutes=15,
             execution__urgency="40%",
+            sleeve__capital=50_000,
+            sleeve__hands_off=["KO"],
         )
     )
     assert made.execution == Execution(
@@ -52,6 +56,17 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
     assert made.cost_rate == Decimal("0.0003")
     assert made.agenda.trade_after_open == timedelta(minutes=15)
     assert made.agenda.zone == "Europe/London"
+    assert made.capital == 50_000
+    assert made.hands_off == frozenset({"KO"})
+
+
+def test_the_store_is_sealed_with_the_key_that_is_named_and_with_none_by_default(tmp_path: Path) -> None:
+    assert settings().store.cipher() is None
+    key = tmp_path / "bursar.key"
+    key.write_text(new_key())
+    cipher = settings(store__key_file=str(key)).store.cipher()
+    assert cipher is not None
+    assert cipher.open(cipher.seal(b"DU9000001", "account"), "account") == b"DU9000001"
 
 
 def test_the_days_have_the_spread_and_the_steps_that_were_asked_for() -> None:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bursar.adapters.journal import SQLiteJournal, read
+from bursar.adapters.store.sealing import Cipher
 from bursar.domain.events import PromotionJudged
 from bursar.errors import InputError
 from bursar.ports import Workers
@@ -197,36 +198,42 @@ def journal_path(home: Path) -> Path:
     return home / "research" / "promotions.sqlite"
 
 
-def judgements(home: Path, name: str | None = None) -> tuple[PromotionJudged, ...]:
+def judgements(home: Path, name: str | None = None, cipher: Cipher | None = None) -> tuple[PromotionJudged, ...]:
     """Everything that was judged, oldest first, or what was judged of one strategy."""
     if not journal_path(home).is_file():
         return ()
-    events = (recorded.event for recorded in read(journal_path(home)))
+    events = (recorded.event for recorded in read(journal_path(home), cipher=cipher))
     return tuple(event for event in events if isinstance(event, PromotionJudged) and name in (None, event.strategy))
 
 
-def grade(home: Path, name: str) -> Grade:
+def grade(home: Path, name: str, cipher: Cipher | None = None) -> Grade:
     """How far a strategy has come: the highest grade that it was promoted to."""
-    passed = {event.to for event in judgements(home, name) if event.passed}
+    passed = {event.to for event in judgements(home, name, cipher) if event.passed}
     return next((each for each in (Grade.LIVE, Grade.PAPER) if each.value in passed), Grade.CANDIDATE)
 
 
 def promote(
-    ledger: Ledger, to: Grade, home: Path, at: datetime, paper: Paper | None = None, draws: int = DRAWS
+    ledger: Ledger,
+    to: Grade,
+    home: Path,
+    at: datetime,
+    paper: Paper | None = None,
+    draws: int = DRAWS,
+    cipher: Cipher | None = None,
 ) -> PromotionJudged:
     """Judge whether a strategy may go on, and keep the judgement with all its numbers, whatever it is."""
     name, market = ledger.bench.question.name, ledger.bench.market
     found = evidence(ledger, draws)
     told = judge(found, to, survivors=market.survivors, paper=paper)
     reasons = told.reasons
-    if to is Grade.LIVE and grade(home, name) is Grade.CANDIDATE:
+    if to is Grade.LIVE and grade(home, name, cipher) is Grade.CANDIDATE:
         reasons += ("it was never promoted to paper; begin with that",)
     if market.simulated:
         reasons += ("its market is synthetic, and nothing in it ever happened",)
     answer = Promotion(name=name, to=to, passed=not reasons, reasons=reasons)
-    before = len(judgements(home))
+    before = len(judgements(home, cipher=cipher))
     event = _judged(answer, found, ledger, at, before + 1, paper)
-    journal = SQLiteJournal(journal_path(home))
+    journal = SQLiteJournal(journal_path(home), cipher)
     try:
         asyncio.run(journal.append([event]))
     finally:

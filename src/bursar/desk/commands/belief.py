@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bursar.desk.commands.backtest import Costs, Every, Fractions, From, To, World, question_of
-from bursar.desk.options import RESEARCH, AsJson, ConfigFile, console, said, settings_of
+from bursar.desk.options import RESEARCH, AsJson, ConfigFile, cipher_of, console, said, settings_of
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def promote(
     from bursar.runtime import belief
 
     if history:
-        events = belief.judgements(home(), name)
+        events = belief.judgements(home(), name, cipher_of())
         if not events:
             raise InputError(f"{name} was never judged; leave out --history to judge it now")
     else:
@@ -107,7 +107,8 @@ def promote(
         question = _asked(name, first, last, every, costs, world, config, fractions=False)
         with waiting(f"judging {name}", console(stderr=True)) as tell:
             ledger = _ledger(question, tell)
-            events = (belief.promote(ledger, Grade(to), home(), datetime.now(UTC).replace(microsecond=0)),)
+            at = datetime.now(UTC).replace(microsecond=0)
+            events = (belief.promote(ledger, Grade(to), home(), at, cipher=cipher_of()),)
     for event in events:
         if json:
             sys.stdout.write(belief_tables.judgement_json(event))

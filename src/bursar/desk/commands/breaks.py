@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, JournalFile, console, journal_path
+from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
 from bursar.errors import InputError
 
 
@@ -31,12 +31,11 @@ def breaks(
     """
     from json import dumps
 
-    from bursar.adapters.journal import read
     from bursar.domain.events import BreakExplained, BreakFound
 
     found: dict[str, BreakFound] = {}
     ends: dict[str, BreakExplained] = {}
-    for recorded in read(journal_path(journal)):
+    for recorded in records(journal):
         match recorded.event:
             case BreakFound():
                 found[recorded.event.event_id] = recorded.event
