@@ -14,6 +14,7 @@ from bursar.desk.desk import Desk
 from bursar.desk.guard.gate import allowed
 from bursar.desk.guard.roles import Caller, Role
 from bursar.errors import BrokerError, DataError, InputError, LedgerError, ProtocolError
+from tests.desk.api.world import UNHURRIED
 
 
 class Known:
@@ -27,7 +28,7 @@ class Known:
 
 
 def got(desk: Desk | None, path: str, error: Exception | None = None) -> httpx.Response:
-    app = create_app(desk)
+    app = create_app(desk, limits=UNHURRIED)
 
     @app.get("/acts", dependencies=[Depends(allowed(Role.TRADER, step_up=True))])
     async def _acts() -> None:

@@ -14,7 +14,7 @@ from bursar.desk.api import figures, problems
 from bursar.desk.api.acting import Once
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
-from bursar.desk.guard.shield import Shield
+from bursar.desk.guard.shield import Limits, Shield
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.metrics import Counting, Metrics
 from bursar.desk.stream import Stream
@@ -25,8 +25,11 @@ A portfolio manager for Interactive Brokers. Money is text with all of its digit
 """
 
 
-def create_app(desk: Desk | None = None) -> FastAPI:
-    """The application over ``desk``, or over nothing: it then answers, shows empty books, and lets nobody in."""
+def create_app(desk: Desk | None = None, *, limits: Limits | None = None) -> FastAPI:
+    """The application over ``desk``, or over nothing: it then answers, shows empty books, and lets nobody in.
+
+    limits  how often somebody may ask, and how much at once; those that ship by default
+    """
     app = FastAPI(
         title="Bursar",
         version=bursar.__version__,
@@ -42,7 +45,7 @@ def create_app(desk: Desk | None = None) -> FastAPI:
     app.state.metrics = Metrics(desk, app.state.stream, app.state.heartbeat)
     problems.install(app)
     app.add_middleware(Counting, metrics=app.state.metrics)
-    app.add_middleware(Shield)
+    app.add_middleware(Shield, limits=limits)
     app.include_router(figures.health)
     app.include_router(router)
     return app

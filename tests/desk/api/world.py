@@ -23,6 +23,7 @@ from bursar.desk.app import create_app
 from bursar.desk.desk import Desk
 from bursar.desk.guard.gate import Allowed
 from bursar.desk.guard.roles import Caller, Role
+from bursar.desk.guard.shield import Limits
 from bursar.domain import events as e
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from tests.builders import CLOSE, OPEN, filled, instrument, money, order
@@ -30,6 +31,8 @@ from tests.samples import ACCOUNT, AT, OUTLOOK, PROPOSAL, SAMPLES, VIEW
 
 NOW = datetime(2022, 1, 5, 15, 0, tzinfo=UTC)
 DAYS = 3
+#: Tests ask faster than people: nobody waits but in the tests of waiting.
+UNHURRIED = Limits(per_second=1e6, burst=1e6, strangers_per_second=1e6, strangers_burst=1e6)
 
 
 def events() -> Iterator[e.Event]:
@@ -255,4 +258,4 @@ async def answer(client: httpx.AsyncClient, ask: Ask, role: str) -> httpx.Respon
 
 
 def app_on(desk: Desk) -> FastAPI:
-    return create_app(desk)
+    return create_app(desk, limits=UNHURRIED)

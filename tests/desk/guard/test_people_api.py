@@ -27,7 +27,7 @@ from bursar.domain.events import AccessChanged, Event, SignedIn, SignInRefused
 from bursar.domain.people import Role
 from bursar.domain.record import encode
 from bursar.ports import Recorded
-from tests.desk.api.world import gate_of
+from tests.desk.api.world import UNHURRIED, gate_of
 from tests.desk.guard.test_guard import CHEAP, OWN
 from tests.samples import AT
 
@@ -37,7 +37,7 @@ API = "/api/v1"
 @cache
 def app() -> FastAPI:
     """One application for all: to build its routes takes longer than any test here."""
-    return create_app()
+    return create_app(limits=UNHURRIED)
 
 
 class House:

@@ -13,13 +13,14 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from bursar.desk.app import create_app
-from bursar.desk.guard.shield import Shield
+from bursar.desk.guard.shield import Limits, Shield
 from bursar.desk.guard.throttle import Rate
+from tests.desk.api.world import UNHURRIED
 
 
 @cache
 def app() -> FastAPI:
-    made = create_app()
+    made = create_app(limits=UNHURRIED)
 
     @made.post("/api/v1/echo")
     async def _echo(request: Request) -> int:
@@ -121,7 +122,9 @@ def test_every_answer_carries_what_keeps_a_browser_careful() -> None:
 
 def test_who_asks_too_often_waits_and_nobody_else_does() -> None:
     async def answers(secrets: list[str]) -> list[httpx.Response]:
-        shielded = Shield(app(), rate=Rate(1.0, 2.0), strangers=Rate(1.0, 1.0))
+        shielded = Shield(
+            app(), limits=Limits(per_second=1.0, burst=2.0, strangers_per_second=1.0, strangers_burst=1.0)
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(shielded), base_url="http://127.0.0.1") as client:
             return [
                 await client.get("/api/v1/echo", headers={"authorization": f"Bearer {secret}"} if secret else {})

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,12 +30,23 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BODY_BYTES_MAX = 1 << 20
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-#: A desk's page and a busy program stay below; who asks more often waits.
-PER_SECOND, BURST = 500.0, 1000.0
-#: Of those whom we do not know.
-STRANGERS_PER_SECOND, STRANGERS_BURST = 20.0, 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of a body is read, and how often somebody may ask: so many a second, and a burst at once.
+
+    A desk's page and a busy program stay below; who asks more often waits. Strangers are those who bring nothing.
+    """
+
+    body_bytes_max: int = 1 << 20
+    per_second: float = 500.0
+    burst: float = 1000.0
+    strangers_per_second: float = 20.0
+    strangers_burst: float = 100.0
+
+
 API = "/api/"
 
 _ALWAYS = {
@@ -63,15 +75,14 @@ class Shield:
         app: App,
         *,
         hosts: Iterable[str] = LOOPBACK_HOSTS,
-        body_bytes_max: int = BODY_BYTES_MAX,
-        rate: Rate | None = None,
-        strangers: Rate | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        limits = limits or Limits()
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._body_bytes_max = body_bytes_max
-        self._rate = rate or Rate(PER_SECOND, BURST)
-        self._strangers = strangers or Rate(STRANGERS_PER_SECOND, STRANGERS_BURST)
+        self._body_bytes_max = limits.body_bytes_max
+        self._rate = Rate(limits.per_second, limits.burst)
+        self._strangers = Rate(limits.strangers_per_second, limits.strangers_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
