@@ -339,6 +339,42 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
         },
     ),
     (e.BreakExplained, {"break_id": "b-1", "explanation": "sold in TWS", "by": "operator"}),
+    (
+        e.ParentBegun,
+        {
+            "parent_id": "o-00000001",
+            "portfolio": MAIN,
+            "strategy": "momentum",
+            "symbol": AAPL,
+            "side": Side.BUY,
+            "quantity": Decimal(300),
+            "effect": Effect.OPEN,
+            "purpose": Purpose.ENTRY,
+            "route": "twap",
+            "reason": "in six pieces",
+            "ends": AT,
+            "decided_at": AT,
+            "decided_price": Decimal("182.01"),
+            "bid": Decimal("182.00"),
+            "ask": Decimal("182.04"),
+        },
+    ),
+    (e.PieceSent, {"parent_id": "o-00000001", "order_id": "o-00000002"}),
+    (e.ParentEnded, {"parent_id": "o-00000001", "price": Decimal("182.10"), "reason": "filled"}),
+    (
+        e.PromotionJudged,
+        {
+            "strategy": "momentum",
+            "to": "paper",
+            "passed": False,
+            "reasons": ("luck explains it",),
+            "market": "sample",
+            "survivors": True,
+            "first": DAY,
+            "last": DAY,
+            "numbers": {"sharpe": 0.5},
+        },
+    ),
 ]
 
 

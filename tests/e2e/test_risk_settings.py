@@ -75,7 +75,11 @@ BIG = (order(quantity=190),)
 SHORT = (order(side=Side.SELL, effect=Effect.OPEN),)
 COVER = (order(side=Side.BUY, effect=Effect.CLOSE, quantity=5),)
 OWING = replace(EXPOSURE, quantities={"AAPL": Decimal(-5)})
-ABROAD = replace(EXPOSURE, instruments={**EXPOSURE.instruments, "AAPL": replace(instrument(), currency="CHF")})
+ABROAD = replace(
+    EXPOSURE,
+    instruments={**EXPOSURE.instruments, "AAPL": replace(instrument(), currency="CHF")},
+    rates={"CHF": Decimal("1.1")},
+)
 LATE = replace(
     EXPOSURE,
     at=CLOSE - timedelta(minutes=10),
