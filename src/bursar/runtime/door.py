@@ -37,6 +37,11 @@ def phrase_for(profile: AccountProfile) -> str:
     return f"trade real money in {profile.account_id}"
 
 
+def mode_of(profile: AccountProfile) -> str:
+    """The mode that is set, for those who show it; what follows from it is decided in ``admit`` alone."""
+    return profile.mode
+
+
 def admit(name: str, profile: AccountProfile, typed: str = "") -> Admitted:
     """Let an account through, or raise InputError, in words that the owner of the money understands."""
     live, account, port = profile.mode == "live", profile.account_id, profile.port

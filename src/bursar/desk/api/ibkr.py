@@ -33,7 +33,7 @@ from bursar.desk.desk import Desk
 from bursar.domain.events import Filled, LineChanged
 from bursar.domain.orders import OrderStatus
 from bursar.risk.limits import RiskLimits
-from bursar.runtime.door import admit
+from bursar.runtime.door import admit, mode_of
 from bursar.trading.oms import OrderState
 
 router = APIRouter(prefix="/ibkr", tags=["ibkr"])
@@ -95,7 +95,7 @@ def _account(name: str, profile: AccountProfile, desk: Desk) -> dict[str, Any]:
     return {
         "name": name,
         "account": profile.account_id,
-        "mode": profile.mode,
+        "mode": mode_of(profile),
         "port": profile.port,
         "base_currency": profile.base_currency,
         "notional_per_day_max": views.text(profile.notional_per_day_max),
