@@ -412,7 +412,7 @@ def demo(arguments: Sequence[str]) -> int:
 
 def desk(arguments: Sequence[str]) -> int:
     """Open the desk."""
-    return become_bursar("desk", arguments)
+    return become_bursar("run", arguments)
 
 
 def test(arguments: Sequence[str]) -> int:
