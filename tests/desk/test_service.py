@@ -97,6 +97,36 @@ def test_a_service_that_ends_takes_its_loop_with_it(tmp_path: Path) -> None:
     assert asyncio.run(end()) == -15
 
 
+def test_the_loop_that_trades_lives_as_long_as_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with service.opened(tmp_path, Settings()) as opened:
+        keeper = service.keeper_of(opened.desk, tmp_path, tmp_path / "bursar.toml")
+        assert keeper.command[-3:] == ("demo", "--config", str(tmp_path / "bursar.toml"))
+        assert dict(keeper.environment) == {"BURSAR_HOME": str(tmp_path)}
+        keeper.command = [sys.executable, "-c", "import signal; signal.pause()"]
+
+        async def until_it_trades(server: object) -> None:
+            await keeper.started.wait()
+
+        monkeypatch.setattr("uvicorn.Server.serve", until_it_trades)
+        asyncio.run(service.serve(opened, 0, keeper))
+        assert keeper.process is not None
+        assert keeper.process.returncode == -15
+        with monkeypatch.context() as alone:
+            alone.setattr("uvicorn.Server.serve", lambda server: asyncio.sleep(0))
+            asyncio.run(service.serve(opened, 0, None))
+
+
+def test_a_fault_is_logged_with_where_it_was(tmp_path: Path) -> None:
+    with service.logging_to(tmp_path / "service.log", "INFO"):
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logging.getLogger("bursar.desk").exception("it went wrong")
+    (line,) = (json.loads(each) for each in (tmp_path / "service.log").read_text().splitlines())
+    assert line["says"] == "it went wrong"
+    assert "ZeroDivisionError" in line["trace"]
+
+
 class Store:
     """Takes seconds, or is away."""
 

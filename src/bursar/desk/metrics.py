@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from bursar.desk.api.routes import PREFIX
 from bursar.desk.desk import Desk
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.stream import Stream
@@ -68,10 +69,18 @@ class Counting:
         try:
             await self._app(scope, receive, sent)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            route = _pattern(scope)
             method = scope["method"] if route != "none" else "ANY"
             self._metrics.answers.labels(method, route, str(status)).inc()
             self._metrics.seconds.labels(method, route).observe(time.perf_counter() - began)
+
+
+def _pattern(scope: Scope) -> str:
+    """The pattern of the route that answered, whole: a route of the API knows only what comes after the prefix."""
+    known = getattr(scope.get("route"), "path", None)
+    if known is None:
+        return "none"
+    return PREFIX + known if scope["path"].startswith(f"{PREFIX}/") else str(known)
 
 
 class _Desk(Collector):

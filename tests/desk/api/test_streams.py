@@ -124,6 +124,69 @@ def test_a_web_socket_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPatc
     assert not stream.readers
 
 
+class Line:
+    """A WebSocket on which everything arrives."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.headers: dict[str, str] = {}
+
+    async def send_text(self, text: str) -> None:
+        self.heard.append(json.loads(text)["type"])
+
+
+def test_who_is_signed_in_no_more_hears_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "ASKED_EVERY_SECONDS", -1.0)
+    stream, line = Stream(desk_on()), Line()
+    told = asyncio.run(streams.tell(line, stream, ANN, 0))  # type: ignore[arg-type]  # it brings no token
+    assert (told[0], line.heard) == (streams.EXPIRED, ["event"])
+    app = app_on(desk_on())
+    (answer,) = send(app, Ask("GET", "/api/v1/stream/events?until=3"))
+    assert answer.text.count("id: ") == 3, "who is still known goes on"
+    request = Line()
+    request.headers = {}
+
+    async def read() -> list[str]:
+        return [each async for each in streams.lines(request, stream, ANN, 0, None)]  # type: ignore[arg-type]  # no token
+
+    assert len(asyncio.run(read())) == 1
+
+
+def test_who_asks_for_what_was_told_already_is_not_kept_waiting() -> None:
+    reached = desk_on().past.sequence
+    app = app_on(desk_on())
+    (answer,) = send(app, Ask("GET", f"/api/v1/stream/events?after={reached}&until=3"))
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_who_comes_back_from_another_journal_is_told_to_begin_again() -> None:
+    stream, line = Stream(desk_on()), Line()
+    told = asyncio.run(streams.tell(line, stream, ANN, 10_000))  # type: ignore[arg-type]  # it cannot do more
+    assert (told[0], line.heard) == (streams.RESTARTED, ["restart"])
+
+
+def test_one_reader_too_many_is_asked_to_come_back_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "READERS_MAX", 0)
+    app = app_on(desk_on())
+    (answer,) = send(app, Ask("GET", "/api/v1/stream/events"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    client = TestClient(app, base_url="http://127.0.0.1:8005", headers=TOKEN)
+    with client.websocket_connect("/api/v1/stream") as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    assert closed.value.code == streams.FULL
+
+
+def test_a_web_socket_that_is_closed_by_us_says_why() -> None:
+    desk = desk_on()
+    client = TestClient(app_on(desk), base_url="http://127.0.0.1:8005", headers=TOKEN)
+    with client.websocket_connect("/api/v1/stream?after=10000") as socket:
+        socket.send_text("whatever is said to it is not looked at")
+        assert socket.receive_json()["type"] == "restart"
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+    assert (closed.value.code, closed.value.reason) == (streams.RESTARTED, "the journal is another one")
+
+
 def test_who_may_see_one_portfolio_hears_of_no_other() -> None:
     desk = desk_on()
     other = replace(ANN, scopes=frozenset({"portfolio:DU9000001/other"}))

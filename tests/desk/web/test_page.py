@@ -30,7 +30,7 @@ from bursar.domain import events as e
 from bursar.domain.market import Quote
 from bursar.runtime.switch import Switch
 from tests.builders import ACCOUNT, CLOSE
-from tests.desk.api.world import DAYS, events, journal_of
+from tests.desk.api.world import DAYS, UNHURRIED, events, journal_of
 from tests.desk.guard.test_guard import CHEAP, OWN
 
 #: After the last close of the journal.
@@ -56,7 +56,7 @@ class Served:
         self.password = (guard.first_password() or ("", ()))[0]
         self.desk = Desk(journal=self.journal, commands=self.commands, home=home, now=now, guard=guard)
         self.price("150")
-        app = create_app(self.desk)
+        app = create_app(self.desk, limits=UNHURRIED)
         mount(app)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -219,6 +219,9 @@ def test_a_visit(served: Served, page: Any, tmp_path: Path) -> None:
     active = replace(halted, event_id="active", at=NOW + timedelta(seconds=1), state=e.TradingState.ACTIVE)
     served.happens(active)
     page.get_by_text("Trading is halted.").wait_for(state="detached")
+
+    # What was told in passing is over: half faded, nothing has its contrast.
+    page.locator(".q-notification").last.wait_for(state="detached")
 
     # It reads well for who cannot see it, in both lights and on a phone; and nothing was fetched from elsewhere.
     from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]

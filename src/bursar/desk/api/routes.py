@@ -38,6 +38,9 @@ GROUPS = (
     streams.router,
 )
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
+#: Before the path of every route.
+PREFIX = "/api/v1"
+
+router = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)])
 for group in (*GROUPS, people.router, people.door):
     router.include_router(group)

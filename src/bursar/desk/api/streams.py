@@ -50,10 +50,11 @@ async def server_sent(
     if len(stream.readers) >= READERS_MAX:
         raise Problem(503, "too many readers", "come back later", headers={"Retry-After": "30"})
     reached = int(last_event_id) if last_event_id is not None else after
-    return StreamingResponse(_lines(request, stream, caller, reached, until), media_type="text/event-stream")
+    return StreamingResponse(lines(request, stream, caller, reached, until), media_type="text/event-stream")
 
 
-async def _lines(request: Request, stream: Stream, caller: Caller, after: int, until: int | None) -> AsyncIterator[str]:
+async def lines(request: Request, stream: Stream, caller: Caller, after: int, until: int | None) -> AsyncIterator[str]:
+    """Messages as server-sent events have them, until ``until`` is reached or nobody is signed in any more."""
     asked = asyncio.get_running_loop().time()
     if until is not None and min(until, stream.desk.past.sequence) <= after <= stream.desk.past.sequence:
         return
