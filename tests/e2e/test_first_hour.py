@@ -5,19 +5,11 @@ Every message that leaves for the gateway is written down, and those that could 
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import ib_async
-import pytest
-
-from bursar.adapters.journal import read
 from bursar.desk import cli
 from bursar.domain.events import (
-    Event,
     KillFinished,
     LineChanged,
     OrderPlaced,
@@ -30,95 +22,7 @@ from bursar.gateway.commands import Place
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.testing import RunningGateway, running_gateway
-from tests.e2e.desk import stage_of
-
-#: Messages of the TWS API that change an account: placeOrder (a preview is one, too), cancelOrder, exerciseOptions,
-#: reqGlobalCancel.
-CHANGING = {"3": "placeOrder", "4": "cancelOrder", "21": "exerciseOptions", "58": "reqGlobalCancel"}
-ADDED = """
-[market]
-watchlist = ["AAPL", "JPM", "XOM", "PFE"]
-[models]
-selected_agents = ["technical_analyst"]
-[schedule]
-monitor_minutes = 5
-"""
-
-
-@dataclass
-class Person:
-    """Somebody at a terminal, and all that left this machine because of it."""
-
-    capsys: pytest.CaptureFixture[str]
-    home: Path
-    sent: list[str]
-
-    @property
-    def changing(self) -> list[str]:
-        """What left that could change the account."""
-        return [CHANGING[name] for name in self.sent if name in CHANGING]
-
-    @property
-    def journal(self) -> Path:
-        return self.home / "accounts" / "DU9000001" / "journal.sqlite"
-
-    def events(self) -> list[Event]:
-        return [recorded.event for recorded in read(self.journal)]
-
-    def types(self, *words: str, code: int = 0) -> str:
-        """What is printed for a command."""
-        self.capsys.readouterr()
-        got = cli.main(words)
-        shown = self.capsys.readouterr()
-        assert got == code, (shown.out, shown.err)
-        return shown.out
-
-    def reads(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self.types(*words, "--json", code=code))
-
-    def trades(self, until: str) -> None:
-        self.types("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
-
-    def tries(self, until: str) -> None:
-        """Trade, again and again where the broker is away already when the account is looked for."""
-        words = ("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
-        codes = {cli.main(words)}
-        while 0 not in codes:
-            assert codes == {4}, self.capsys.readouterr()
-            codes = {cli.main(words)}
-
-    def sets(self, old: str, new: str) -> None:
-        path = self.home / "bursar.toml"
-        assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new))
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Terms, Path]:
-    from bursar.runtime import stage as stages
-
-    home = tmp_path_factory.mktemp("home")
-    made = stage_of(home, days=3, seed=7)
-    return made.world, stages.terms(made), home
-
-
-@pytest.fixture
-def person(
-    stage: tuple[World, Terms, Path],
-    bursar_home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Person:
-    sent: list[str] = []
-    send = ib_async.client.Client.sendMsg
-
-    def recorded(client: ib_async.client.Client, message: str) -> None:
-        sent.append(message.split("\0", 1)[0])
-        send(client, message)
-
-    monkeypatch.setattr(ib_async.client.Client, "sendMsg", recorded)
-    (bursar_home / "data").symlink_to(stage[2] / "data")
-    return Person(capsys, bursar_home, sent)
+from tests.e2e.person import ADDED, CHANGING, Person
 
 
 def the_day_after_a_purchase(gateway: RunningGateway) -> None:

@@ -515,6 +515,7 @@ SHOWN_ELSEWHERE = {
     "execution.within_minutes": "tests/runtime/test_build.py",
     "execution.every_minutes": "tests/runtime/test_build.py",
     "execution.urgency": "tests/runtime/test_build.py",
+    "account.open_orders": "tests/runtime/test_trader.py",
     "sleeve.capital": "tests/runtime/test_build.py",
     "sleeve.hands_off": "tests/runtime/test_build.py",
     "store.key_file": "tests/runtime/test_build.py",

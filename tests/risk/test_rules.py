@@ -334,6 +334,13 @@ SWINGS = np.array([[-0.10, 0.10] if day % 10 == 0 else [0.01, -0.01] for day in 
 KNOWN = replace(EXPOSURE, returns=SWINGS, covariance=np.cov(SWINGS.T), returns_of=("AAPL", "XOM"))
 
 
+def test_a_hole_in_the_last_sessions_is_missing_data_and_opens_nothing() -> None:
+    holed = SWINGS.copy()
+    holed[3, 1] = np.nan
+    with pytest.raises(DataError, match=r"the last sessions have holes.*returns\[3, 1\] is nan"):
+        verdict(order(), exposure=replace(KNOWN, returns=holed))
+
+
 def test_the_loss_of_one_day_in_twenty_is_measured_on_the_last_days() -> None:
     # 20 % in AAPL loses 2 % on one day in ten, so one day in twenty loses no less.
     assert checks(verdict(order(quantity=200), exposure=KNOWN))["var_95"].measured == Decimal("0.020000")

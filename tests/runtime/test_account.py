@@ -15,7 +15,7 @@ from bursar.adapters.ib_connection import Address
 from bursar.adapters.simulated import SimulatedBroker
 from bursar.config import Given, Settings, build
 from bursar.domain.accounts import AccountSnapshot, BrokerExecution
-from bursar.domain.events import CashMoved, Deposited, OrderCanceled
+from bursar.domain.events import CashMoved, Deposited, Mode, OrderCanceled
 from bursar.domain.market import Slice
 from bursar.domain.orders import ApprovedOrder
 from bursar.errors import BrokerError, DataError, InputError
@@ -23,11 +23,13 @@ from bursar.gateway.exchange import Exchange
 from bursar.runtime import account as runs
 from bursar.runtime.account import Account, Place
 from bursar.runtime.alone import alone
+from bursar.runtime.door import Admitted
 from bursar.runtime.seal import Rehearsed, Sealed
 from bursar.testing import sample_world
 from bursar.trading.agenda import Agenda, Rhythm, Task
 from tests.builders import ACCOUNT, order
 
+PAPER = Admitted(name="main", account=ACCOUNT, mode=Mode.PAPER, budget=None)
 AT = datetime(2022, 1, 5, 13, tzinfo=UTC)
 
 
@@ -47,7 +49,8 @@ def held(symbol: str, kind: str = "STK", currency: str = "USD") -> ib_async.Cont
 
 
 def prepared(home: Path, *contracts: ib_async.Contract, at: datetime = AT, **said: str) -> Account:
-    return runs.prepare(settings_of(**said), home, Place(address=Address(account=ACCOUNT), at=at, held=contracts))
+    place = Place(address=Address(account=ACCOUNT), at=at, admitted=PAPER, held=contracts)
+    return runs.prepare(settings_of(**said), home, place)
 
 
 def snapshot(cash: str = "100000", **said: object) -> AccountSnapshot:
@@ -93,7 +96,7 @@ def test_nothing_is_decided_on_prices_that_are_behind(home: Path) -> None:
 def test_a_run_ends_on_the_morning_that_has_no_prices_and_at_its_time(home: Path) -> None:
     account = prepared(home)
     engine = runs.engine(account)
-    over = runs._Until(account, engine, datetime(2022, 1, 5, 15, tzinfo=UTC))
+    over = runs.Until(account, engine, datetime(2022, 1, 5, 15, tzinfo=UTC))
     assert not over()
     engine.see(Slice(at=datetime(2022, 1, 5, 15, tzinfo=UTC), quotes=()))
     assert over()
@@ -101,10 +104,10 @@ def test_a_run_ends_on_the_morning_that_has_no_prices_and_at_its_time(home: Path
     last = late.closes().dates[-1].astype(object)
     assert last == date(2022, 12, 23)
     following = runs.engine(late)
-    assert not runs._Until(late, following, None)()
+    assert not runs.Until(late, following, None)()
     following.see(Slice(at=datetime(2022, 12, 30, 15, tzinfo=UTC), quotes=()))
     with pytest.raises(DataError, match="import newer ones"):
-        runs._Until(late, following, None)()
+        runs.Until(late, following, None)()
 
 
 def test_a_time_of_day_is_meant_in_the_zone_of_the_settings() -> None:

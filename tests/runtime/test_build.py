@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
 from bursar.research.templates import TemplateStrategy
 from bursar.runtime.build import mandate, shape, strategy, universe
-from bursar.trading.mandate import Execution
+from bursar.trading.mandate import TAPS, Execution
 from tests.builders import instrument
 
 MONDAY = Session(
@@ -54,6 +55,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
     assert made.limits.position_weight_max == Decimal("0.1")
     assert made.reentry_wait == timedelta(days=2)
     assert made.cost_rate == Decimal("0.0003")
+    assert made.taps == replace(TAPS, cost_rate=made.cost_rate)  # a tap is shown what sizes are reckoned with
     assert made.agenda.trade_after_open == timedelta(minutes=15)
     assert made.agenda.zone == "Europe/London"
     assert made.capital == 50_000

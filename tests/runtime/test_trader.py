@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,21 +21,28 @@ from bursar.config.risk import Risk
 from bursar.domain.accounts import AccountSnapshot
 from bursar.domain.events import (
     AccountSwitched,
+    CommandReceived,
     Event,
     KillFinished,
+    KillForm,
     OrderPlaced,
+    PositionAdopted,
     SwitchRefused,
     TradingState,
     TradingStateChanged,
 )
 from bursar.domain.market import Slice
-from bursar.errors import BrokerError, InputError
+from bursar.domain.money import Money
+from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange
+from bursar.ports import Command
 from bursar.runtime import stage as stages
+from bursar.runtime.door import Admitted, admit
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
-from bursar.runtime.switch import Controls, Switch
+from bursar.runtime.switch import Controls, Pulled, Switch
 from bursar.runtime.trader import Seat, Trader
+from tests.builders import order
 
 PROFILES = {
     "first": AccountProfile(account_id="DU9000001"),
@@ -86,6 +94,16 @@ class Told(SimulatedFeed):
             yield market
 
 
+@dataclass(slots=True, kw_only=True)
+class Closing(Seat):
+    """A seat that tells when it is closed."""
+
+    house: House
+
+    async def close(self) -> None:
+        self.house.closed.append(self.name)
+
+
 class House:
     """Two accounts at one broker, each with its own journal, and a trader in one of them."""
 
@@ -93,12 +111,15 @@ class House:
         self.home = home
         self.journals = {name: MemoryJournal() for name in PROFILES}
         self.exchanges: dict[str, Exchange] = {}
+        self.closed: list[str] = []
+        self.sent: dict[int, Command] = {}
         self.steps, self.at = 0, dict[int, tuple[str, str, str]]()
-        self.errors: list[Exception] = []
+        self.refused: list[SwitchRefused] = []
         self.says, self.poor = "", False
         self.trader = Trader(PROFILES, self.sit)
 
-    async def sit(self, name: str, profile: AccountProfile) -> Seat:
+    async def sit(self, admitted: Admitted, profile: AccountProfile) -> Seat:
+        name = admitted.name
         account = profile.account_id if profile.account_id.startswith("DU9") else "DU9000009"
         stage = stage_of(self.home, account)
         exchange = self.exchanges.setdefault(name, stages.exchange(stage))
@@ -108,7 +129,8 @@ class House:
             switch=Switch(self.home), commands=MemoryCommands(), reserve=self.home / f"{name}.reserve.jsonl"
         )
         feed = Told(exchange, broker, self, name)
-        return Seat(
+        return Closing(
+            house=self,
             name=name,
             profile=profile,
             loop=stages.loop(stage, feed, broker, self.journals[name], None, controls),
@@ -116,12 +138,13 @@ class House:
 
     async def stepped(self, _name: str) -> None:
         self.steps += 1
+        if self.steps in self.sent and self.trader.seat is not None:
+            self.trader.seat.loop.hand(self.sent[self.steps])
         if self.steps in self.at:
             name, reason, typed = self.at[self.steps]
-            try:
-                await self.trader.change(name, by="ann", reason=reason, typed=typed)
-            except (InputError, BrokerError) as error:
-                self.errors.append(error)
+            answer = await self.trader.change(name, by="ann", reason=reason, typed=typed)
+            if isinstance(answer, SwitchRefused):
+                self.refused.append(answer)
 
     def play(self) -> None:
         asyncio.run(self.trader.run("first"))
@@ -191,10 +214,10 @@ def test_a_change_that_does_not_agree_is_refused_journalled_and_changes_nothing(
     house = House(shared)
     house.at[14] = (name, reason, "")
     house.play()
-    assert words in str(house.errors[0])
+    assert words in house.refused[0].why
     (refused,) = only(house.events("first"), SwitchRefused)
     assert isinstance(refused, SwitchRefused)
-    assert (refused.to, refused.why, refused.by) == (name, str(house.errors[0]), "ann")
+    assert (refused.to, refused.why, refused.by) == (name, house.refused[0].why, "ann")
     assert not only(house.events("first"), TradingStateChanged)
     assert house.trader.seat is not None
     assert house.trader.seat.name == "first"
@@ -204,7 +227,7 @@ def test_a_live_account_behind_which_another_answers_is_refused_even_with_the_ph
     house = House(shared)
     house.at[14] = ("savings", "for real", "trade real money in U7654321")
     house.play()
-    assert "DU9000009 answered behind port 7496, and U7654321 was named" in str(house.errors[0])
+    assert "DU9000009 answered behind port 7496, and U7654321 was named" in house.refused[0].why
 
 
 def test_an_account_without_equity_and_a_second_change_on_the_way_are_refused(shared: Path) -> None:
@@ -214,4 +237,93 @@ def test_an_account_without_equity_and_a_second_change_on_the_way_are_refused(sh
     with pytest.raises(InputError, match="start with one"):
         asyncio.run(house.trader.change("second", by="ann", reason="now"))
     house.play()
-    assert "tells no equity" in str(house.errors[0])
+    assert "tells no equity" in house.refused[0].why
+
+
+def asked(reason: str = "over the API") -> Command:
+    said = {"account": "second", "reason": reason, "phrase": ""}
+    return Command(command_id="c-1", name="switch", arguments=said, by="bob", at=datetime(2022, 1, 5, tzinfo=UTC))
+
+
+def test_a_command_changes_the_account_once_and_nothing_that_was_typed_is_kept(shared: Path) -> None:
+    house = House(shared)
+    house.sent = {14: asked(), 16: asked()}  # sent twice, as over a line that broke
+    house.play()
+    (left,) = only(house.events("first"), AccountSwitched)
+    assert isinstance(left, AccountSwitched)
+    assert (left.to, left.by, left.reason) == ("DU9000002", "bob", "over the API")
+    assert left in house.events("second")
+    (came,) = [each for each in house.events("first") if isinstance(each, CommandReceived) and each.command == "switch"]
+    assert came.arguments == {"account": "second", "reason": "over the API"}
+    assert house.closed == ["first", "second"]
+
+
+def test_a_process_that_ends_before_the_old_account_is_left_changes_nothing(shared: Path) -> None:
+    house = House(shared)
+    house.at[14] = ("second", "at the last moment", "")
+    sit = house.trader._sit
+
+    async def ending(admitted: Admitted, profile: AccountProfile) -> Seat:
+        seat = await sit(admitted, profile)
+        seat.loop.finished = lambda: house.steps >= 14
+        return seat
+
+    house.trader._sit = ending
+    house.play()
+    assert house.closed == ["second", "first"]
+    assert not only(house.events("first"), AccountSwitched)
+    assert house.events("second") == []
+
+
+def test_no_change_leads_around_a_kill_and_coming_back_takes_none_away(tmp_path: Path, shared: Path) -> None:
+    house = House(tmp_path)
+    (tmp_path / "data").symlink_to(shared / "data")
+    house.at = {14: ("second", "a look elsewhere", "")}
+    house.play()
+    switch = Switch(tmp_path)
+    switch.pull(Pulled(form=KillForm.HALT, reason="the news", by="ann"))
+    (taken,) = only(house.events("first"), AccountSwitched)
+    assert isinstance(taken, AccountSwitched)
+
+    async def come_back() -> Seat:
+        seat = await house.sit(admit("first", PROFILES["first"]), PROFILES["first"])
+        seat.arrived = replace(taken, event_id="switch/back", to="DU9000001", account="DU9000002")
+        await seat.prepare()
+        with pytest.raises(InputError, match="no way leads around it"):
+            house.trader._check_left(seat)
+        return seat
+
+    seat = asyncio.run(come_back())
+    assert seat.loop._inbox == []  # nothing re-arms it
+    assert switch.asked() is not None
+
+
+def ruled(**said: str) -> Literal["cancel", "refuse"]:
+    settings = build({key.replace("__", "."): Given(value, "in a test") for key, value in said.items()})
+    return settings.account.open_orders
+
+
+def test_orders_that_open_and_stops_that_nobody_would_watch_hold_a_change_back(shared: Path) -> None:
+    house = House(shared)
+    seat = asyncio.run(house.sit(admit("first", PROFILES["first"]), PROFILES["first"]))
+    engine = seat.loop.engine
+    placed = OrderPlaced(event_id="o-00000001", at=engine.market.at, order=order("o-00000001"))
+    engine.orders.apply(placed)
+    Trader(PROFILES, house.sit, ruled(account__open_orders="cancel"))._check_left(seat)
+    with pytest.raises(InputError, match=r"o-00000001 would open in DU9000001 and account\.open_orders is"):
+        Trader(PROFILES, house.sit, ruled(account__open_orders="refuse"))._check_left(seat)
+    engine.mandate = replace(engine.mandate, protection_at_broker=False)
+    engine.recover(seat.loop.beginning())
+    house.trader._check_left(seat)  # nothing is held
+    held = PositionAdopted(
+        event_id="adopted",
+        at=engine.market.at,
+        account="DU9000001",
+        portfolio="main",
+        symbol="AAPL",
+        quantity=Decimal(1),
+        cost_basis=Money(Decimal(100), "USD"),
+    )
+    engine.absorb(held)
+    with pytest.raises(InputError, match="the stops of AAPL are watched by this program"):
+        house.trader._check_left(seat)

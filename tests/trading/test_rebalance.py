@@ -99,8 +99,8 @@ def test_a_symbol_without_a_two_sided_quote_stops_the_rebalance() -> None:
         rebalance(targets(MSFT=0.1), SLEEVE, {"MSFT": quote("MSFT", None, None)}, INSTRUMENTS)
 
 
-def test_shorts_and_unknown_symbols_are_refused() -> None:
-    with pytest.raises(InputError, match="shorts"):
+def test_shorts_skip_the_decision_and_unknown_symbols_are_refused() -> None:
+    with pytest.raises(DataError, match="shorts"):
         sizes(targets(AAPL=-0.1))
     with pytest.raises(InputError, match="TSLA"):
         sizes(targets(TSLA=0.1))

@@ -28,7 +28,7 @@ from bursar.domain.events import (
     TradingStateChanged,
 )
 from bursar.ledger.book import Bookkeeper
-from bursar.trading.standing import DAILY_LOSS, DRAWDOWN, MARGIN, Standing
+from bursar.trading.standing import DAILY_LOSS, DRAWDOWN, KILL_LOSS, MARGIN, Standing
 from tests.builders import ACCOUNT, CLOSE, DAY, OPEN, instrument, money, order
 
 
@@ -178,12 +178,18 @@ def test_a_kill_is_re_armed_when_it_is_done() -> None:
     assert (standing.state, standing.kill) == (TradingState.ACTIVE, None)
 
 
-def test_a_kill_after_a_loss_is_what_holds_the_account() -> None:
+def test_a_kill_after_a_loss_shortens_no_wait() -> None:
     standing = Standing()
     standing.apply(opened(DAY))
     standing.apply(stopped(DAILY_LOSS))
     standing.apply(stopped("somebody", TradingState.HALTED, 2))
-    assert (standing.state, standing.stopped_by) == (TradingState.HALTED, "somebody")
+    assert (standing.state, standing.stopped_by) == (TradingState.HALTED, DAILY_LOSS)
+    assert "until the next session" in standing.refusal(DAY, 5)
+    assert standing.refusal(DAY + timedelta(days=1), 5) == ""
+    alone = Standing()
+    alone.apply(opened(DAY))
+    alone.apply(stopped(KILL_LOSS, TradingState.HALTED))
+    assert "until the next session" in alone.refusal(DAY, 5)
 
 
 def placed(number: int, at: datetime, **changes: object) -> Sequence[Event]:

@@ -264,6 +264,8 @@ class IBBroker:
         self, _contract: ib_async.Contract, order: ib_async.Order, state: ib_async.OrderState
     ) -> None:
         """An order that ended while we were away, at the time at which it did."""
+        if order.account not in ("", self.connection.address.account):
+            return  # of another account of the same login, whose orders may bear the same names
         ended = parseIBDatetime(state.completedTime) if state.completedTime else None
 
         def told(at: datetime) -> tuple[Event, ...]:
@@ -275,6 +277,8 @@ class IBBroker:
         self._heard.append(told)
 
     def _on_exec_details(self, _req_id: int, contract: ib_async.Contract, execution: ib_async.Execution) -> None:
+        if execution.acctNumber != self.connection.address.account:
+            return  # every client of a login hears of all of its accounts
         symbol, reference = self.contracts.symbol(contract), self._reference(execution)
         if reference:
             self.connection.numbers.used(execution.orderId)

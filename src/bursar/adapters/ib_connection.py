@@ -44,19 +44,26 @@ SYNCHRONIZED = StartupFetch.ORDERS_OPEN | StartupFetch.ORDERS_COMPLETE | Startup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where the gateway is and who we are there. ``timeout_seconds`` is how long an answer may take."""
+    """Where the gateway is and who we are there.
+
+    timeout_seconds  how long an answer may take
+    live             True where real money is meant, which the locked door alone may say (``runtime/door.py``)
+    """
 
     account: str
     host: str = "127.0.0.1"
     port: int = 4002
     client_id: int = 1
     timeout_seconds: float = 30.0
+    live: bool = False
 
     def __post_init__(self) -> None:
-        if not is_paper(self.account):
-            raise InputError(f"account {self.account} may be a live one; only paper accounts (DU, DF) are traded")
-        if self.port in LIVE_PORTS:
-            raise InputError(f"port {self.port} is for live accounts; paper is at 4002 (IB Gateway) or 7497 (TWS)")
+        if is_paper(self.account) == self.live:
+            what = "is a paper one (DU, DF)" if self.live else "may be a live one"
+            raise InputError(f"account {self.account} {what}; the locked door decides which is traded, and how")
+        if (self.port in LIVE_PORTS) != self.live:
+            what = "no real money lies" if self.live else "real money lies"
+            raise InputError(f"behind port {self.port} {what}; paper is at 4002 and 7497, live at 4001 and 7496")
 
 
 #: In whose time a gateway tells hours and minutes.

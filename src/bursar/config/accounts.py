@@ -16,8 +16,9 @@
     capital = 50000
     hands_off = ["AAPL"]
 
-What ``[accounts.NAME.risk]`` does not say stands as ``[risk]`` says; nothing else is shared. An account that is named
-here is not traded by that: whether it may be reached is decided at the door (``runtime/door.py``).
+What ``[accounts.NAME.risk]`` does not say stands as ``[risk]`` says. Who an account is, the way to it, its sleeve and
+its autonomy are its own; what decides in it (strategies, prices, schedule, costs) is said once for all. An account that
+is named here is not traded by that: whether it may be reached is decided at the door (``runtime/door.py``).
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ from bursar.config.risk import Risk
 from bursar.config.section import Section, setting
 from bursar.config.settings import Settings, Sleeve
 from bursar.config.sources import find_file
+from bursar.domain.accounts import is_paper
 from bursar.errors import InputError
 from bursar.risk.limits import RiskLimits, strictest
 
 TABLE = "accounts"
+#: The account of ``[account]`` and ``[broker]``.
+MAIN = "main"
 
 
 def _any_account(value: object) -> object:
@@ -64,6 +68,11 @@ class AccountProfile(Section):
     base_currency: str = setting(
         "USD", "Currency of the books.", "the ISO 4217 code of a currency, such as USD", pattern=r"^[A-Z]{3}$"
     )
+    autonomy: Literal["observe", "propose", "approve", "automatic"] | None = setting(
+        None,
+        "What is done with a decision here. Left out: what strategy.autonomy says, and with real money observe.",
+        "observe, propose, approve or automatic",
+    )
     notional_per_day_max: AmountOrNone = setting(
         None,
         "What the opening orders of a session may come to; an account with real money needs one.",
@@ -79,6 +88,23 @@ class AccountProfile(Section):
         if self.notional_per_day_max is None:
             return own
         return strictest([own, own.with_budget(self.notional_per_day_max)])
+
+    def settings(self, base: Settings) -> Settings:
+        """All settings as they hold in this account. It is left as it was read: nothing is checked twice."""
+        careful = "observe" if not is_paper(self.account_id) else base.strategy.autonomy
+        return base.model_copy(
+            update={
+                "account": base.account.model_copy(
+                    update={"account_id": self.account_id, "base_currency": self.base_currency}
+                ),
+                "broker": base.broker.model_copy(
+                    update={"host": self.host, "port": self.port, "client_id": self.client_id}
+                ),
+                "strategy": base.strategy.model_copy(update={"autonomy": self.autonomy or careful}),
+                "risk": self.risk,
+                "sleeve": self.sleeve,
+            }
+        )
 
 
 def load_accounts(settings: Settings, path: Path | None = None) -> Mapping[str, AccountProfile]:
@@ -102,6 +128,25 @@ def _tables(file: Path) -> Mapping[str, Any]:
     return tables
 
 
+def all_accounts(settings: Settings, path: Path | None = None) -> Mapping[str, AccountProfile]:
+    """Those of bursar.toml by name, and the one of ``[account]`` and ``[broker]`` as ``main``.
+
+    It is left out where one of them has its name, is that account, or would be the same client at the same port.
+    """
+    named = load_accounts(settings, path)
+    (main,) = single(settings).values()
+    taken = MAIN in named or any(_alike(main, profile) for profile in named.values())
+    return named if taken else {MAIN: main, **named}
+
+
+def _alike(one: AccountProfile, other: AccountProfile) -> bool:
+    return one.account_id == other.account_id or _line(one) == _line(other)
+
+
+def _line(profile: AccountProfile) -> tuple[str, int, int]:
+    return profile.host, profile.port, profile.client_id
+
+
 def single(settings: Settings) -> Mapping[str, AccountProfile]:
     """The one account of ``[account]`` and ``[broker]``, under the name ``main``."""
     profile = AccountProfile(
@@ -113,7 +158,7 @@ def single(settings: Settings) -> Mapping[str, AccountProfile]:
         risk=settings.risk,
         sleeve=settings.sleeve,
     )
-    return {"main": profile}
+    return {MAIN: profile}
 
 
 def _profile(name: str, table: Mapping[str, Any], settings: Settings, where: str) -> AccountProfile:
@@ -143,7 +188,7 @@ def _apart(profiles: Mapping[str, AccountProfile]) -> None:
             raise InputError(
                 f"{TABLE}.{other} and {TABLE}.{name} are both account {profile.account_id}; an account has one profile"
             )
-        line = profile.host, profile.port, profile.client_id
+        line = _line(profile)
         other = lines.setdefault(line, name)
         if other != name:
             raise InputError(

@@ -101,6 +101,12 @@ class Account(Section):
     lot_method: Literal["fifo", "lifo", "hifo"] = setting(
         "fifo", "Which lot a sale takes; it must equal what is set at the broker.", "fifo, lifo or hifo"
     )
+    open_orders: Literal["cancel", "refuse"] = setting(
+        "cancel",
+        "What becomes of orders that open when another account is traded (bursar switch): they are canceled, or while "
+        "one works the change is refused. What protects or closes stays at work in any case.",
+        "cancel or refuse",
+    )
 
 
 class Sleeve(Section):

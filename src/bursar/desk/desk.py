@@ -62,7 +62,6 @@ class Desk:
     authenticator  who knows callers: the guard's door, unless it is given; None lets nobody in
     snapshots      where the seconds are kept; None keeps none
     accounts       those that are set up, by name
-    switchable     whether the loop can change from one of them to another
     degraded       what is away at the moment, by its name: for /health and the page
     listeners      told of every record that is new, and None when the journal is another one
     watchers       told of every second that was seen
@@ -85,7 +84,6 @@ class Desk:
     numbered: int = 0
     register: Register = field(default_factory=Register)
     accounts: Mapping[str, AccountProfile] = field(default_factory=dict)
-    switchable: bool = False
     jobs: Jobs = field(default_factory=Jobs)
     degraded: dict[str, str] = field(default_factory=dict)
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
@@ -98,6 +96,11 @@ class Desk:
             self.authenticator = Door(self.guard)
         self._note(self.notes.read())
         self.catch_up()
+
+    @property
+    def switchable(self) -> bool:
+        """Whether the loop that trades can change to another account: one of ``bursar trade`` can, a demo cannot."""
+        return self.past.run is not None and self.past.run.run_id == self.past.run.account
 
     # ------------------------------------------------------------ the journal that trades
 

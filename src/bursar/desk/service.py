@@ -29,7 +29,7 @@ from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
-from bursar.config.accounts import load_accounts
+from bursar.config.accounts import all_accounts
 from bursar.desk.app import create_app
 from bursar.desk.desk import Desk, JournalFile
 from bursar.desk.guard.kept import STORE_NAME, kept
@@ -96,7 +96,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 settings=settings,
                 home=home,
                 guard=there.guard,
-                accounts=load_accounts(settings),
+                accounts=all_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
                 snapshots=Snapshots(engine, home / "seconds", cipher=cipher),
             )

@@ -33,17 +33,17 @@ from bursar.domain.money import ZERO, Money
 from bursar.domain.sessions import Session
 from bursar.errors import DataError, InputError
 from bursar.ports import Broker, Feed, History, Journal, Panel
+from bursar.risk.limits import strictest
 from bursar.runtime import build
+from bursar.runtime.door import Admitted
 from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.seal import Sealed
 from bursar.runtime.stage import HISTORY_DAYS, shelf_of, sleeve
 from bursar.runtime.switch import Controls
-from bursar.runtime.watch import LineWatch, policy
-from bursar.runtime.wire import again_and_again, told
 from bursar.trading.engine import Engine
-from bursar.trading.mandate import Autonomy, Mandate
+from bursar.trading.mandate import Mandate
 from bursar.trading.view import MarketView
 
 JOURNAL_NAME = "journal.sqlite"
@@ -65,10 +65,12 @@ class Place:
 
     at         its time
     held       what is held of the account, by the broker's contract
+    admitted   how the door let it through
     """
 
     address: Address
     at: datetime
+    admitted: Admitted
     held: tuple[ib_async.Contract, ...] = ()
 
 
@@ -86,19 +88,27 @@ def moment(said: str, now: datetime, zone: str) -> datetime:
     return datetime.combine(now.astimezone(ZoneInfo(zone)).date(), at, ZoneInfo(zone)).astimezone(UTC)
 
 
-async def find(settings: Settings) -> Place:
-    """Ask the broker that the settings name for its time and for what the account holds; nothing else is asked.
-
-    Raises BrokerError where nobody answers, or the account is not there.
-    """
+def address_of(settings: Settings, admitted: Admitted) -> Address:
+    """Where the account is that the door let through. Raises InputError where the settings are of another one."""
+    if settings.account.account_id != admitted.account:
+        raise InputError(f"{admitted.account} was let through, and the settings are of {settings.account.account_id}")
     broker = settings.broker
-    address = Address(
-        account=settings.account.account_id,
+    return Address(
+        account=admitted.account,
         host=broker.host,
         port=broker.port,
         client_id=broker.client_id,
         timeout_seconds=float(broker.data_timeout_seconds),
+        live=admitted.mode is Mode.LIVE,
     )
+
+
+async def find(settings: Settings, admitted: Admitted) -> Place:
+    """Ask the broker that the settings name for its time and for what the account holds; nothing else is asked.
+
+    Raises BrokerError where nobody answers, or the account is not there.
+    """
+    broker, address = settings.broker, address_of(settings, admitted)
     first = replace(
         address,
         client_id=broker.client_id + FIRST_LOOKER,
@@ -113,7 +123,7 @@ async def find(settings: Settings) -> Place:
         connection.close()
         await asyncio.sleep(0)  # ib_async closes its socket in the next turn of the loop
     held = [each.contract for each in positions if each.account == address.account and each.position]
-    return Place(address=address, at=at, held=tuple(held))
+    return Place(address=address, at=at, held=tuple(held), admitted=admitted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,12 +194,19 @@ def prepare(settings: Settings, home: Path, place: Place) -> Account:
         place=place,
         library=library,
         history=library.history(place.at),
-        mandate=build.mandate(settings),
+        mandate=_mandate(settings, place.admitted),
         traded=traded,
         beside=known,
         foreign=foreign,
         sessions=calendar.sessions(day - BEFORE, day + AFTER),
     )
+
+
+def _mandate(settings: Settings, admitted: Admitted) -> Mandate:
+    """What may be done in the account: within the day's budget that the door asked for, too."""
+    made = build.mandate(settings)
+    budget = admitted.budget
+    return made if budget is None else replace(made, limits=strictest([made.limits, made.limits.with_budget(budget)]))
 
 
 def _held(contracts: Sequence[ib_async.Contract], traded: set[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
@@ -237,8 +254,9 @@ async def loop(
     """The loop of a run on the account, on from what ``journal`` holds; an empty one begins with what is there now."""
     fresh = engine(account)
     begun = {recorded.event.event_id for recorded in journal.read()}
-    first = beginning(account, fresh, await broker.account()) if not begun else ()
-    await journal.append([event for event in (*first, *_listed(account)) if event.event_id not in begun])
+    first = () if begun else beginning(account, fresh, await broker.account())
+    if begun:
+        await journal.append([event for event in _listed(account) if event.event_id not in begun])
     settings = account.settings
     return Loop(
         engine=fresh,
@@ -253,6 +271,7 @@ async def loop(
             reasoner(settings, account.home),
         ),
         history_days=HISTORY_DAYS,
+        beginning=lambda: first,
         commands=controls.commands if controls else None,
         switch=controls.switch if controls else None,
         reserve=controls.reserve if controls else None,
@@ -296,7 +315,7 @@ def beginning(account: Account, fresh: Engine, first: AccountSnapshot) -> tuple[
         event_id=fresh.ids.new("u"),
         at=at,
         run_id=mandate.account,
-        mode=Mode.PAPER,
+        mode=account.place.admitted.mode,
         account=mandate.account,
         seed=0,
         settings=account.settings.text(),
@@ -328,7 +347,7 @@ def _listed(account: Account) -> Iterator[InstrumentListed]:
         yield InstrumentListed(event_id=f"instrument/{symbol}", at=account.place.at, instrument=instrument)
 
 
-# ------------------------------------------------------------ looking, and trading
+# ------------------------------------------------------------ looking, and until when
 
 
 async def observe(account: Account, journal: Journal, every_seconds: float) -> AccountSnapshot:
@@ -342,7 +361,7 @@ async def observe(account: Account, journal: Journal, every_seconds: float) -> A
         return await sealed.account()
 
 
-class _Until:
+class Until:
     """Whether a run is over; asked before the tasks of each instant, of which those of a morning need its prices."""
 
     def __init__(self, account: Account, engine: Engine, until: datetime | None) -> None:
@@ -357,26 +376,3 @@ class _Until:
             replace(self._account, place=replace(self._account.place, at=at)).require_prices()
             self._looked = session.day
         return False
-
-
-async def trade(account: Account, journal: Journal, every_seconds: float, until: datetime | None = None) -> None:
-    """Run the account as far as its autonomy allows, until ``until`` by the broker's clock, or for ever.
-
-    A line that breaks is made again, as often as the settings allow. Raises BrokerError after that, and DataError on a
-    morning on which the prices do not reach up to the evening before: nothing is decided on older ones.
-    """
-    watch = LineWatch(policy(account.settings), journal)
-    controls = Controls.of(account.home, account.folder)
-
-    async def over_one_connection() -> None:
-        held = [recorded.event for recorded in journal.read()]
-        async with connected(account, held, every_seconds) as (broker, feed):
-            watch.attach(broker.connection.notices, feed.resubscribe)
-            await told(journal, watch, watch.up(watch.last_at or account.place.at))
-            observed = account.mandate.autonomy is Autonomy.OBSERVE
-            run = await loop(account, feed, Sealed(broker) if observed else broker, journal, controls)
-            run.watch = watch
-            run.finished = _Until(account, run.engine, until)
-            await run.run()
-
-    await again_and_again(over_one_connection, watch, journal, controls, account.place.at)

@@ -31,7 +31,7 @@ from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.morning import Heard, Morning, remembering
-from bursar.trading.mandate import Autonomy, Execution, Mandate
+from bursar.trading.mandate import TAPS, Autonomy, Execution, Mandate
 from bursar.trading.strategy import Strategy
 
 #: A basis point is a hundredth of a percent.
@@ -41,6 +41,7 @@ BASIS_POINT = Decimal("0.0001")
 def mandate(settings: Settings) -> Mandate:
     """What the engine may do, for the account that the settings name."""
     risk, costs = settings.risk, settings.costs
+    fees = costs.commission_basis_points * BASIS_POINT
     return Mandate(
         account=settings.account.account_id,
         base_currency=settings.account.base_currency,
@@ -49,9 +50,11 @@ def mandate(settings: Settings) -> Mandate:
         stop_loss=risk.stop_loss,
         take_profit=risk.take_profit,
         reentry_wait=timedelta(days=risk.reentry_wait_days),
-        cost_rate=costs.commission_basis_points * BASIS_POINT,
+        cost_rate=fees,
         trade_min=settings.strategy.trade_min,
         autonomy=Autonomy(settings.strategy.autonomy),
+        # What a person is shown before a tap is reckoned with the figure that sizes are: one, and not two.
+        taps=replace(TAPS, cost_rate=fees),
         protection_at_broker=risk.protection == "broker",
         capital=settings.sleeve.capital,
         hands_off=frozenset(settings.sleeve.hands_off),

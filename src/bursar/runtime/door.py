@@ -8,6 +8,9 @@
 
 All of them say live, or all of them say paper; whatever disagrees is fatal, and nothing is sent. This is the one place
 that reads an account's mode.
+
+Who only looks (``bursar observe``, ``bursar dryrun``) types no phrase and needs no budget: everything else must agree
+all the same, and what was let through so is sealed, so that nothing can be sent.
 """
 
 from __future__ import annotations
@@ -24,12 +27,17 @@ from bursar.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """An account that may be reached. budget: of a session's opening orders, or None where no real money moves."""
+    """An account that may be reached.
+
+    budget  of a session's opening orders, or None where there is none
+    sealed  True where it may only be looked at
+    """
 
     name: str
     account: str
     mode: Mode
     budget: Decimal | None
+    sealed: bool = False
 
 
 def phrase_for(profile: AccountProfile) -> str:
@@ -42,8 +50,11 @@ def mode_of(profile: AccountProfile) -> str:
     return profile.mode
 
 
-def admit(name: str, profile: AccountProfile, typed: str = "") -> Admitted:
-    """Let an account through, or raise InputError, in words that the owner of the money understands."""
+def admit(name: str, profile: AccountProfile, typed: str = "", *, looking: bool = False) -> Admitted:
+    """Let an account through, or raise InputError, in words that the owner of the money understands.
+
+    looking  True where nothing is to be sent
+    """
     live, account, port = profile.mode == "live", profile.account_id, profile.port
     if is_paper(account) == live:
         said, is_ = ("live", "a paper account") if live else ("paper", "an account with real money")
@@ -59,7 +70,11 @@ def admit(name: str, profile: AccountProfile, typed: str = "") -> Admitted:
             raise InputError(
                 f"a phrase was typed, and accounts.{name} is a paper account, which needs none; which is it?"
             )
-        return Admitted(name=name, account=account, mode=Mode.PAPER, budget=profile.notional_per_day_max)
+        return Admitted(
+            name=name, account=account, mode=Mode.PAPER, budget=profile.notional_per_day_max, sealed=looking
+        )
+    if looking:
+        return Admitted(name=name, account=account, mode=Mode.LIVE, budget=profile.notional_per_day_max, sealed=True)
     if profile.notional_per_day_max is None:
         raise InputError(
             f"accounts.{name} moves real money and has no daily budget; set notional_per_day_max to what one day's "

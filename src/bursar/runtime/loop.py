@@ -12,7 +12,7 @@ decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ from bursar.trading.engine import Engine
 from bursar.trading.exposure import next_reports
 from bursar.trading.kill import Killer
 from bursar.trading.mandate import Ask, Step
-from bursar.trading.operator import obey, ordered
+from bursar.trading.operator import SWITCH, obey, ordered, received
 from bursar.trading.view import known_facts
 
 
@@ -62,6 +62,7 @@ class Loop:
     commands       the operators' inbox, looked at once a slice
     switch         the kill switch
     reserve        the file in which a kill is written down while the journal is away
+    change         what becomes of the command to trade in another account; None where a run trades one
     patient        True to wait for a journal that went away, and obey the switch meanwhile, instead of ending
     """
 
@@ -85,6 +86,7 @@ class Loop:
     commands: Commands | None = None
     switch: Switch | None = None
     reserve: Path | None = None
+    change: Callable[[Command], Awaitable[object]] | None = None
     patient: bool = False
     _unwritten: list[Event] = field(default_factory=list)
     _inbox: list[Command] = field(default_factory=list)
@@ -150,6 +152,10 @@ class Loop:
 
     # ------------------------------------------------------------ operators
 
+    def hand(self, command: Command) -> None:
+        """Give the run a command that is meant for it alone, and for none that shares its inbox."""
+        self._inbox.append(command)
+
     def _stopping(self) -> bool:
         """True while a kill is in force or asked for."""
         asked = self.switch is not None and self.switch.asked() is not None
@@ -165,7 +171,15 @@ class Loop:
     async def _obey(self) -> None:
         """Do what operators sent, each of it once."""
         while self._inbox:
-            step = obey(self.engine, self._inbox[0])
+            command = self._inbox[0]
+            if command.name == SWITCH and self.change is not None:
+                step = received(self.engine, command)
+                await self.commit(step.events)
+                del self._inbox[0]
+                if step.events:
+                    await self.change(command)
+                continue
+            step = obey(self.engine, command)
             await self._take(step)
             del self._inbox[0]
             if self.switch and any(map(_rearms, step.events)):

@@ -2,20 +2,25 @@
 
 An account is a seat: a loop with its own broker, journal and limits, made by whoever knows how. Changing seats is
 
-    1. validated    the door lets the new account through; the broker answers for that account and no other; it has
-                    equity; what its limits allow (margin, shorts), the account can do
+    1. validated    nobody has pulled the kill switch; the door lets the new account through; the broker answers for
+                    that account and no other; it has equity; what its limits allow (margin, shorts), the account can do
     2. journalled   in both accounts, with who and why; a change that is refused is journalled in the old one
     3. carried out  what opens in the old account is canceled and the broker confirms it; what protects or closes stays
                     at work there; the old account is left halted. Only then does the new one begin
 
-Who comes back finds the account as it was left, and it may trade again, unless something else had stopped it.
+What becomes of orders that open is a rule of the settings (``account.open_orders``): they are canceled, or as long as
+one works the change is refused. Who comes back finds the account as it was left, and it may trade again, unless
+something else had stopped it. While a new account is asked, the old one is not looked at: as long at most as a
+connection and an answer may take (``broker.connect_timeout_seconds``, ``broker.data_timeout_seconds``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from bursar.config.accounts import AccountProfile
 from bursar.domain.accounts import AccountSnapshot
@@ -32,6 +37,8 @@ from bursar.errors import BrokerError, BursarError, InputError
 from bursar.ports import Command
 from bursar.runtime.door import Admitted, admit
 from bursar.runtime.loop import Loop
+from bursar.trading.engine import Engine
+from bursar.trading.mandate import Autonomy
 
 #: How the reason begins for which an account was left halted.
 LEAVING = "leaving for "
@@ -39,58 +46,114 @@ LEAVING = "leaving for "
 
 @dataclass(slots=True, kw_only=True)
 class Seat:
-    """One account's loop. Its ``commands`` are its operators' inbox, which every seat has."""
+    """One account's place: its loop, and what that must be told whenever it begins.
+
+    change   what becomes of the command to trade in another account
+    arrived  the change that led here, where one did
+    leaving  the order to stop, once another account is to be traded
+    """
 
     name: str
     profile: AccountProfile
     loop: Loop
+    change: Callable[[Command], Awaitable[object]] | None = None
+    arrived: AccountSwitched | None = None
+    leaving: Command | None = None
+
+    async def prepare(self) -> None:
+        """Tell the loop, before it runs, what it must know. It is told nothing twice."""
+        self.loop.change = self.change
+        if self.arrived is not None:
+            await _take_up(self.loop, self.arrived)
+        if self.leaving is not None:
+            self.leave(self.leaving)
+
+    def leave(self, command: Command) -> None:
+        """Halt the account, and let its loop end once nothing that opens works there any more."""
+        self.leaving, loop, before = command, self.loop, self.loop.finished
+        loop.hand(command)
+        loop.finished = lambda: self.left or before()
+
+    @property
+    def left(self) -> bool:
+        """True once the account stands as it is left: nothing opens, and what is held is protected."""
+        engine = self.loop.engine
+        standing = engine.standing
+        if self.leaving is None or standing.kill is None or not standing.finished:
+            return False
+        return not _bare(engine)
+
+    async def run(self) -> None:
+        """Trade until the loop ends."""
+        await self.prepare()
+        await self.loop.run()
+
+    async def close(self) -> None:
+        """Give back what the seat holds."""
 
 
-Sit = Callable[[str, AccountProfile], Awaitable[Seat]]
+Sit = Callable[[Admitted, AccountProfile], Awaitable[Seat]]
+#: What becomes of orders that open in an account that is left.
+OpenOrders = Literal["cancel", "refuse"]
 
 
 class Trader:
     """Trades one account at a time.
 
-    profiles  the accounts by name
-    sit       opens a seat: connects, and makes a loop over the account's own journal
+    profiles     the accounts by name
+    sit          opens a seat: connects, and makes a loop over the account's own journal
+    open_orders  what becomes of orders that open in an account that is left
     """
 
-    def __init__(self, profiles: Mapping[str, AccountProfile], sit: Sit) -> None:
+    def __init__(self, profiles: Mapping[str, AccountProfile], sit: Sit, open_orders: OpenOrders = "cancel") -> None:
         self._profiles = profiles
         self._sit = sit
+        self._open_orders = open_orders
         self._next: tuple[Seat, AccountSwitched] | None = None
         self.seat: Seat | None = None
 
     async def run(self, name: str, typed: str = "") -> None:
         """Trade account ``name`` until its loop ends, and then whichever account was changed to."""
         profile = self._profile(name)
-        admit(name, profile, typed)
-        self.seat = await self._sit(name, profile)
-        while self.seat is not None:
-            await self.seat.loop.run()
-            if self._next is None:
-                return
-            following, switched = self._next
-            await self.seat.loop.commit([switched])
-            await _take_up(following, switched)
-            self.seat, self._next = following, None
+        self.seat = await self._sit(admit(name, profile, typed), profile)
+        try:
+            while True:
+                self.seat.change = self.obey
+                await self.seat.run()
+                if self._next is None or not self.seat.left:
+                    return
+                following, switched = self._next
+                await self.seat.loop.commit([switched])
+                await self.seat.close()
+                following.arrived = switched
+                self.seat, self._next = following, None
+        finally:
+            if self._next is not None:
+                await self._next[0].close()
+            await self.seat.close()
 
-    async def change(self, name: str, *, by: str, reason: str, typed: str = "") -> None:
-        """Trade in another account from now on.
+    async def obey(self, command: Command) -> AccountSwitched | SwitchRefused:
+        """Do what was asked for by ``bursar switch`` or over the API."""
+        said = command.arguments
+        return await self.change(
+            said.get("account", ""), by=command.by, reason=said.get("reason", ""), typed=said.get("phrase", "")
+        )
 
-        Raises InputError or BrokerError, journalled as SwitchRefused, where anything does not agree; then nothing
-        changes.
+    async def change(self, name: str, *, by: str, reason: str, typed: str = "") -> AccountSwitched | SwitchRefused:
+        """Trade in another account from now on: what both journals will say of it.
+
+        Where anything does not agree it is refused, which the old journal says; then nothing changes.
         """
         old = self.seat
         if old is None:
             raise InputError("no account is traded yet; start with one before changing to another")
+        at = old.loop.engine.market.at
         try:
             following, admitted = await self._validated(old, name, reason, typed)
         except BursarError as error:
-            await old.loop.commit([_refused(old, name, str(error), by)])
-            raise
-        at = old.loop.engine.market.at
+            refused = _refused(old, name, str(error), by)
+            await old.loop.commit([refused])
+            return refused
         switched = AccountSwitched(
             event_id=f"switch/{old.profile.account_id}/{admitted.account}/{at:%Y-%m-%dT%H:%M:%SZ}",
             at=at,
@@ -101,7 +164,9 @@ class Trader:
             by=by,
         )
         self._next = following, switched
-        _leave(old, f"{LEAVING}{name}: {reason}", by, switched.event_id)
+        arguments = {"form": KillForm.HALT.value, "reason": f"{LEAVING}{name}: {reason}"}
+        old.leave(Command(command_id=switched.event_id, name="kill", arguments=arguments, by=by, at=at))
+        return switched
 
     def _profile(self, name: str) -> AccountProfile:
         if name not in self._profiles:
@@ -114,10 +179,39 @@ class Trader:
             raise InputError("say why another account is to be traded; both journals keep it")
         if name == old.name or self._next is not None:
             raise InputError(f"{name} cannot be changed to: it is traded already, or another change is under way")
+        self._check_left(old)
         admitted = admit(name, profile, typed)
-        seat = await self._sit(name, profile)
-        _capable(profile, await seat.loop.broker.account())
+        seat = await self._sit(admitted, profile)
+        try:
+            _capable(profile, await seat.loop.broker.account())
+        except BursarError:
+            await seat.close()
+            raise
         return seat, admitted
+
+    def _check_left(self, old: Seat) -> None:
+        """See that the old account may be left."""
+        loop = old.loop
+        if loop.switch is not None and loop.switch.asked() is not None:
+            raise InputError("the kill switch is pulled, and no way leads around it; re-arm before you change accounts")
+        if not loop.engine.mandate.protection_at_broker and loop.engine.ours:
+            raise InputError(
+                f"the stops of {', '.join(sorted(loop.engine.ours))} are watched by this program and rest nowhere; "
+                "set risk.protection to broker before you leave the account, or close what it holds"
+            )
+        opening = [state.order.order_id for state in loop.engine.orders.working() if state.order.opens]
+        if opening and self._open_orders == "refuse":
+            raise InputError(
+                f"{', '.join(opening)} would open in {old.profile.account_id} and account.open_orders is refuse; "
+                "wait until they are filled, cancel them, or set it to cancel"
+            )
+
+
+def _bare(engine: Engine) -> AbstractSet[str]:
+    """What is held without a stop at the broker, where one could be placed now: an order filled at the last moment."""
+    session = engine.session
+    able = engine.mandate.autonomy is not Autonomy.OBSERVE and session and session.contains(engine.market.at)
+    return engine.cover.bare - engine.breaks.symbols if able else frozenset()
 
 
 def _capable(profile: AccountProfile, snapshot: AccountSnapshot) -> None:
@@ -138,19 +232,9 @@ def _capable(profile: AccountProfile, snapshot: AccountSnapshot) -> None:
         )
 
 
-def _leave(old: Seat, reason: str, by: str, cause: str) -> None:
-    """Halt the old account, and let its loop end once nothing that opens works there any more."""
-    loop, engine = old.loop, old.loop.engine
-    assert loop.commands is not None, "every seat has an inbox"
-    arguments = {"form": KillForm.HALT.value, "reason": reason}
-    loop.commands.send(Command(command_id=cause, name="kill", arguments=arguments, by=by, at=engine.market.at))
-    loop.finished = lambda: engine.standing.kill is not None and engine.standing.finished
-
-
-async def _take_up(seat: Seat, switched: AccountSwitched) -> None:
+async def _take_up(loop: Loop, switched: AccountSwitched) -> None:
     """Journal the change in the new account, and let it trade again where only a change had stopped it."""
-    loop, left = seat.loop, False
-    begun = False
+    begun = left = False
     for recorded in loop.journal.read():
         begun, left = True, _left(recorded.event, left)
     if begun:
@@ -158,11 +242,11 @@ async def _take_up(seat: Seat, switched: AccountSwitched) -> None:
     else:
         beginning = loop.beginning
         loop.beginning = lambda: (*beginning(), switched)
-    if left:
-        assert loop.commands is not None, "every seat has an inbox"
+    # Re-arming takes the kill switch back; a change of accounts must never do that for a person.
+    if left and (loop.switch is None or loop.switch.asked() is None):
         said = {"reason": f"taken up again: {switched.reason}"}
         name = f"{switched.event_id}/rearm"
-        loop.commands.send(Command(command_id=name, name="rearm", arguments=said, by=switched.by, at=switched.at))
+        loop.hand(Command(command_id=name, name="rearm", arguments=said, by=switched.by, at=switched.at))
 
 
 def _left(event: Event, before: bool) -> bool:

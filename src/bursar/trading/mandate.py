@@ -15,6 +15,9 @@ from bursar.risk.limits import RiskLimits
 from bursar.trading.agenda import Agenda
 from bursar.trading.baskets import Terms
 
+#: How proposals of our own are tapped: what they may risk is said by the limits, and by the person who taps.
+TAPS = Terms(confidence_min=0.5, risk_max=1.0)
+
 
 class Autonomy(StrEnum):
     """What is done with a decision; see ``trading/proposing.py``. Only a person raises it."""
@@ -76,7 +79,7 @@ class Mandate:
     unsettled: bool = False
     trades_without_quorum: bool = True
     autonomy: Autonomy = Autonomy.AUTOMATIC
-    taps: Terms = field(default_factory=lambda: Terms(confidence_min=0.5, risk_max=1.0))
+    taps: Terms = TAPS
     protection_at_broker: bool = False
     capital: Decimal | None = None
     hands_off: frozenset[str] = frozenset()

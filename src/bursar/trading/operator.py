@@ -6,6 +6,7 @@
     explain  break, because, take_theirs (yes): a person settles a break, or what became of a flagged order (``breaks``)
     cancel   order, reason: ask the broker to cancel an order that opens; what protects or closes is not to be canceled
     adopt    lots: what adopted positions were bought for (``adoption``)
+    switch   account, reason, phrase: trade in another account, which is not the engine's to do (``runtime/trader.py``)
 
 Every command is journalled with who sent it, whatever becomes of it; one that was taken before is not taken again.
 """
@@ -34,21 +35,33 @@ from bursar.trading.breaks import settled
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
 
+#: The command that whoever runs several accounts carries out.
+SWITCH = "switch"
+
+
+def received(engine: Engine, command: Command) -> Step:
+    """The word that ``command`` came; nothing where it was taken before. What was typed at a door is not kept."""
+    name = f"command/{command.command_id}"
+    if name in engine.standing.commands:
+        return Step()
+    arguments = {key: value for key, value in command.arguments.items() if key != "phrase"}
+    return Step(
+        events=(
+            CommandReceived(
+                event_id=name, at=engine.market.at, command=command.name, arguments=arguments, by=command.by
+            ),
+        )
+    )
+
 
 def obey(engine: Engine, command: Command) -> Step:
     """What ``command`` leads to."""
-    received = CommandReceived(
-        event_id=f"command/{command.command_id}",
-        at=engine.market.at,
-        command=command.name,
-        arguments=dict(command.arguments),
-        by=command.by,
-    )
-    if received.event_id in engine.standing.commands:
-        return Step()
-    effects = _EFFECTS.get(command.name, _unknown)(engine, command, received.event_id)
+    came = received(engine, command)
+    if not came.events:
+        return came
+    effects = _EFFECTS.get(command.name, _unknown)(engine, command, came.events[0].event_id)
     cancels = tuple(each.order_id for each in effects if isinstance(each, CancelRequested))
-    return Step(events=(received, *effects), cancels=cancels)
+    return Step(events=(*came.events, *effects), cancels=cancels)
 
 
 def ordered(

@@ -81,8 +81,8 @@ def rebalance(
 ) -> tuple[Draft, ...]:
     """The orders that bring ``sleeve`` to ``targets``: sales first, then purchases, each by symbol.
 
-    Long only: a negative target is an InputError here until shorts have permissions of their own.
-    Raises DataError where a symbol that must be traded has no two-sided quote.
+    Long only: a negative target is a DataError here until shorts have permissions of their own, and so is a symbol that
+    must be traded and has no two-sided quote. The decision is skipped then, and the account goes on.
     """
     sales: list[Draft] = []
     proceeds = ZERO
@@ -92,7 +92,7 @@ def rebalance(
         target = wanted.get(symbol)
         weight = target.weight if target else 0.0
         if weight < 0:
-            raise InputError(f"{targets.strategy} wants {weight:.2%} of {symbol}; shorts are not permitted here")
+            raise DataError(f"{targets.strategy} wants {weight:.2%} of {symbol}; shorts are not permitted here")
         quote, instrument = _market(symbol, quotes, instruments)
         held = sleeve.quantities.get(symbol, ZERO)
         price = quote.mid * instrument.multiplier

@@ -10,6 +10,8 @@ How an account that was stopped goes on (the written rule):
                     it; the highest close then counts from there
     a thin margin   nothing opens until a person has re-armed it
     a kill          nothing opens until what was to be closed is closed and a person has re-armed it
+
+A kill on top of a loss shortens no wait: what the loss asks for has to pass as well.
 """
 
 from __future__ import annotations
@@ -142,7 +144,7 @@ class Standing:
             return "it is active already; there is nothing to re-arm"
         if self.kill is not None and not self.finished:
             return "what the kill was to close is not closed yet; wait until it is, or close it by hand"
-        if self.stopped_by == DAILY_LOSS and today == self.stopped_on:
+        if self.stopped_by in (DAILY_LOSS, KILL_LOSS) and today == self.stopped_on:
             return "the day's loss holds it until the next session; come back tomorrow"
         if self.stopped_by == DRAWDOWN and self._closed_since < wait_sessions:
             left = wait_sessions - self._closed_since
@@ -162,7 +164,7 @@ class Standing:
             if self.stopped_by == DRAWDOWN:
                 self._top = self._index
             self.kill, self.finished, self.stopped_by = None, False, ""
-        elif self.state is TradingState.ACTIVE or state is TradingState.HALTED:
+        elif self.stopped_by not in (DAILY_LOSS, DRAWDOWN):
             self.stopped_by, self.stopped_on, self._closed_since = by, self._today, 0
         self.state = state
 

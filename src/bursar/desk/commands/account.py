@@ -13,14 +13,24 @@ from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, cipher_of,
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bursar.adapters.journal import SQLiteJournal
     from bursar.config import Settings
+    from bursar.config.accounts import AccountProfile
     from bursar.runtime.account import Account
 
 Every = Annotated[
     float, typer.Option("--every", metavar="SECONDS", min=0, max=60, help="How often the market is looked at.")
+]
+
+Named = Annotated[
+    str,
+    typer.Option("--account", metavar="NAME", help="One of \\[accounts.NAME] in bursar.toml, instead of \\[account]."),
+]
+Phrase = Annotated[
+    str,
+    typer.Option("--phrase", metavar="TEXT", help="With real money: what the door asks you to type."),
 ]
 
 
@@ -30,9 +40,10 @@ def add(app: typer.Typer) -> None:
     app.command(rich_help_panel=LOOKING)(adopt)
     app.command(rich_help_panel=TRADING)(dryrun)
     app.command(rich_help_panel=TRADING)(trade)
+    app.command(rich_help_panel=TRADING)(switch)
 
 
-def observe(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
+def observe(account: Named = "main", config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
     """Hold the account's positions and cash against Bursar's books, to the share and the cent. Sends nothing.
 
     The first time, the books begin: cash is booked, and positions that are there are adopted and never
@@ -47,14 +58,14 @@ def observe(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False)
     from bursar.desk import observing
     from bursar.runtime import account as runs
 
-    with _opened(settings_of(config, {})) as (account, journal):
-        snapshot = asyncio.run(runs.observe(account, journal, every))
+    with _opened(config, account) as (seen, journal):
+        snapshot = asyncio.run(runs.observe(seen, journal, every))
         found = observing.observed(
             snapshot,
             [recorded.event for recorded in journal.read()],
-            account.mandate.base_currency,
-            account.foreign,
-            runs.simulated(account.mandate.account),
+            seen.mandate.base_currency,
+            seen.foreign,
+            runs.simulated(seen.mandate.account),
         )
     if json:
         typer.echo(dumps(observing.as_plain(found), indent=2))
@@ -118,7 +129,7 @@ def adopt(
     )
 
 
-def dryrun(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
+def dryrun(account: Named = "main", config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) -> None:
     """Show the orders that would be sent at the account's next decision: why, at what cost, within which limits.
 
     The same strategies and the same gate as in a run, on a copy of its books, with a broker that takes
@@ -133,63 +144,135 @@ def dryrun(config: ConfigFile = None, every: Every = 1.0, json: AsJson = False) 
     from bursar.desk import dryrun as page
     from bursar.runtime.rehearsal import rehearse
 
-    settings = settings_of(config, {})
-    with _opened(settings) as (account, journal):
-        found = asyncio.run(rehearse(account, journal, every))
+    with _opened(config, account) as (seen, journal):
+        found = asyncio.run(rehearse(seen, journal, every))
     if json:
         typer.echo(dumps(page.as_plain(found), indent=2))
     else:
-        console().print(page.as_page(found, settings.market.timezone))
+        console().print(page.as_page(found, seen.settings.market.timezone))
 
 
 def trade(
+    account: Named = "main",
+    phrase: Phrase = "",
     config: ConfigFile = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="HH:MM", help="Stop then, by the broker's clock and your zone.")
     ] = None,
     every: Every = 1.0,
 ) -> None:
-    """Run the account that bursar.toml names, as far as its autonomy allows, until you interrupt it.
+    """Run an account of bursar.toml, as far as its autonomy allows, until you interrupt it.
 
     On observe it watches and sends nothing; on propose and approve decisions wait for bursar tap; on
-    automatic they are sent within the limits. Whoever starts it again goes on where it stood.
+    automatic they are sent within the limits. Whoever starts it again goes on where it stood. With real
+    money, profile, port and account have to agree, and you type the phrase that is asked for.
 
       bursar trade
-      bursar trade --until 16:30
+      bursar trade --account practice --until 16:30
     """
     import asyncio
     import sys
 
-    from bursar.runtime import account as runs
+    from bursar.adapters.inbox import FolderCommands
+    from bursar.config import home
+    from bursar.runtime.seats import Table
+    from bursar.runtime.switch import COMMANDS_NAME
+
+    def sat(seat: Account) -> None:
+        name, doing = seat.mandate.account, _DOING[seat.settings.strategy.autonomy]
+        sys.stderr.write(f"{name} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
+
+    settings, profiles = _accounts(config)
+    inbox = FolderCommands(home() / COMMANDS_NAME)
+    table = Table(settings=settings, home=home(), every_seconds=every, commands=inbox, until=until, sat=sat)
+    asyncio.run(table.trader(profiles).run(account, phrase))
+
+
+_DOING = {
+    "observe": "observes and sends nothing",
+    "propose": "proposes and waits for your tap",
+    "approve": "waits for a tap for each order",
+    "automatic": "trades within its limits",
+}
+
+
+def switch(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="One of \\[accounts.NAME], or main.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for both journals.")] = "",
+    phrase: Phrase = "",
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> None:
+    """Trade another account from now on, in the program that runs: bursar trade.
+
+    The program checks the door, the broker, the account and its limits first; what does not agree is refused, and
+    nothing changes. What opens in the old account is canceled, what protects stays at work there.
+
+      bursar switch practice --reason "the week is over"
+    """
+    from datetime import UTC, datetime
+    from json import dumps
+    from uuid import uuid4
+
+    from bursar.adapters.inbox import FolderCommands
+    from bursar.config import home
+    from bursar.ports import Command
+    from bursar.runtime.door import admit
+    from bursar.runtime.switch import COMMANDS_NAME
+
+    settings, profiles = _accounts(config)
+    if account not in profiles:
+        raise InputError(f"there is no account {account!r}; bursar.toml names {', '.join(sorted(profiles))}")
+    if not reason.strip():
+        raise InputError('a change needs a reason: bursar switch ACCOUNT --reason "why"')
+    admitted = admit(account, profiles[account], phrase)
+    said = {"account": account, "reason": reason.strip(), "phrase": phrase}
+    command = Command(
+        command_id=uuid4().hex[:12], name="switch", arguments=said, by=getpass.getuser(), at=datetime.now(UTC)
+    )
+    FolderCommands(home() / COMMANDS_NAME).send(command)
+    if json:
+        told = {"command": command.command_id, "account": admitted.account, "mode": admitted.mode.value}
+        typer.echo(dumps(told | {"open_orders": settings.account.open_orders}, indent=2))
+        return
+    rule = {
+        "cancel": "what opens in the old account is canceled, what protects stays at work there",
+        "refuse": "while an order that opens works in the old account, it is refused",
+    }[settings.account.open_orders]
+    console().print(
+        f"asked to trade {admitted.account} ({admitted.mode}, {command.command_id}): {rule}; the program takes it at "
+        "its next look and says in both journals what became of it",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _accounts(config: Path | None) -> tuple[Settings, Mapping[str, AccountProfile]]:
+    """All settings, and the accounts that they name."""
+    from bursar.config.accounts import all_accounts
 
     settings = settings_of(config, {})
-    with _opened(settings) as (account, journal):
-        account.require_prices()
-        end = runs.moment(until, account.place.at, settings.market.timezone) if until else None
-        doing = {
-            "observe": "observes and sends nothing",
-            "propose": "proposes and waits for your tap",
-            "approve": "waits for a tap for each order",
-            "automatic": "trades within its limits",
-        }[settings.strategy.autonomy]
-        sys.stderr.write(f"{account.mandate.account} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
-        asyncio.run(runs.trade(account, journal, every, end))
+    return settings, all_accounts(settings, config)
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Account, SQLiteJournal]]:
-    """The account that the settings name, and its journal, for this process alone."""
+def _opened(config: Path | None, name: str) -> Iterator[tuple[Account, SQLiteJournal]]:
+    """An account that is only looked at, and its journal, for this process alone."""
     import asyncio
 
     from bursar.adapters.journal import SQLiteJournal
     from bursar.config import home
     from bursar.runtime import account as runs
     from bursar.runtime.alone import alone
+    from bursar.runtime.door import admit
 
-    cipher = cipher_of(settings)
-    place = asyncio.run(runs.find(settings))
+    base, profiles = _accounts(config)
+    if name not in profiles:
+        raise InputError(f"there is no account {name!r}; bursar.toml names {', '.join(sorted(profiles))}")
+    settings = profiles[name].settings(base)
+    place = asyncio.run(runs.find(settings, admit(name, profiles[name], looking=True)))
     account = runs.prepare(settings, home(), place)
     with alone(account.folder, f"another process works on {account.mandate.account}"):
         account.folder.mkdir(parents=True, exist_ok=True)
-        with closing(SQLiteJournal(account.folder / runs.JOURNAL_NAME, cipher)) as journal:
+        with closing(SQLiteJournal(account.folder / runs.JOURNAL_NAME, cipher_of(settings))) as journal:
             yield account, journal

@@ -23,7 +23,7 @@ from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Order, Purpose, Side
 from bursar.domain.sessions import Session
-from bursar.errors import DataError
+from bursar.errors import DataError, InputError
 from bursar.quant.arrays import FloatArray
 from bursar.risk.limits import RiskLimits
 from bursar.risk.rules.past import Past
@@ -120,12 +120,18 @@ class Exposure:
         return self._weighed[0]
 
     def past(self) -> Past | None:
-        """What history says of the account as it is; None where it does not cover every position."""
+        """What history says of the account as it is; None where it does not cover every position.
+
+        Raises DataError where it has holes: what cannot be measured is not traded on.
+        """
         weights = self.weighed().weights
         if weights is None:
             return None
         if not self._past:
-            self._past.append(Past(self.returns, self.covariance, np.array(weights)))
+            try:
+                self._past.append(Past(self.returns, self.covariance, np.array(weights)))
+            except InputError as error:
+                raise DataError(f"the last sessions have holes, and nothing opens on them: {error}") from error
         return self._past[0]
 
     @property

@@ -1,0 +1,159 @@
+"""Seats at accounts behind TWS, IB Gateway or ``bursar gateway``: connected, asked, and traded over lines that break.
+
+Each account has its own folder, journal, limits, sleeve and line. They share the operators' inbox, of which one
+account at a time takes, and the kill switch, which stops whichever is traded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bursar.adapters import ib
+from bursar.adapters.journal import SQLiteJournal
+from bursar.config import Settings
+from bursar.config.accounts import AccountProfile
+from bursar.ports import Commands, Journal
+from bursar.runtime import account as runs
+from bursar.runtime.account import Account, Until, connected
+from bursar.runtime.alone import alone
+from bursar.runtime.door import Admitted
+from bursar.runtime.loop import Loop
+from bursar.runtime.seal import Sealed
+from bursar.runtime.switch import Controls
+from bursar.runtime.trader import Seat, Trader
+from bursar.runtime.watch import LineWatch, policy
+from bursar.runtime.wire import again_and_again, told
+from bursar.trading.mandate import Autonomy
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """A connection, with who hangs up."""
+
+    broker: ib.IBBroker
+    feed: ib.IBFeed
+    open: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What all seats of a process have in common.
+
+    every_seconds  how often the market is looked at
+    until          a time of day, in the zone of the settings, at which it ends; None for never
+    sat            told of every account that is taken up
+    commands       the operators' inbox: one, so that what was taken for one account is never taken for the next
+    """
+
+    settings: Settings
+    home: Path
+    every_seconds: float
+    commands: Commands
+    until: str | None = None
+    sat: Callable[[Account], None] = field(default=lambda _: None)
+
+    def trader(self, profiles: Mapping[str, AccountProfile]) -> Trader:
+        """One who trades any of ``profiles``, one at a time."""
+        return Trader(profiles, self.sit, self.settings.account.open_orders)
+
+    async def sit(self, admitted: Admitted, profile: AccountProfile) -> AccountSeat:
+        """Connect to an account that the door let through, and make its loop; nothing is journalled by that.
+
+        Raises InputError, BrokerError or DataError where it cannot be traded.
+        """
+        settings = profile.settings(self.settings)
+        place = await runs.find(settings, admitted)
+        # Opening a library reads files, which whatever is traded meanwhile does not wait for.
+        account = await asyncio.to_thread(runs.prepare, settings, self.home, place)
+        account.require_prices()
+        with ExitStack() as held:
+            held.enter_context(alone(account.folder, f"another process works on {account.mandate.account}"))
+            account.folder.mkdir(parents=True, exist_ok=True)
+            journal = SQLiteJournal(account.folder / runs.JOURNAL_NAME, settings.store.cipher())
+            held.callback(journal.close)
+            controls = replace(Controls.of(self.home, account.folder), commands=self.commands)
+            line = await _line(account, journal, self.every_seconds)
+            # A line on which no loop can be made is hung up at once.
+            held.callback(line.broker.connection.close)
+            loop = await _loop(account, line, journal, controls, self.until)
+            return AccountSeat(
+                name=admitted.name,
+                profile=profile,
+                loop=loop,
+                account=account,
+                journal=journal,
+                controls=controls,
+                watch=LineWatch(policy(settings), journal),
+                table=self,
+                line=line,
+                held=held.pop_all(),
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountSeat(Seat):
+    """An account and the line to its broker, which is made again where it breaks.
+
+    line  the connection that waits to be used; None once it was
+    held  the journal, and the lock that keeps others out
+    """
+
+    account: Account
+    journal: SQLiteJournal
+    controls: Controls
+    watch: LineWatch
+    table: Table
+    line: Line | None
+    held: ExitStack
+
+    async def run(self) -> None:
+        """Trade until the loop ends. A line that breaks is made again, as often as the settings allow.
+
+        Raises BrokerError after that, and DataError on a morning on which the prices do not reach up to the evening
+        before: nothing is decided on older ones.
+        """
+        self.table.sat(self.account)
+        await again_and_again(self._over_one_line, self.watch, self.journal, self.controls, self.account.place.at)
+
+    async def close(self) -> None:
+        """Hang up, close the journal, and let others in."""
+        if self.line is not None:
+            await self.line.open.aclose()
+        self.held.close()
+
+    async def _over_one_line(self) -> None:
+        line, self.line = self.line, None
+        if line is None:
+            line = await _line(self.account, self.journal, self.table.every_seconds)
+            self.loop = await _loop(self.account, line, self.journal, self.controls, self.table.until)
+        async with line.open:
+            self.watch.attach(line.broker.connection.notices, line.feed.resubscribe)
+            await told(self.journal, self.watch, self.watch.up(self.watch.last_at or self.account.place.at))
+            self.loop.watch = self.watch
+            await self.prepare()
+            await self.loop.run()
+
+
+async def _line(account: Account, journal: Journal, every_seconds: float) -> Line:
+    """A new connection, which knows what the journal holds."""
+    held = [recorded.event for recorded in journal.read()]
+    async with AsyncExitStack() as stack:
+        broker, feed = await stack.enter_async_context(connected(account, held, every_seconds))
+        return Line(broker=broker, feed=feed, open=stack.pop_all())
+
+
+async def _loop(account: Account, line: Line, journal: Journal, controls: Controls, until: str | None) -> Loop:
+    """A loop over a new connection, on from what the journal holds; sealed where nothing is to be sent.
+
+    It ends at ``until``, and on a morning whose prices are missing.
+    """
+    sealed = account.place.admitted.sealed or account.mandate.autonomy is Autonomy.OBSERVE
+    made = await runs.loop(account, line.feed, Sealed(line.broker) if sealed else line.broker, journal, controls)
+    zone = account.settings.market.timezone
+    end = runs.moment(until, account.place.at, zone) if until else None
+    made.finished = Until(account, made.engine, end)
+    return made
