@@ -136,3 +136,15 @@ def test_cash_cost_and_profit_balance_to_the_cent_for_any_trades(trades: list[tu
     assert held.quantities.get("AAA", D(0)) == held.position("AAA").quantity
     if not held.position("AAA").quantity:
         assert held.position("AAA").cost == 0
+
+
+def test_what_is_owed_is_known_until_it_is_covered() -> None:
+    held = account()
+    book(held, 10, "10")
+    book(held, -15, "12")
+    assert held.shorts == {"AAA": D(5)}
+    held.restate("AAA", Position(quantity=D(-10), cost=D(-60)), into="BBB")  # a split of 2 for 1 with a new name
+    assert held.shorts == {"BBB": D(10)}
+    held.restate("BBB", Position(), into="AAA")
+    book(held, 1, "6")
+    assert held.shorts == {}

@@ -337,7 +337,7 @@ def _equal_or_named(outcome: Run, engine: Engine, exchange: Exchange) -> None:
     """Positions, cash and open orders equal the broker's, or a Break names the difference."""
     snapshot = asyncio.run(SimulatedBroker(exchange).account())
     events = outcome.events
-    found = compare(fold(events), engine.orders, snapshot, small.ACCOUNT, engine._today)
+    found = compare(fold(events), engine.orders, snapshot, small.ACCOUNT, engine.midnights)
     named = {(each.what, each.symbol) for each in outcome.breaks}
     for difference in found:
         _hold((difference.what, difference.symbol) in named, f"{difference} and no break names it")

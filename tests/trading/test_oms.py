@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -317,3 +318,17 @@ def test_ids_count_on_from_what_the_journal_holds() -> None:
         "d-00000001",
         "o-00000009",
     ]
+
+
+def test_executions_of_a_day_are_found_among_those_of_years_and_corrections_keep_their_day() -> None:
+    midnight, day = OPEN.replace(hour=5, minute=0), timedelta(days=1)
+    late = replace(filled("1", 40, 10), at=midnight + day - timedelta(seconds=1))  # on the next day in UTC
+    orders = after(ACCEPTED, replace(filled("0.01", 10, 10), at=midnight - day), late)
+    again = FillCorrected(
+        event_id="f-0.02", at=midnight + 3 * day, execution_id="0.02", corrects="0.01", quantity=Decimal(20),
+        price=Decimal(10), commission=money(0),
+    )  # fmt: skip
+    orders.apply(again)
+    assert [name for name, _ in orders.executed_between(midnight, midnight + day)] == ["1"]
+    assert [name for name, _ in orders.executed_between(midnight - day, midnight)] == ["0.01", "0.02"]
+    assert [orders.booked(name) for name in ("0.03", "1", "2")] == [True, True, False]

@@ -60,10 +60,15 @@ class Facts:
         """The last ``days`` rows known at ``known_at``, with the columns of ``symbols``, read-only."""
         end = int(np.searchsorted(self.known_at, instant(known_at), side="right"))
         first = 0 if days is None else max(end - days, 0)
-        columns = [self.panel.symbols.index(symbol) for symbol in symbols]
+        columns = _columns(self.panel.symbols, symbols)
         values = np.ascontiguousarray(self.panel.values[first:end, columns])
         values.flags.writeable = False
         return Panel(self.panel.dates[first:end].copy(), tuple(symbols), values)
+
+
+def _columns(held: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    place = {symbol: number for number, symbol in enumerate(held)}
+    return [place[symbol] for symbol in wanted]
 
 
 def instant(at: datetime) -> np.datetime64:
@@ -166,7 +171,7 @@ class _Reader:
         _check(symbols, facts.panel.symbols, days, self._name)
         paid = facts.asof(symbols, known_at, days)
         end = int(np.searchsorted(facts.known_at, instant(known_at), side="right"))
-        columns = [facts.panel.symbols.index(symbol) for symbol in symbols]
+        columns = _columns(facts.panel.symbols, symbols)
         factors = adjuster.factors(kind, end - len(paid.dates), end, columns, instant(known_at))
         values = paid.values * factors
         values.flags.writeable = False

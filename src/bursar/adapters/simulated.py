@@ -7,7 +7,6 @@ report the same events: time goes on only when nothing was sent since the last s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -60,15 +59,14 @@ class SimulatedBroker:
 
     async def place(self, approved: ApprovedOrder, *, held: bool = False) -> None:
         order = approved.order
-        request = self._request(order, self._new_number())
-        request = replace(request, parent_id=self._parent(order), transmit=not held)
+        request = self._request(order, self._new_number(), parent_id=self._parent(order), transmit=not held)
         self._reporter.sent(order)
         self._send(request)
 
     async def amend(self, approved: ApprovedOrder) -> None:
         order = approved.order
         working = self._working(order.order_id).request
-        request = replace(self._request(order, working.order_id), parent_id=working.parent_id)
+        request = self._request(order, working.order_id, parent_id=working.parent_id)
         self._reporter.amend_sent(order)
         self._send(request)
 
@@ -143,8 +141,8 @@ class SimulatedBroker:
         self._references[request.order_id] = request.order_ref
         self._exchange.place(request)
 
-    def _request(self, order: Order, order_id: int) -> Place:
-        """``order`` in the exchange's words, without its parent."""
+    def _request(self, order: Order, order_id: int, *, parent_id: int = 0, transmit: bool = True) -> Place:
+        """``order`` in the exchange's words."""
         said = ticket(order)
         return Place(
             client_id=self._client_id,
@@ -162,6 +160,8 @@ class SimulatedBroker:
             good_till_date=said.good_till,
             oca_group=said.oca_group,
             oca_type=said.oca_type,
+            parent_id=parent_id,
+            transmit=transmit,
         )
 
     def _parent(self, order: Order) -> int:

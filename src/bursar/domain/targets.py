@@ -6,6 +6,7 @@ Weights are fractions of equity, long positive; what is not given is zero, and t
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 from bursar.errors import InputError
@@ -34,8 +35,8 @@ class Targets:
     targets: tuple[Target, ...]
 
     def __post_init__(self) -> None:
-        symbols = [target.symbol for target in self.targets]
-        twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+        counted = Counter(target.symbol for target in self.targets)
+        twice = sorted(symbol for symbol, times in counted.items() if times > 1)
         if twice:
             raise InputError(f"{self.strategy}: more than one target for {', '.join(twice)}")
 

@@ -44,6 +44,9 @@ class Position:
         return self.cost / self.quantity if self.quantity else ZERO
 
 
+_NOTHING = Position()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashEntry:
     """Cash that came, or went when negative, without an execution; ``kind`` is the type of a Flex CashTransaction."""
@@ -76,6 +79,7 @@ class Account:
     foreign: dict[str, Decimal] = field(default_factory=dict)
     entries: list[CashEntry] = field(default_factory=list)
     opened_with: Decimal = field(init=False)
+    _short: dict[str, None] = field(default_factory=dict)
     _month: date = date.min
     _month_shares: Decimal = ZERO
     _proceeds: dict[tuple[date, str], Decimal] = field(default_factory=dict)
@@ -123,12 +127,17 @@ class Account:
 
     def position(self, symbol: str) -> Position:
         """What is held of ``symbol``, possibly nothing."""
-        return self.positions.get(symbol, Position())
+        return self.positions.get(symbol, _NOTHING)
 
     @property
     def quantities(self) -> dict[str, Decimal]:
         """Shares held of each symbol, negative when short, zeros left out."""
         return {symbol: position.quantity for symbol, position in self.positions.items() if position.quantity}
+
+    @property
+    def shorts(self) -> dict[str, Decimal]:
+        """What is owed of each symbol, above zero: kept apart, since few are among many."""
+        return {symbol: -self.positions[symbol].quantity for symbol in self._short}
 
     # ------------------------------------------------------------ what working orders hold back
 
@@ -185,7 +194,7 @@ class Account:
         self._deliveries[settles, symbol] = self._deliveries.get((settles, symbol), ZERO) + signed
         before = self.position(symbol)
         after = _after(before, signed, paid)
-        self.positions[symbol] = after
+        self._keep(symbol, after)
         return after.realized - before.realized if before.quantity * signed < 0 else None
 
     def convert(self, bought: tuple[str, Decimal], sold: tuple[str, Decimal], commission: Decimal) -> None:
@@ -217,7 +226,8 @@ class Account:
         factor  what is on its way, in or out, becomes so many times as much
         """
         self.positions.pop(symbol, None)
-        self.positions[into or symbol] = position
+        self._short.pop(symbol, None)
+        self._keep(into or symbol, position)
         for day, of in [key for key in self._deliveries if key[1] == symbol]:
             moving = self._deliveries.pop((day, of)) * factor
             self._deliveries[day, into or symbol] = self._deliveries.get((day, into or symbol), ZERO) + moving
@@ -227,8 +237,18 @@ class Account:
         for waiting in (self._proceeds, self._payments, self._deliveries):
             for key in [key for key in waiting if key[0] <= day]:
                 del waiting[key]
-        held = {symbol: position for symbol, position in self.positions.items() if position.quantity}
-        self.positions = {symbol: replace(position, realized=ZERO) for symbol, position in held.items()}
+        self.positions = {
+            symbol: position if position.realized is ZERO else replace(position, realized=ZERO)
+            for symbol, position in self.positions.items()
+            if position.quantity
+        }
+
+    def _keep(self, symbol: str, position: Position) -> None:
+        self.positions[symbol] = position
+        if position.quantity < 0:
+            self._short[symbol] = None
+        else:
+            self._short.pop(symbol, None)
 
     def _move(self, currency: str, amount: Decimal) -> None:
         if currency == self.currency:

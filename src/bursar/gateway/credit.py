@@ -133,8 +133,7 @@ class Credit:
         if account.margin is not None:
             needs = self.requirement(account, account.quantities)
             return self.net_liquidation(account) - needs.initial - account.held_cash(besides)
-        short = {symbol: -held.quantity for symbol, held in account.positions.items() if held.quantity < 0}
-        return self.total_cash(account) - account.held_cash(besides) - SHORT_REQUIREMENT * self.worth(short)
+        return self.total_cash(account) - account.held_cash(besides) - SHORT_REQUIREMENT * self.worth(account.shorts)
 
     # ------------------------------------------------------------ orders
 

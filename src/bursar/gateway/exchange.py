@@ -27,6 +27,7 @@ Texts and codes are IBKR's where IBKR has one; none was confirmed against a real
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
@@ -219,9 +220,9 @@ class Exchange:
         """Executions since midnight in the exchange's zone, of one client or of all, oldest first."""
         # Of decades of deals, those of today: midnight is told once, and not for each of them.
         begin, end = self._hours.day
-        return tuple(
-            pair for pair in self.deals.all if begin <= pair[0].at < end and client_id in (None, pair[0].client_id)
-        )
+        first = bisect_left(self.deals.all, begin, key=_dealt_at)
+        last = bisect_left(self.deals.all, end, first, key=_dealt_at)
+        return tuple(pair for pair in self.deals.all[first:last] if client_id in (None, pair[0].client_id))
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that ``client_id`` may use: above all that it has used."""
@@ -279,6 +280,10 @@ class Exchange:
         while (closing := next_closing(account, self.credit, self._market, self.world, self.session.day)) is not None:
             request = closing_order(account, closing, self.orders.next_manual_id)
             interventions.close_out(self._floor, request)
+
+
+def _dealt_at(deal: Deal) -> datetime:
+    return deal[0].at
 
 
 def replay(world: World, terms: Terms, lines: Iterable[str]) -> Exchange:

@@ -13,7 +13,9 @@ watched: the equity of each day is what was held times its close, plus the cash 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -214,8 +216,20 @@ def run(plan: Plan, market: Market, observer: Observer | None = None) -> Result:
         beginning=lambda: list(_beginning(plan, engine, listed, played[0])),
         observers=[observer] if observer else [],
     )
-    asyncio.run(loop.run())
+    with _unswept():
+        asyncio.run(loop.run())
     return _told(plan, market, played, journal.events, engine.portfolio)
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Look for garbage seldom: what a run makes stays in its journal, and looking takes a fifth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 # ---------------------------------------------------------------- the days
@@ -396,8 +410,5 @@ def _of_the_market(market: Market) -> tuple[str, ...]:
 
 def _last_known(values: FloatArray) -> FloatArray:
     """``values`` with each gap filled by the last close before it: what a position is carried at until it trades."""
-    filled = values.copy()
-    for row in range(1, len(filled)):
-        missing = np.isnan(filled[row])
-        filled[row, missing] = filled[row - 1, missing]
-    return filled
+    rows = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
+    return np.take_along_axis(values, np.maximum.accumulate(rows, axis=0), axis=0)

@@ -245,8 +245,9 @@ class Loop:
 
         What the broker does not even take is rejected.
         """
+        families = any(sent.order.parent_id for sent in orders)
         for number, sent in enumerate(orders, start=1):
-            more = any(akin(sent.order, later.order) for later in orders[number:])
+            more = families and any(akin(sent.order, later.order) for later in orders[number:])
             try:
                 await self.broker.place(sent, held=more)
             except BrokerError as error:

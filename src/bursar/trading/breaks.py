@@ -18,7 +18,7 @@ there the books must follow the broker, which a person has to say.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -60,11 +60,11 @@ class Difference:
 
 
 def compare(
-    book: Book, orders: Orders, snapshot: AccountSnapshot, account: str, today: Callable[[datetime], bool]
+    book: Book, orders: Orders, snapshot: AccountSnapshot, account: str, today: tuple[datetime, datetime]
 ) -> tuple[Difference, ...]:
     """All differences, positions first. To be asked when everything that the broker reported is booked.
 
-    today  whether a moment is since midnight in the exchange's zone: of what was before, no broker tells executions
+    today  both midnights of the exchange's zone: of what was before the first, no broker tells executions
 
     Raises BrokerError when another account answered: nothing it says is about us.
     """
@@ -94,8 +94,7 @@ def _positions(book: Book, snapshot: AccountSnapshot, account: str) -> Iterator[
 
 def _unbooked(orders: Orders, snapshot: AccountSnapshot) -> frozenset[str]:
     """Executions that the broker lists and nobody booked, neither as they are nor as they were corrected."""
-    booked = {execution_root(each) for each in orders.executions}
-    return frozenset(each for each in snapshot.execution_ids if execution_root(each) not in booked)
+    return frozenset(each for each in snapshot.execution_ids if not orders.booked(each))
 
 
 def cash_agrees(differences: Sequence[Difference], orders: Orders, snapshot: AccountSnapshot) -> bool:
@@ -104,7 +103,7 @@ def cash_agrees(differences: Sequence[Difference], orders: Orders, snapshot: Acc
 
 
 def _executions(
-    orders: Orders, snapshot: AccountSnapshot, unbooked: frozenset[str], today: Callable[[datetime], bool]
+    orders: Orders, snapshot: AccountSnapshot, unbooked: frozenset[str], today: tuple[datetime, datetime]
 ) -> Iterator[Difference]:
     for each in snapshot.executions:
         if each.execution_id in unbooked:
@@ -112,8 +111,8 @@ def _executions(
             what = f"execution {each.execution_id}"
             yield Difference(what=what, symbol=each.symbol, ours=f"not booked: {why}", theirs="executed")
     listed = {execution_root(each) for each in snapshot.execution_ids}
-    for execution_id, execution in orders.executions.items():
-        if execution.quantity and today(execution.at) and execution_root(execution_id) not in listed:
+    for execution_id, execution in orders.executed_between(*today):
+        if execution.quantity and execution_root(execution_id) not in listed:
             what = f"execution {execution_id}"
             yield Difference(what=what, symbol=execution.symbol, ours=str(execution.quantity), theirs="not listed")
 

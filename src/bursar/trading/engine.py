@@ -97,6 +97,7 @@ class Engine:
         self.exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
         self._midnights = market.session.day_around(market.at)
+        self._local = market.at, market.session.local(market.at).date()
         self._past: Past | None = None
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
@@ -178,8 +179,7 @@ class Engine:
     @property
     def session(self) -> Session | None:
         """The session of the exchange's present day, open or not; None on a holiday."""
-        zone_day = self.market.session.local(self.market.at).date()
-        return self._sessions.get(zone_day)
+        return self._sessions.get(self._local_day())
 
     @property
     def portfolio(self) -> PortfolioBook:
@@ -260,8 +260,17 @@ class Engine:
 
     def _next_session(self) -> Session | None:
         """The session after today's, or None where the calendar ends."""
-        place = bisect_right(self._days, self.market.session.local(self.market.at).date())
+        place = bisect_right(self._days, self._local_day())
         return self._sessions[self._days[place]] if place < len(self._days) else None
+
+    def _local_day(self) -> date:
+        """The exchange's present day, told once an instant: it is asked for at every turn."""
+        at, day = self._local
+        if at is not self.market.at:
+            at = self.market.at
+            day = self.market.session.local(at).date()
+            self._local = at, day
+        return day
 
     def due(self) -> tuple[Task, ...]:
         """Tasks to perform now, in order."""
@@ -340,7 +349,7 @@ class Engine:
         account, at = self.mandate.account, self.market.at
         for name in (each.order_id for listed in (snapshot.open_orders, snapshot.executions) for each in listed):
             self.ids.seen(name)  # perhaps of a journal that was lost: no new order may have it
-        differences = compare(self._books.book(), self.orders, snapshot, account, self._today)
+        differences = compare(self._books.book(), self.orders, snapshot, account, self.midnights)
         doubtful = {each.symbol for each in differences} | self.breaks.symbols
         cash = cash_agrees(differences, self.orders, snapshot)
         aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh)
@@ -353,11 +362,16 @@ class Engine:
         """What a person must look at because of what was committed: see ``trading/breaks.py``."""
         return Step(events=self.breaks.owed)
 
-    def _today(self, at: datetime) -> bool:
-        """True for a moment since midnight in the exchange's zone."""
+    @property
+    def midnights(self) -> tuple[datetime, datetime]:
+        """The midnights in the exchange's zone before and after the present instant."""
         begin, end = self._midnights
         if not begin <= self.market.at < end:
-            begin, end = self._midnights = self.market.session.day_around(self.market.at)
+            self._midnights = self.market.session.day_around(self.market.at)
+        return self._midnights
+
+    def _today(self, at: datetime) -> bool:
+        begin, end = self.midnights
         return begin <= at < end
 
     def adopt(self, snapshot: AccountSnapshot) -> Step:
@@ -512,22 +526,23 @@ class Engine:
             if Task.TRADE in self.due() or (killed and killed.form is KillForm.FLATTEN):
                 return Step()  # so does a rebalance that waits: what it took back is not to be placed again meanwhile
             return shelter(self, selling(self))[0]
+        barred = self.breaks.symbols | {state.order.symbol for state in self.orders.working()}
         steps = [
-            self._exit(position)
+            step
             for symbol, position in sorted(self.ours.items())
             if position.quantity > 0
-            and symbol not in self.breaks.symbols
+            and symbol not in barred
             and self._refused.get(symbol) != self.market.at
-            and not self.orders.working(symbol)
+            and (step := self._exit(position)) is not None
         ]
         return Step(
             events=tuple(event for step in steps for event in step.events),
             orders=tuple(order for step in steps for order in step.orders),
         )
 
-    def _exit(self, position: Position) -> Step:
+    def _exit(self, position: Position) -> Step | None:
         due = exit_due(position, self.market.quotes.get(position.symbol), self.mandate, self.market.at, self.ids.new)
         if due is None:
-            return Step()
+            return None
         triggered, draft = due
         return self.submit((draft,), causes=(triggered.event_id,), before=(triggered,))

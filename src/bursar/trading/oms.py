@@ -8,9 +8,9 @@ executions, which are what fills it: no status does.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bursar.domain.events import (
@@ -30,7 +30,7 @@ from bursar.domain.events import (
     OrderRejected,
 )
 from bursar.domain.money import ZERO
-from bursar.domain.orders import FINAL, TRANSITIONS, Order, OrderStatus
+from bursar.domain.orders import FINAL, TRANSITIONS, Order, OrderStatus, execution_root
 from bursar.errors import LedgerError
 from bursar.ports import Recorded
 
@@ -94,6 +94,8 @@ class Orders:
 
     def __init__(self) -> None:
         self.executions: dict[str, Execution] = {}
+        self._roots: set[str] = set()
+        self._on: dict[date, list[str]] = {}
         self._states: dict[str, OrderState] = {}
         self._working: dict[str, OrderState] = {}
         self._opened: list[OrderState] = []
@@ -113,18 +115,18 @@ class Orders:
                 return self._keep(event, None, state)
             case AmendRequested(order=order):
                 state = self[order.order_id]
-                return self._keep(event, state, replace(_moved(state, event.kind), amended=order))
+                status = _following(state, event.kind)
+                return self._keep(event, state, replace(state, status=status, amended=order))
             case Filled(order_id=order_id, execution_id=execution_id, symbol=symbol, quantity=quantity):
-                self.executions[execution_id] = Execution(
-                    order_id=order_id, symbol=symbol, at=event.at, quantity=quantity
-                )
+                done = Execution(order_id=order_id, symbol=symbol, at=event.at, quantity=quantity)
+                self._note(execution_id, done)
                 return self._fill(event, order_id, quantity)
             case FillCorrected(execution_id=execution_id, corrects=corrects, quantity=quantity):
                 known = self.executions.get(corrects)
                 if known is None:
                     raise LedgerError(f"correction {execution_id} is of execution {corrects}, which nobody booked")
                 self.executions[corrects] = replace(known, quantity=ZERO)
-                self.executions[execution_id] = replace(known, quantity=quantity)
+                self._note(execution_id, replace(known, quantity=quantity))
                 return self._fill(event, known.order_id, quantity - known.quantity)
             case _ if isinstance(event, _ANSWERS):
                 state = self[event.order_id]
@@ -149,6 +151,20 @@ class Orders:
         """Every order, in the order in which they were placed."""
         return tuple(self._states.values())
 
+    def booked(self, execution_id: str) -> bool:
+        """True for an execution that is in the journal, as it is or as it was corrected."""
+        return execution_root(execution_id) in self._roots
+
+    def executed_between(self, begin: datetime, end: datetime) -> Iterator[tuple[str, Execution]]:
+        """Executions from ``begin`` to just before ``end``, by the broker's id: of decades of them, a day's."""
+        day = begin.date()
+        while day <= end.date():
+            for execution_id in self._on.get(day, ()):
+                execution = self.executions[execution_id]
+                if begin <= execution.at < end:
+                    yield execution_id, execution
+            day += timedelta(days=1)
+
     def working(self, symbol: str | None = None) -> tuple[OrderState, ...]:
         """Orders of which something may still trade, oldest first."""
         return tuple(state for state in self._working.values() if symbol in (None, state.order.symbol))
@@ -165,13 +181,19 @@ class Orders:
         numbers = (state.order.order_id for state in self._opened[begin:end])
         return sum(self._states[number].status is not OrderStatus.REJECTED for number in numbers)
 
+    def _note(self, execution_id: str, execution: Execution) -> None:
+        self.executions[execution_id] = execution
+        self._roots.add(execution_root(execution_id))
+        self._on.setdefault(execution.at.date(), []).append(execution_id)
+
     def _fill(self, event: Event, order_id: str, quantity: Decimal) -> Change | None:
         """More of an order is filled, or less. A trade that is not ours moves no order."""
         if order_id not in self._states:
             return None
         state = self._states[order_id]
-        moved = replace(_moved(state, event.kind), filled=state.filled + quantity, acknowledged=True)
-        return self._keep(event, state, _counted(moved))
+        status, filled = _following(state, event.kind), state.filled + quantity
+        moved = _counted(state.order, status, state.placed_at, filled, state.permanent_id, state.amended)
+        return self._keep(event, state, moved)
 
     def _keep(self, event: Event, before: OrderState | None, state: OrderState) -> Change:
         order_id = state.order.order_id
@@ -247,49 +269,63 @@ _Answer = (
 
 def _answered(state: OrderState, event: _Answer) -> OrderState:
     """``state`` after something was asked or said about it."""
-    moved = _moved(state, event.kind)
+    status = _following(state, event.kind)
+    order, amended, permanent_id = state.order, state.amended, state.permanent_id
     match event:
         case CancelRequested() | OrderFlagged():
-            return moved  # our own words: the broker said nothing
-        case OrderAccepted(permanent_id=permanent_id):
-            moved = replace(moved, permanent_id=permanent_id)
+            return replace(state, status=status)  # our own words: the broker said nothing
+        case OrderAccepted():
+            permanent_id = event.permanent_id
         case OrderAmended():
-            moved = replace(moved, order=state.amended or state.order, amended=None)
+            order, amended = amended or order, None
         case AmendRejected():
-            moved = replace(moved, amended=None)
+            amended = None
         case CancelRejected() if not state.acknowledged:
             # "No such order": it is as unknown to the broker as before.
-            back = OrderStatus.PENDING_NEW if state.status is OrderStatus.PENDING_CANCEL else moved.status
-            return replace(moved, status=back)
-    moved = replace(moved, acknowledged=True)
-    if moved.status is OrderStatus.NEW:
-        waits = moved.amended is not None
-        partly = OrderStatus.PARTIALLY_FILLED if moved.filled > 0 else OrderStatus.NEW
-        moved = replace(moved, status=OrderStatus.PENDING_REPLACE if waits else partly)
-    return _counted(moved)
+            back = OrderStatus.PENDING_NEW if state.status is OrderStatus.PENDING_CANCEL else status
+            return replace(state, status=back)
+    if status is OrderStatus.NEW:
+        partly = OrderStatus.PARTIALLY_FILLED if state.filled > 0 else OrderStatus.NEW
+        status = OrderStatus.PENDING_REPLACE if amended is not None else partly
+    return _counted(order, status, state.placed_at, state.filled, permanent_id, amended)
 
 
-def _moved(state: OrderState, kind: str) -> OrderState:
+def _following(state: OrderState, kind: str) -> OrderStatus:
     following = TRANSITIONS[state.status].get(kind)
     if following is None:
         raise LedgerError(f"order {state.order.order_id} is {state.status}; {kind} cannot follow")
-    return replace(state, status=following)
+    return following
 
 
-def _counted(state: OrderState) -> OrderState:
-    """The status that the filled quantity makes of it.
+def _counted(
+    order: Order,
+    status: OrderStatus,
+    placed_at: datetime,
+    filled: Decimal,
+    permanent_id: int,
+    amended: Order | None,
+) -> OrderState:
+    """An order of which the broker spoke, with the status that the filled quantity makes of it.
 
     Done when nothing is left, flagged when more came than was asked for, or less than was once reported: whether
     the rest still works is then for an interrogation to say. What a change that is under way asks for counts too.
     """
-    asked = max(state.order.quantity, state.amended.quantity if state.amended else ZERO)
-    status = state.status
-    if state.filled > asked:
+    asked = max(order.quantity, amended.quantity) if amended else order.quantity
+    if filled > asked:
         status = OrderStatus.FLAGGED
-    elif state.filled == asked and status is not OrderStatus.REJECTED:
+    elif filled == asked and status is not OrderStatus.REJECTED:
         status = OrderStatus.FILLED
     elif status is OrderStatus.FILLED:
         status = OrderStatus.FLAGGED
-    elif status is OrderStatus.PARTIALLY_FILLED and state.filled == 0:
+    elif status is OrderStatus.PARTIALLY_FILLED and filled == 0:
         status = OrderStatus.NEW
-    return state if status is state.status else replace(state, status=status)
+    # Made at once, and not changed piece by piece: every event of an order comes through here.
+    return OrderState(
+        order=order,
+        status=status,
+        placed_at=placed_at,
+        filled=filled,
+        acknowledged=True,
+        permanent_id=permanent_id,
+        amended=amended,
+    )

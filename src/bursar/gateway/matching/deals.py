@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from bursar.domain.money import ZERO
 from bursar.domain.sessions import settles_on
@@ -43,23 +44,25 @@ class Deals:
         seen = list(views(order))
         deals: list[Deal] = []
         done = quantity == order.remaining
+        stands: dict[str, Any] = {"status": FILLED if done else SUBMITTED, "last_fill_price": price}
+        stands["ended_at"] = at if done else None
         for place, share in enumerate(handed_out(order, quantity, self._listed[order.request.symbol])):
             if not share:
                 continue
             before = seen[place]
-            after, commission, realized = self._charged(before, share, price, day)
+            after, commission, realized = self._charged(before, share, price, day, stands)
             seen[place] = after
             order = put_together(order, tuple(seen))
             deals.append(self._told(order, after.request, share, price, commission, realized, at))
-        order = replace(
-            order, status=FILLED if done else SUBMITTED, last_fill_price=price, ended_at=at if done else None
-        )
-        return order, tuple(deals)
+        return replace(order, **stands) if order.parts else order, tuple(deals)
 
     def _charged(
-        self, order: Order, quantity: Decimal, price: Decimal, day: date
+        self, order: Order, quantity: Decimal, price: Decimal, day: date, stands: Mapping[str, Any]
     ) -> tuple[Order, Decimal, Decimal | None]:
-        """``order``, of one account, after ``quantity`` of it; what that costs, and the profit that it realized."""
+        """``order``, of one account, after ``quantity`` of it; what that costs, and the profit that it realized.
+
+        stands  what else is true of it then
+        """
         request, account = order.request, self._accounts[order.request.account]
         filled, filled_value = order.filled + quantity, order.filled_value + quantity * price
         charged = self._credit.charge(account, request, filled, filled_value, day, besides=order.filled)
@@ -67,7 +70,8 @@ class Deals:
         realized = self._credit.book(
             account, request, quantity, price, commission, day=day, settles=settles_on(day, self._days)
         )
-        order = replace(order, filled=filled, filled_value=filled_value, commission=order.commission + commission)
+        total = order.commission + commission
+        order = replace(order, filled=filled, filled_value=filled_value, commission=total, **stands)
         return order, commission, realized
 
     def _told(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -157,9 +157,10 @@ def duplicate(case: Case) -> Iterator[Finding]:
     if case.exposure.sent:
         since = case.exposure.at - timedelta(seconds=seconds)
         recent = [(sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since]
-    recent += [(order.symbol, order.side, order.quantity) for order in case.opening]
+    times = Counter(recent)
+    times.update((order.symbol, order.side, order.quantity) for order in case.opening)
     for order in case.opening:
-        measured = recent.count((order.symbol, order.side, order.quantity))
+        measured = times[order.symbol, order.side, order.quantity]
         passed = measured == 1 or not seconds
         words = (
             ""
@@ -172,11 +173,11 @@ def duplicate(case: Case) -> Iterator[Finding]:
 
 def repeated(case: Case) -> Iterator[Finding]:
     """A program that keeps opening the same thing is stopped before it has bought the whole day long."""
-    counted = [(sent.symbol, sent.side) for sent in case.exposure.sent]
-    counted += [(order.symbol, order.side) for order in case.opening]
+    counted = Counter((sent.symbol, sent.side) for sent in case.exposure.sent)
+    counted.update((order.symbol, order.side) for order in case.opening)
     most = case.limits.repeats_per_day_max
     for order in case.opening:
-        measured = counted.count((order.symbol, order.side))
+        measured = counted[order.symbol, order.side]
         yield (
             order.order_id,
             "repeated",
