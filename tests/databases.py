@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -109,3 +110,26 @@ def started(binaries: Path) -> Iterator[str]:
     finally:
         run("pg_ctl", "stop", "-m", "immediate")
         shutil.rmtree(folder)
+
+
+def redis_url() -> str:
+    """The URL of a Redis of the test's own, started from what is installed; skipped with a line where nothing is."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server is installed to start one from")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    _running.callback(server.wait)
+    _running.callback(server.terminate)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                return f"redis://127.0.0.1:{port}/0"
+        time.sleep(0.01)
+    raise TimeoutError("redis-server does not answer")

@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import ssl
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from fastapi import FastAPI
 
 from bursar.adapters.journal import SQLiteJournal
-from bursar.config import Settings
+from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
+from bursar.config import Given, Settings, build
 from bursar.desk import service
+from bursar.desk.guard.guard import Guard
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.monitor import Monitor
 from bursar.errors import InputError
 from bursar.runtime.keeper import Keeper
 from tests.desk.api.world import NOW, desk_on, events
+from tests.desk.guard.test_guard import CHEAP, OWN
 
 
 def test_a_home_is_opened_and_its_admin_is_let_in(tmp_path: Path) -> None:
@@ -108,12 +120,120 @@ def test_the_loop_that_trades_lives_as_long_as_the_service(tmp_path: Path, monke
             await keeper.started.wait()
 
         monkeypatch.setattr("uvicorn.Server.serve", until_it_trades)
-        asyncio.run(service.serve(opened, 0, keeper))
+        asyncio.run(service.serve(opened, keeper))
         assert keeper.process is not None
         assert keeper.process.returncode == -15
         with monkeypatch.context() as alone:
             alone.setattr("uvicorn.Server.serve", lambda server: asyncio.sleep(0))
-            asyncio.run(service.serve(opened, 0, None))
+            asyncio.run(service.serve(opened, None))
+
+
+# ---------------------------------------------------------------- where it is served
+
+
+def settings(**said: Any) -> Settings:
+    return build({key.replace("__", "."): Given(value, "in a test") for key, value in said.items()})
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of this machine, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "desk.test")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "desk.pem", folder / "desk.key"
+    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    files[1].chmod(0o600)
+    return files
+
+
+def test_with_tls_a_session_crosses_no_wire_in_the_clear(tmp_path: Path, tls: tuple[Path, Path]) -> None:
+    certificate, key = map(str, tls)
+    where = settings(
+        service__certificate_file=certificate,
+        service__key_file=key,
+        service__hosts=["desk.test"],
+        service__cache="redis://127.0.0.1:1/0",
+        service__port=8006,
+    )
+    with service.opened(tmp_path, where) as opened, socket.create_server(("127.0.0.1", 0)) as listening:
+        assert opened.url == "https://127.0.0.1:8006/"
+        server = service.server_of(opened)
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+
+        async def visit() -> None:
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=certificate)) as client:
+                well = await client.get(f"{url}/health")
+                assert well.headers["strict-transport-security"] == "max-age=31536000"
+                body = {"name": "admin", "password": opened.password}
+                let_in = await client.post(f"{url}/api/v1/sign-in", json=body)
+                assert let_in.headers["set-cookie"].startswith("__Host-bursar_session=")
+                assert "Secure" in let_in.headers["set-cookie"]
+                for host, status in (("desk.test", 200), ("other.test", 421)):
+                    assert (await client.get(f"{url}/health", headers={"Host": host})).status_code == status
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await client.get(url.replace("https", "http"))
+            server.should_exit = True
+            await serving
+            await opened.desk.hear_once()
+            assert "Redis" in opened.desk.degraded["cache"], "the cache that was named is asked"
+
+        asyncio.run(visit())
+
+
+def test_nobody_else_is_served_without_tls_and_an_admin_of_their_own(tls: tuple[Path, Path]) -> None:
+    open_to_all = {"service__host": "0.0.0.0"}
+    safe = open_to_all | {"service__certificate_file": str(tls[0]), "service__key_file": str(tls[1])}
+    guard = Guard(MemoryPeople(), MemoryPasses(), lambda: NOW, passwords=CHEAP)
+    with pytest.raises(InputError, match="passwords would cross the network in the clear"):
+        service.check(settings(**open_to_all).service, guard)
+    password = (guard.first_password() or ("", ()))[0]
+    with pytest.raises(InputError, match="no admin has chosen a password yet"):
+        service.check(settings(**safe).service, guard)
+    given, _ = guard.sign_in("admin", password, "", "127.0.0.1")
+    caller = guard.caller(given.secret)
+    assert caller is not None
+    guard.change_password(caller, password, OWN, "127.0.0.1")
+    service.check(settings(**safe).service, guard)
+
+
+@pytest.mark.parametrize(("host", "alone"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("::", False),
+                                             ("desk.test", False)])  # fmt: skip
+def test_what_is_this_machine_alone(host: str, alone: bool) -> None:
+    where = settings(service__host=host).service
+    assert where.on_loopback is alone
+    assert ("[" in service.Service(app=FastAPI(), desk=desk_on(), password="", where=where).url) == (":" in host)
+
+
+def test_files_that_make_no_tls_are_refused_and_so_is_a_key_that_others_read(
+    tmp_path: Path, tls: tuple[Path, Path]
+) -> None:
+    guard, (certificate, key) = Guard(MemoryPeople(), MemoryPasses(), lambda: NOW), tls
+    shared = tmp_path / "desk.key"
+    shared.write_bytes(key.read_bytes())
+    shared.chmod(0o644)
+    for pair, match in (
+        ((certificate, ""), "wants both"),
+        ((certificate, certificate), "make no TLS"),
+        ((certificate, shared), "chmod 600"),
+    ):
+        where = settings(service__certificate_file=str(pair[0]), service__key_file=str(pair[1])).service
+        with pytest.raises(InputError, match=match):
+            service.check(where, guard)
 
 
 def test_a_fault_is_logged_with_where_it_was(tmp_path: Path) -> None:
@@ -175,7 +295,7 @@ def test_a_store_that_is_away_costs_no_second_and_a_clock_that_jumps_is_told() -
 def test_a_monitor_that_fails_is_told_and_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = desk_on()
     beat = Heartbeat(desk, lambda: 0.0)
-    monkeypatch.setattr(Monitor, "second", lambda self, at: 1 / 0)
+    monkeypatch.setattr(Monitor, "second", lambda self, at, behind: 1 / 0)
     asyncio.run(beat.beat())
     assert "division by zero" in desk.degraded["monitor"]
     monkeypatch.undo()

@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: A path that is the same wherever Bursar is started from, or none.
+FILE = r"^([/~].*)?$"
+
 
 def setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
     """A field with what it means and what it takes, both in words for a person."""

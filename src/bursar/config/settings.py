@@ -35,7 +35,8 @@ from bursar.config.kinds import (
     Zone,
 )
 from bursar.config.risk import Risk
-from bursar.config.section import Section, setting
+from bursar.config.section import FILE, Section, setting
+from bursar.config.service import Service
 from bursar.trading.agenda import Agenda
 
 if TYPE_CHECKING:
@@ -404,7 +405,7 @@ class Store(Section):
         "File of the key that seals journals, backups, days of snapshots and the accounts' names in tables; empty for "
         "none. The key itself stands in no setting.",
         'a path from / or ~, such as "~/.bursar.key", which `bursar key` makes, or nothing',
-        pattern=r"^([/~].*)?$",
+        pattern=FILE,
     )
 
     def cipher(self) -> Cipher | None:
@@ -434,6 +435,7 @@ class Settings(Section):
     demo: Demo = Demo()
     log: Log = Log()
     store: Store = Store()
+    service: Service = Service()
 
     def text(self) -> str:
         """Every setting as a line ``section.key = value``, secrets left out: what the journal keeps."""

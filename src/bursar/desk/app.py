@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -14,7 +14,7 @@ from bursar.desk.api import figures, problems
 from bursar.desk.api.acting import Once
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
-from bursar.desk.guard.shield import Limits, Shield
+from bursar.desk.guard.shield import LOOPBACK_HOSTS, Limits, Shield
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.metrics import Counting, Metrics
 from bursar.desk.stream import Stream
@@ -25,10 +25,11 @@ A portfolio manager for Interactive Brokers. Money is text with all of its digit
 """
 
 
-def create_app(desk: Desk | None = None, *, limits: Limits | None = None) -> FastAPI:
+def create_app(desk: Desk | None = None, *, limits: Limits | None = None, hosts: Sequence[str] = ()) -> FastAPI:
     """The application over ``desk``, or over nothing: it then answers, shows empty books, and lets nobody in.
 
     limits  how often somebody may ask, and how much at once; those that ship by default
+    hosts   names under which it may be asked for, beside those of this machine
     """
     app = FastAPI(
         title="Bursar",
@@ -45,7 +46,7 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None) -> Fas
     app.state.metrics = Metrics(desk, app.state.stream, app.state.heartbeat)
     problems.install(app)
     app.add_middleware(Counting, metrics=app.state.metrics)
-    app.add_middleware(Shield, limits=limits)
+    app.add_middleware(Shield, limits=limits, hosts=(*LOOPBACK_HOSTS, *hosts))
     app.include_router(figures.health)
     app.include_router(router)
     return app
@@ -53,9 +54,9 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None) -> Fas
 
 @asynccontextmanager
 async def _alive(app: FastAPI) -> AsyncIterator[None]:
-    """While the application serves, the desk follows the journal and looks once a second."""
+    """While the application serves, the desk follows the journal and the prices, and looks once a second."""
     desk: Desk = app.state.desk
-    tasks = [asyncio.create_task(desk.tail()), asyncio.create_task(app.state.heartbeat.run())]
+    tasks = [asyncio.create_task(each) for each in (desk.tail(), desk.hear(), app.state.heartbeat.run())]
     try:
         yield
     finally:

@@ -9,30 +9,37 @@ is chained and audited like the other. See docs/decisions/0011.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bursar.adapters.journal import read
-from bursar.adapters.memory import MemoryCommands, MemoryJournal, MemoryMarks
+from bursar.adapters.marks import ReadMarks
+from bursar.adapters.memory import MemoryCommands, MemoryJournal
 from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
+from bursar.desk.degraded import Degraded
 from bursar.desk.guard.door import Door
 from bursar.desk.guard.gate import Authenticator
 from bursar.desk.guard.guard import Guard
 from bursar.desk.jobs import Jobs
 from bursar.desk.monitor import Monitor, Second
 from bursar.desk.past import Past, Readable
+from bursar.desk.prices import Prices
 from bursar.desk.register import Register
 from bursar.domain.events import CommandReceived, Event
 from bursar.domain.market import Quote
-from bursar.ports import Commands, Journal, Marks, Recorded
+from bursar.ports import Commands, Journal, Recorded
 
 #: How often the journal is looked at for what is new.
 LOOK_SECONDS = 0.1
+#: How often it is seen whether there are new prices, and how long they may stay away in a session.
+HEAR_SECONDS, PRICES_LATE = 0.2, timedelta(seconds=15)
 
 
 def _now() -> datetime:
@@ -62,14 +69,18 @@ class Desk:
     authenticator  who knows callers: the guard's door, unless it is given; None lets nobody in
     snapshots      where the seconds are kept; None keeps none
     accounts       those that are set up, by name
+    prices         the latest prices and their age
+    source         where the process that trades publishes them; None where none does
     degraded       what is away at the moment, by its name: for /health and the page
+    owed           what the desk's own journal did not take, and is brought to it again
     listeners      told of every record that is new, and None when the journal is another one
     watchers       told of every second that was seen
     """
 
     journal: Readable = field(default_factory=MemoryJournal)
     notes: Journal = field(default_factory=MemoryJournal)
-    marks: Marks = field(default_factory=MemoryMarks)
+    prices: Prices = field(default_factory=Prices)
+    source: ReadMarks | None = None
     commands: Commands = field(default_factory=MemoryCommands)
     settings: Settings = field(default_factory=Settings)
     home: Path | None = None
@@ -85,7 +96,8 @@ class Desk:
     register: Register = field(default_factory=Register)
     accounts: Mapping[str, AccountProfile] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
-    degraded: dict[str, str] = field(default_factory=dict)
+    degraded: Degraded = field(default_factory=Degraded)
+    owed: list[Event] = field(default_factory=list)
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
     watchers: list[Callable[[Second], None]] = field(default_factory=list)
 
@@ -94,6 +106,7 @@ class Desk:
             self.accounts = single(self.settings)
         if self.guard is not None and self.authenticator is None:
             self.authenticator = Door(self.guard)
+        self.degraded.now = self.now
         self._note(self.notes.read())
         self.catch_up()
 
@@ -111,19 +124,24 @@ class Desk:
     async def tail(self) -> None:
         """Follow the journal until canceled; a journal that cannot be read is said to be away, and tried again."""
         while True:
-            try:
-                new = await asyncio.to_thread(self.past.unread, self.journal)
-            except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
-                self.degraded["journal"] = " ".join(str(error).split())
-            else:
-                self.degraded.pop("journal", None)
-                self._take(new)
+            await self.tail_once()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def tail_once(self) -> None:
+        """Read what is new in the journal, without holding anybody up."""
+        try:
+            new = await asyncio.to_thread(self.past.unread, self.journal)
+        except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
+            self.degraded["journal"] = str(error)
+        else:
+            self.degraded.back("journal")
+            self._take(new)
 
     def _take(self, new: Sequence[Recorded] | None) -> None:
         if new is None:
             self.past, self.monitor = Past(), self.monitor.afresh()
-            self.register = Register()
+            self.prices, self.register = Prices(), Register()
+            self.degraded.back("gateway")
             for recorded in self.noted:
                 self.register.take(recorded, "n")
             self._tell(None)
@@ -134,23 +152,65 @@ class Desk:
         for recorded in new:
             self.register.take(recorded, "j")
             self.monitor.absorb(recorded.event)
+            self.prices.absorb(recorded.event)
+        self._mind_the_line()
         self._tell(new)
 
     def _tell(self, new: Sequence[Recorded] | None) -> None:
         for listen in tuple(self.listeners):
             listen(new)
 
+    def _mind_the_line(self) -> None:
+        line = self.past.line
+        if line is None or line.state == "up":
+            self.degraded.back("gateway")
+        else:
+            self.degraded["gateway"] = f"the line to the broker is {line.state}: {line.reason}"
+
     # ------------------------------------------------------------ prices, each second
 
-    def price(self, quotes: Iterable[Quote]) -> None:
-        """Take quotes: for the marks, and for the monitor."""
-        known = tuple(quotes)
-        self.marks.publish(known)
-        self.monitor.quote(known)
+    async def hear(self) -> None:
+        """Take prices as they are published until canceled, and look at once: whoever watches sees them move."""
+        while True:
+            began = time.perf_counter()
+            await self.hear_once()
+            # At most a fifth of the time, however many portfolios there are; the heartbeat looks as well.
+            await asyncio.sleep(max(HEAR_SECONDS, 4 * (time.perf_counter() - began)))
+
+    async def hear_once(self) -> None:
+        """Take the prices that were published since the last time, where there are any."""
+        source = self.source
+        if source is None:
+            return
+        try:
+            told = await asyncio.to_thread(source.read)
+            if told is not None:
+                self.price(told.quotes, told.behind)
+                self.look()
+        except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
+            self.degraded["prices"] = str(error)
+            return
+        if source.away:
+            self.degraded["cache"] = source.away
+        else:
+            self.degraded.back("cache")
+        self._mind_the_prices()
+
+    def _mind_the_prices(self) -> None:
+        """Say where prices that came stay away while a session is open."""
+        heard, now = self.prices.heard_at, self.now()
+        if heard is not None and self.past.in_session and now - heard > PRICES_LATE:
+            self.degraded["prices"] = f"none came since {heard:%H:%M:%S} UTC, and a session is open"
+        else:
+            self.degraded.back("prices")
+
+    def price(self, quotes: Iterable[Quote], behind: timedelta = timedelta(0)) -> None:
+        """Take quotes: for those who ask, and for the monitor. behind: how far their clock is behind ours."""
+        self.monitor.quote(self.prices.take(quotes, behind, self.now()))
 
     def look(self) -> Second | None:
         """Look at every portfolio now, and tell those who watch."""
-        self.second = self.monitor.second(self.now())
+        self.second = self.monitor.second(self.now(), self.prices.behind)
         if self.second is not None:
             for watch in tuple(self.watchers):
                 watch(self.second)
@@ -160,9 +220,25 @@ class Desk:
 
     async def note(self, by: str, what: str, said: Mapping[str, str], effects: Iterable[Event] = ()) -> Recorded:
         """Write down who did what, together with what came of it, and return the last record."""
+        did = self._did(by, what, said)
+        try:
+            return (await self.keep([did, *effects]))[-1]
+        except Exception:
+            # It was refused, and nothing came of it; that it was asked for is owed to the journal.
+            self.owed.append(replace(did, arguments={**said, "refused": "it could not be written down"}))
+            raise
+
+    async def note_whatever(self, by: str, what: str, said: Mapping[str, str]) -> None:
+        """Write down what was done already and waits for nothing; later, where it cannot be written down now."""
+        did = self._did(by, what, said)
+        try:
+            await self.keep([did])
+        except Exception:  # noqa: BLE001  # it is said on /health, and written down once that can be done again
+            self.owed.append(did)
+
+    def _did(self, by: str, what: str, said: Mapping[str, str]) -> CommandReceived:
         name = f"desk/{self.number()}"
-        did = CommandReceived(event_id=name, at=self.now(), command=what, arguments=dict(said), by=by)
-        return (await self.keep([did, *effects]))[-1]
+        return CommandReceived(event_id=name, at=self.now(), command=what, arguments=dict(said), by=by)
 
     def number(self) -> int:
         """A number that no note of this desk has. Two who write at once get two: it is taken before they wait."""
@@ -170,10 +246,23 @@ class Desk:
         return self.numbered
 
     async def keep(self, events: Sequence[Event]) -> tuple[Recorded, ...]:
-        """Write down what happened at the desk itself."""
-        new = await self.notes.append(events)
+        """Write down what happened at the desk itself, and what is owed before it."""
+        owed = tuple(self.owed)
+        try:
+            new = await self.notes.append([*owed, *events])
+        except Exception as error:
+            self.degraded["notes"] = str(error)
+            raise
+        del self.owed[: len(owed)]
+        self.degraded.back("notes")
         self._note(new)
         return new
+
+    async def settle(self) -> None:
+        """Bring what is owed to the desk's own journal, as far as it takes it."""
+        if self.owed:
+            with suppress(Exception):  # it is said on /health; what is owed stays owed
+                await self.keep(())
 
     def _note(self, new: Iterable[Recorded]) -> None:
         for recorded in new:

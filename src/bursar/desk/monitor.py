@@ -16,7 +16,7 @@ import numpy as np
 
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.desk.lines import Part, assemble, part_of
-from bursar.domain.events import Event, Marked
+from bursar.domain.events import Event, Marked, Merged, Split, SpunOff, SymbolChanged
 from bursar.domain.market import Quote
 from bursar.errors import DataError
 from bursar.ledger.book import Book, Bookkeeper
@@ -86,6 +86,8 @@ class Monitor:
     def absorb(self, event: Event) -> None:
         """Take one committed event, in the journal's order."""
         self._keeper.apply(event)
+        for symbol in voided(event):
+            self._quotes.pop(symbol, None)
         if isinstance(event, Marked) and event.official:
             for key in self._keeper.book().portfolios:
                 self._chronicles.setdefault(key, Chronicle(*key)).apply(event, self._keeper)
@@ -107,15 +109,16 @@ class Monitor:
             if price is not None:
                 self._quotes[each.symbol] = float(price), each.at
 
-    def second(self, at: datetime) -> Second | None:
+    def second(self, at: datetime, behind: timedelta = timedelta(0)) -> Second | None:
         """Look at everything, keep it, and return it; None where there is no portfolio yet.
 
+        behind  how far the clock that prices are stamped by is behind that of ``at``
         A portfolio in a currency without a rate is left out, and named in ``unvalued`` with the reason.
         """
         watched = self._refreshed()
         if watched is None:
             return None
-        prices, old = self._prices(watched, at)
+        prices, old = self._prices(watched, at - behind)
         seen = look(watched.lines, prices, old)
         measured = measures(watched.lines, seen, watched.model)
         held = watched.lines.units != 0
@@ -220,6 +223,19 @@ def _rolling(before: Sequence[FloatArray], today: FloatArray, window: int) -> di
         for name, values in rolling_metrics(table, window).items():
             found[name][enough] = values[-1]
     return found
+
+
+def voided(event: Event) -> tuple[str, ...]:
+    """The symbols whose earlier prices are worth nothing after an event: a share is another thing from there on."""
+    match event:
+        case Split(symbol=symbol):
+            return (symbol,)
+        case SpunOff(symbol=symbol, child=other) | Merged(symbol=symbol, into=other):
+            return symbol, other
+        case SymbolChanged(symbol=symbol, new_symbol=other):
+            return symbol, other
+        case _:
+            return ()
 
 
 def rows_of(told: Second) -> list[dict[str, object]]:

@@ -59,6 +59,7 @@ class Past:
         self.simulated: dict[str, None] = {}
         self.run: e.RunStarted | None = None
         self.line: e.LineChanged | None = None
+        self.in_session = False
         self.places: dict[str, int] = {}
 
     @property
@@ -136,5 +137,7 @@ class Past:
                 self.run, self.simulated = run, self.simulated | dict.fromkeys(run.simulated)
             case e.LineChanged() as line:
                 self.line = line
+            case e.SessionOpened() | e.SessionClosed():
+                self.in_session = isinstance(recorded.event, e.SessionOpened)
             case _:
                 pass

@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,25 @@ import uvicorn
 from fastapi import FastAPI
 
 from bursar.adapters.inbox import FolderCommands
+from bursar.adapters.marks import FILE_NAME as MARKS_NAME
+from bursar.adapters.marks import ReadMarks, redis_at
 from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import all_accounts
+from bursar.config.service import Service as Where
 from bursar.desk.app import create_app
 from bursar.desk.desk import Desk, JournalFile
+from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import STORE_NAME, kept
+from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
+from bursar.errors import InputError
 from bursar.ports import Recorded
 from bursar.risk.watch import limits_of
 from bursar.runtime.keeper import Keeper
 from bursar.runtime.switch import COMMANDS_NAME
 
-HOST, PORT = "127.0.0.1", 8005
 LOG_NAME, TRADING_LOG_NAME = "service.log", "trading.log"
 #: Kinds of events that are worth a line; the journal has all of them.
 TOLD = frozenset(
@@ -74,11 +80,18 @@ _log = logging.getLogger("bursar.service")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is served. password: of the admin that the first start made, to be used once; empty later."""
+    """What is served, and where. password: of the admin that the first start made, to be used once; empty later."""
 
     app: FastAPI
     desk: Desk
     password: str
+    where: Where = field(default_factory=Where)
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        host = f"[{self.where.host}]" if ":" in self.where.host else self.where.host
+        return f"{'https' if self.where.tls else 'http'}://{host}:{self.where.port}/"
 
 
 @contextmanager
@@ -88,9 +101,12 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
     engine = connect(sqlite_url(home / STORE_NAME))
     with kept(home, cipher) as there:
         try:
+            check(settings.service, there.guard)
             first = there.guard.first_password()
+            path = journal or home / "runs" / "demo" / "journal.sqlite"
             desk = Desk(
-                journal=JournalFile(journal or home / "runs" / "demo" / "journal.sqlite", cipher),
+                journal=JournalFile(path, cipher),
+                source=ReadMarks(path.parent / MARKS_NAME, redis_at(settings.service.cache)),
                 notes=there.notes,
                 commands=FolderCommands(home / COMMANDS_NAME),
                 settings=settings,
@@ -103,9 +119,36 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
             desk.listeners.append(told)
-            yield Service(app=create_app(desk), desk=desk, password=first[0] if first else "")
+            app = create_app(desk, hosts=settings.service.hosts)
+            yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
         finally:
             engine.dispose()
+
+
+def check(where: Where, guard: Guard) -> None:
+    """Raise InputError where the service may not be served as the settings say."""
+    if bool(where.certificate_file) != bool(where.key_file):
+        raise InputError("TLS wants both, service.certificate_file and service.key_file; name the other one as well")
+    if where.tls is not None:
+        certificate, key = where.tls
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise InputError(f"{certificate} and {key} make no TLS: {error}; give a certificate and its key") from error
+        if key.stat().st_mode & 0o077:
+            raise InputError(f"others may read {key}; let its owner alone read it: chmod 600 {key}")
+    if where.on_loopback:
+        return
+    if where.tls is None:
+        raise InputError(
+            f"service.host is {where.host}, which others reach, and passwords would cross the network in the clear; "
+            "name service.certificate_file and service.key_file, or serve on 127.0.0.1"
+        )
+    if not any(each.role is Role.ADMIN and not each.must_change and not each.disabled for each in guard.people.all()):
+        raise InputError(
+            f"service.host is {where.host}, which others reach, and no admin has chosen a password yet; serve on "
+            "127.0.0.1 first, sign in as admin, and choose one"
+        )
 
 
 def told(new: Sequence[Recorded] | None) -> None:
@@ -120,13 +163,17 @@ def told(new: Sequence[Recorded] | None) -> None:
             _log.info(recorded.event.kind, extra={"said": said})
 
 
-async def serve(service: Service, port: int, keeper: Keeper | None, *, host: str = HOST) -> None:
-    """Serve until a signal says otherwise, and keep the loop that trades meanwhile."""
-    server = uvicorn.Server(
+def server_of(service: Service) -> uvicorn.Server:
+    """What answers at the service's address, with TLS where there are files for it."""
+    where = service.where
+    certificate, key = where.tls or (None, None)
+    return uvicorn.Server(
         uvicorn.Config(
             service.app,
-            host=host,
-            port=port,
+            host=where.host,
+            port=where.port,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -135,6 +182,11 @@ async def serve(service: Service, port: int, keeper: Keeper | None, *, host: str
             ws_max_size=1 << 16,
         )
     )
+
+
+async def serve(service: Service, keeper: Keeper | None) -> None:
+    """Serve until a signal says otherwise, and keep the loop that trades meanwhile."""
+    server = server_of(service)
     trading = asyncio.create_task(keeper.run()) if keeper else None
     try:
         await server.serve()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,12 +50,12 @@ def event(recorded: Recorded) -> dict[str, Any]:
     return {"sequence": recorded.sequence, "digest": recorded.digest.hex(), "event": held}
 
 
-def quote(each: Quote, now: datetime) -> dict[str, Any]:
+def quote(each: Quote, age: timedelta) -> dict[str, Any]:
     """A quote and how old it is, in seconds."""
     return {
         "symbol": each.symbol,
         "at": moment(each.at),
-        "age_seconds": max((now - each.at).total_seconds(), 0.0),
+        "age_seconds": age.total_seconds(),
         "bid": text(each.bid),
         "ask": text(each.ask),
         "last": text(each.last),

@@ -40,6 +40,7 @@ from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.seal import Sealed
+from bursar.runtime.shown import shown
 from bursar.runtime.stage import HISTORY_DAYS, shelf_of, sleeve
 from bursar.runtime.switch import Controls
 from bursar.trading.engine import Engine
@@ -260,7 +261,7 @@ async def loop(
     settings = account.settings
     return Loop(
         engine=fresh,
-        feed=feed,
+        feed=shown(feed, controls),
         broker=broker,
         journal=journal,
         history=account.history,

@@ -70,7 +70,9 @@ def _run(stage: Stage, folder: Path, progress: Progress | None, cipher: Cipher |
         if progress:
             Teller(progress).committed(tuple(journal.read()))
         if request.in_process:
-            asyncio.run(play(stage, journal, progress, Controls.of(request.home, folder)))
+            asyncio.run(
+                play(stage, journal, progress, Controls.of(request.home, folder, request.settings.service.cache))
+            )
         else:
             asyncio.run(wire.play(stage, journal, folder, progress))
         events = [recorded.event for recorded in journal.read()]

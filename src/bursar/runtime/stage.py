@@ -45,6 +45,7 @@ from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
 from bursar.runtime.morning import Heard
 from bursar.runtime.request import DemoRequest, read
+from bursar.runtime.shown import shown
 from bursar.runtime.switch import Controls
 from bursar.runtime.worlds import compose
 from bursar.trading.engine import Engine
@@ -252,7 +253,7 @@ def loop(
     fresh = engine(stage)
     return Loop(
         engine=fresh,
-        feed=feed,
+        feed=shown(feed, controls),
         broker=broker,
         journal=journal,
         history=stage.history,

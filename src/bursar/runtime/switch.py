@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bursar.adapters.inbox import FolderCommands
+from bursar.adapters.marks import FILE_NAME as MARKS_NAME
+from bursar.adapters.marks import SharedMarks, redis_at
 from bursar.domain.events import KillForm
 from bursar.ports import Commands
 
@@ -98,16 +100,25 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """What an operator reaches a run by, and where a kill is written down while the journal is away."""
+    """What an operator reaches a run by, and where a kill is written down while the journal is away.
+
+    marks  where the run's prices are published for those who look; None for nobody
+    """
 
     switch: Switch
     commands: Commands
     reserve: Path
+    marks: SharedMarks | None = None
 
     @classmethod
-    def of(cls, home: Path, folder: Path) -> Controls:
-        """Those of a run in ``folder``, under the switch and the inbox of ``home``."""
-        return cls(switch=Switch(home), commands=FolderCommands(home / COMMANDS_NAME), reserve=folder / "reserve.jsonl")
+    def of(cls, home: Path, folder: Path, cache: str = "") -> Controls:
+        """Those of a run in ``folder``, under the switch and the inbox of ``home``. cache: URL of a Redis, or empty."""
+        return cls(
+            switch=Switch(home),
+            commands=FolderCommands(home / COMMANDS_NAME),
+            reserve=folder / "reserve.jsonl",
+            marks=SharedMarks(folder / MARKS_NAME, redis_at(cache)),
+        )
 
 
 def _read(text: str) -> Pulled:

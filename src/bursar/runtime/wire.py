@@ -49,7 +49,7 @@ async def play(
     While the kill switch is pulled it is tried for ever.
     """
     watch = LineWatch(policy(stage.request.settings), journal)
-    controls = Controls.of(stage.request.home, folder)
+    controls = Controls.of(stage.request.home, folder, stage.request.settings.service.cache)
 
     async def over_one_connection() -> None:
         child = _attend(folder, stage.request.home)

@@ -23,7 +23,14 @@ class Answers:
     """A client whose answers a test sets; what is an exception is raised."""
 
     def __init__(self, **answers: Any) -> None:
-        self.answers = {"status": STATUS, "snapshot": SNAPSHOT, "orders": [], "proposals": [], "every": []} | answers
+        self.answers = {
+            "status": STATUS,
+            "snapshot": SNAPSHOT,
+            "orders": [],
+            "proposals": [],
+            "every": [],
+            "get": {"away": []},
+        } | answers
         self.asked: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -111,9 +118,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(pages, "ui", screen)
         page = Page.__new__(Page)
         state = {
-            "_client": answers, "_desk": SimpleNamespace(degraded={}), "_values": [], "_painted": {"proposals": "p"},
-            "_parts": {name: Part() for name in
-                       ("band", "line", "trading", "worth", "positions", "orders", "alerts", "fine", "stopped")},
+            "_client": answers, "_values": [], "_painted": {"proposals": "p"},
+            "_parts": {name: Part() for name in (
+                "band", "away", "line", "trading", "worth", "positions", "orders", "alerts", "fine", "stopped")},
             "_waiting": (), "_over": False, "_rearm": Part(), "_proposals": Part(),
         }  # fmt: skip
         for name, value in state.items():

@@ -32,12 +32,15 @@ SNAPSHOT = {"sequence": 7, "items": [SEEN]}
     ],
 )
 def test_nobody_can_miss_whose_money_it_is(change: dict[str, object], says: str, kind: str) -> None:
-    assert paint.band(STATUS | change, {}) == (says, kind)
+    assert paint.band(STATUS | change) == (says, kind)
 
 
-def test_what_is_away_is_said_before_all_else() -> None:
-    said, kind = paint.band(STATUS | {"mode": "live"}, {"journal": "locked", "database": "gone"})
-    assert (said, kind) == ("Not all is well · database: gone; journal: locked", "away")
+def test_what_is_away_is_said_with_its_beginning_and_what_still_works() -> None:
+    away = {"part": "store", "since": "2022-01-03T15:30:00Z", "why": "no <space>", "still_works": "the rest"}
+    said = paint.away([away, away | {"part": "x", "still_works": ""}])
+    assert "<b>store</b> since 15:30:00 UTC: no &lt;space&gt;<br><span>Still works: the rest.</span>" in said
+    assert said.count("Still works") == 1
+    assert paint.away([]) == "", "all is well"
 
 
 def test_the_worth_by_hand() -> None:
@@ -100,7 +103,7 @@ def test_no_text_from_outside_becomes_markup(text: str) -> None:
         (paint.alerts([{"at": text, "message": text}]), paint.alerts([{"at": "", "message": ""}])),
         (paint.proposal(each), paint.proposal(plain)),
         (paint.summary(each), paint.summary(plain)),
-        (paint.band(status, {})[0], paint.band(empty, {})[0]),
+        (paint.band(status)[0], paint.band(empty)[0]),
         (paint.line(status | {"reason": text or "x"}), paint.line(empty)),
         (paint.trading(status), paint.trading(empty)),
         (paint.fine(status), paint.fine(empty)),

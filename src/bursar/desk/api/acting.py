@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -88,10 +89,13 @@ def once_of(request: Request) -> Once:
     return once
 
 
-async def send(desk: Desk, caller: Caller, name: str, arguments: Mapping[str, str], intention: str) -> Response:
+async def send(
+    desk: Desk, caller: Caller, name: str, arguments: Mapping[str, str], intention: str, *, whatever: bool = False
+) -> Response:
     """Note and send a command to the loop: 202, since it is the loop that obeys it, at its next look.
 
     intention  what makes this command one and the same, such as a proposal that is tapped
+    whatever   True for what goes on although nothing can be written down, neither the note nor the command
     """
     command = Command(
         command_id=hashlib.sha256(f"{name}\n{intention}".encode()).hexdigest()[:16],
@@ -100,10 +104,16 @@ async def send(desk: Desk, caller: Caller, name: str, arguments: Mapping[str, st
         by=caller.user,
         at=desk.now(),
     )
-    await desk.note(caller.user, name, {**arguments, "command": command.command_id})
-    await asyncio.to_thread(desk.commands.send, command)
-    said = told(desk, command.command_id, name, caller.user)
-    return Told(said, 202, {"Location": f"/api/v1/commands/{command.command_id}"})
+    said = {**arguments, "command": command.command_id}
+    if whatever:
+        await desk.note_whatever(caller.user, name, said)
+        with suppress(OSError):
+            await asyncio.to_thread(desk.commands.send, command)
+    else:
+        await desk.note(caller.user, name, said)
+        await asyncio.to_thread(desk.commands.send, command)
+    answer = told(desk, command.command_id, name, caller.user)
+    return Told(answer, 202, {"Location": f"/api/v1/commands/{command.command_id}"})
 
 
 def told(desk: Desk, command_id: str, name: str, by: str) -> dict[str, Any]:

@@ -27,8 +27,11 @@ FIVE = {
 
 @health.get("/health", include_in_schema=False)
 async def well(desk: TheDesk) -> Response:
-    """Say whether the service is well. Anybody may ask, so that it names what is away and tells no more of it."""
-    away = sorted(desk.degraded)
+    """Say whether the service is well: what is away, since when, and what works without it.
+
+    Anybody may ask, so that it does not say why.
+    """
+    away = [{name: each[name] for name in ("part", "since", "still_works")} for each in desk.degraded.told()]
     return Told({"status": "degraded" if away else "ok", "away": away, "sequence": desk.past.sequence})
 
 
@@ -39,17 +42,21 @@ async def prometheus(request: Request, caller: Viewer) -> Response:
 
 
 @router.get("/health", responses=described())
-async def health_in_full(desk: TheDesk, caller: Viewer) -> Response:
-    """Say whether the service is well and, where it is not, what is away and why."""
-    past = desk.past
+async def health_in_full(request: Request, desk: TheDesk, caller: Viewer) -> Response:
+    """Say whether the service is well and, where it is not, what is away, since when, why, and what still works."""
+    past, stream = desk.past, request.app.state.stream
+    heard = desk.prices.heard_at
     return Told(
         stamped(
             desk,
             status="degraded" if desk.degraded else "ok",
-            degraded=dict(desk.degraded),
+            away=desk.degraded.told(),
             line=past.line.state if past.line else None,
             trading=past.standing.state.value,
             seen_at=views.moment(desk.second.at) if desk.second else None,
+            prices_age_seconds=(desk.now() - heard).total_seconds() if heard else None,
+            readers=len(stream.readers),
+            readers_dropped=stream.dropped,
         )
     )
 

@@ -262,8 +262,8 @@ async def instrument(symbol: str, desk: TheDesk, caller: Viewer) -> Response:
 def _market(desk: Desk, symbol: str) -> dict[str, Any] | None:
     """The latest quote of a symbol, or its mark in the books; None where there is neither."""
     now, book = desk.now(), desk.past.book
-    if (quote := desk.marks.latest([symbol]).get(symbol)) is not None:
-        return {"source": "quote"} | views.quote(quote, now)
+    if (quote := desk.prices.latest([symbol]).get(symbol)) is not None:
+        return {"source": "quote"} | views.quote(quote, desk.prices.age(quote, now))
     if symbol not in book.marks:
         return None
     at = book.marked_at[symbol]

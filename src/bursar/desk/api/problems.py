@@ -24,6 +24,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from bursar.errors import BrokerError, BursarError, DataError, InputError, LedgerError
@@ -146,6 +147,11 @@ def install(app: FastAPI) -> None:
         full = error.errno == errno.ENOSPC
         said = "the disk is full; make room" if full else "a file or a line that is needed is away"
         return Problem(503, "something is away", said, headers={"Retry-After": "5"}).response()
+
+    @app.exception_handler(SQLAlchemyError)
+    async def _database(_request: Request, error: SQLAlchemyError) -> Response:
+        _log.exception("the database refused", exc_info=error)
+        return Problem(503, "the database is away", "try again later", headers={"Retry-After": "5"}).response()
 
     @app.exception_handler(Exception)
     async def _fault(_request: Request, error: Exception) -> Response:

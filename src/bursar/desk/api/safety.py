@@ -69,7 +69,9 @@ async def kill(
             # The file is there before anything else can fail: a kill waits for nobody.
             pulled = Pulled(form=KillForm(asked.form), reason=asked.reason, by=caller.user, everything=asked.everything)
             await asyncio.to_thread(Switch(desk.home).pull, pulled)
-        return await send(desk, caller, "kill", said, f"{caller.user} {idempotency_key}")
+        return await send(
+            desk, caller, "kill", said, f"{caller.user} {idempotency_key}", whatever=desk.home is not None
+        )
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 

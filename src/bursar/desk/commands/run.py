@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bursar.desk.options import TRADING, ConfigFile, JournalFile, console, settings_of
+from bursar.desk.options import TRADING, ConfigFile, JournalFile, console, said, settings_of
 
 
 def add(app: typer.Typer) -> None:
@@ -15,7 +15,10 @@ def add(app: typer.Typer) -> None:
 
 
 def run(
-    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Where to serve.")] = 8005,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=1, max=65535, help="Where to serve, instead of service.port."),
+    ] = None,
     trading: Annotated[
         bool, typer.Option("--trading/--no-trading", help="Trade the demo's days beside it, or serve alone.")
     ] = True,
@@ -36,7 +39,7 @@ def run(
     from bursar.desk import service
     from bursar.desk.web.mount import mount
 
-    settings, place = settings_of(config, {}), home()
+    settings, place = settings_of(config, said(("service.port", "--port", None if port is None else str(port)))), home()
     place.mkdir(parents=True, exist_ok=True)
     with (
         service.logging_to(place / service.LOG_NAME, settings.log.level),
@@ -50,6 +53,6 @@ def run(
                 highlight=False,
                 soft_wrap=True,
             )
-        console().print(f"http://{service.HOST}:{port}/  [dim]log {place / service.LOG_NAME}[/]", highlight=False)
+        console().print(f"{opened.url}  [dim]log {place / service.LOG_NAME}[/]", highlight=False)
         keeper = service.keeper_of(opened.desk, place, config) if trading and journal is None else None
-        asyncio.run(service.serve(opened, port, keeper))
+        asyncio.run(service.serve(opened, keeper))

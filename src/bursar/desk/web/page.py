@@ -74,7 +74,6 @@ class Page:
             cookies={cookie_name(request): secret},
             transport=httpx.ASGITransport(app, client=(request.client.host if request.client else "page", 0)),
         )
-        self._desk = app.state.desk
         self._values: deque[float] = deque(maxlen=LOOKS_MAX)
         self._painted: dict[str, str] = {}
         self._parts: dict[str, ui.html] = {}
@@ -87,6 +86,7 @@ class Page:
         """Lay the page out, and look at once and then each second."""
         dark = ui.dark_mode(None)
         self._parts["band"] = _html("band").props('role="status"')
+        self._parts["away"] = _html("away").props('role="alert"')
         with ui.element("div").classes("desk"):
             with ui.element("header").classes("top"):
                 _html("", "<h1>Bursar</h1>")
@@ -128,7 +128,7 @@ class Page:
         if self._over:
             return
         try:
-            status = await self._client.status()
+            status, health = await self._client.status(), await self._client.get("health")
             snapshot = await self._snapshot()
             orders = await self._client.orders(working=True)
             proposals = await self._client.proposals("pending")
@@ -139,7 +139,8 @@ class Page:
             else:
                 self._paint("band", paint.text(problem), "away")
             return
-        self._paint("band", *paint.band(status, self._desk.degraded))
+        self._paint("band", *paint.band(status))
+        self._paint("away", paint.away(health["away"]))
         self._paint("line", paint.line(status))
         self._paint("trading", paint.trading(status))
         if items := snapshot.get("items"):

@@ -36,12 +36,8 @@ def tone(amount: float | None) -> str:
     return "" if not amount else "gain" if amount > 0 else "loss"
 
 
-def band(status: Mapping[str, Any], away: Mapping[str, str]) -> tuple[str, str]:
+def band(status: Mapping[str, Any]) -> tuple[str, str]:
     """The line across the top, which nobody can miss, and its class: whose money it is."""
-    if away:
-        return "Not all is well · " + "; ".join(
-            f"{text(name)}: {text(why)}" for name, why in sorted(away.items())
-        ), "away"
     if status.get("mode") == "live":
         return f"LIVE · real money in account {text(status.get('account'))}", "live"
     if status.get("simulated"):
@@ -49,6 +45,17 @@ def band(status: Mapping[str, Any], away: Mapping[str, str]) -> tuple[str, str]:
     if status.get("mode") is None:
         return "Nothing has traded yet", ""
     return f"{text(str(status['mode']).upper())} · no real money · account {text(status.get('account'))}", ""
+
+
+def away(parts: Sequence[Mapping[str, str]]) -> str:
+    """What is away, since when and why, and what works without it; nothing where all is well."""
+    told = "".join(
+        f"<li><b>{text(each['part'])}</b> since {text(each['since'][11:19])} UTC: {text(each['why'])}"
+        + (f"<br><span>Still works: {text(each['still_works'])}.</span>" if each["still_works"] else "")
+        + "</li>"
+        for each in parts
+    )
+    return f"<p>Not all is well.</p><ul>{told}</ul>" if told else ""
 
 
 def fine(status: Mapping[str, Any]) -> str:
