@@ -12,7 +12,7 @@ from bursar.domain.money import Money
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side, TimeInForce
 from bursar.domain.proposals import End, Leg, Outlook, Proposal, ProposalState
 from bursar.domain.signals import Signal
-from bursar.domain.targets import Target
+from bursar.domain.targets import Bound, Target, Trim, Unit
 from bursar.domain.views import Evidence, View
 
 AT = datetime(2022, 1, 3, 14, 30, 0, 250_000, tzinfo=UTC)
@@ -214,6 +214,19 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
             ),
             "equity": Decimal("100000.00"),
             "prices": {AAPL: Decimal("182.01")},
+            "bounds": (
+                Bound("KO", "momentum", -0.012, 0.0, Unit.FRACTION, 0.0, 0.0, "momentum is -1.2%; above 0.0% is asked"),
+                Bound("XOM", "unknown", None, None, Unit.NUMBER, 0.0, 0.0, "momentum cannot be told of it"),
+            ),
+        },
+    ),
+    (
+        e.Trimmed,
+        {
+            "portfolio": MAIN,
+            "trims": (
+                Trim(AAPL, "cash", Decimal("200.00"), Decimal("100.00"), Unit.MONEY, Decimal(10), Decimal(5), "half"),
+            ),
         },
     ),
     (e.DecisionSkipped, {"portfolio": MAIN, "reason": "no quote"}),

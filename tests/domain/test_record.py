@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.domain import record
-from bursar.domain.events import CATALOGUE, Abstained, Alerted, Filled, Marked, ViewFormed
+from bursar.domain.events import CATALOGUE, Abstained, Alerted, Decided, Filled, Marked, ViewFormed
 from bursar.domain.money import Money
 from bursar.domain.record import GENESIS, decode, encode, link
 from bursar.errors import InputError, LedgerError
@@ -218,3 +218,13 @@ def test_the_chain_is_sha256_over_the_last_digest_and_the_bytes() -> None:
 def test_kinds_are_unique_and_versioned() -> None:
     assert len(CATALOGUE) == len(set(CATALOGUE.values()))
     assert all(shape.version >= 1 and kind == shape.kind for kind, shape in CATALOGUE.items())
+
+
+def test_a_decision_of_before_bounds_were_kept_reads_without_any() -> None:
+    old = (
+        b'{"at":"2022-01-03T14:30:00Z","causes":[],"equity":"1","event_id":"d-00000001","kind":"decided",'
+        b'"portfolio":"main","prices":{},"strategy":"s","targets":[],"version":1}'
+    )
+    event = decode(old)
+    assert isinstance(event, Decided)
+    assert event.bounds == ()

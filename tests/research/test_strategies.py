@@ -116,7 +116,9 @@ def test_equal_strength_is_decided_by_the_alphabet() -> None:
 
 def test_nothing_that_qualifies_means_cash() -> None:
     targets = momentum().decide(SEEN, [view(symbol, -0.01) for symbol in "ABCDE"], holding(B=0.2))
-    assert targets == Targets(strategy="confirmed_momentum", targets=())
+    assert targets.targets == ()
+    # And each says what it lacked.
+    assert {bound.symbol for bound in targets.bounds if bound.step == "views"} == set("ABCDE")
 
 
 def test_what_nobody_could_judge_today_is_held_as_it_is_and_never_bought() -> None:

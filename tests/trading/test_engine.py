@@ -15,6 +15,7 @@ from bursar.domain.events import (
     Abstained,
     AccountOpened,
     Approved,
+    BreakFound,
     Decided,
     DecisionSkipped,
     Deposited,
@@ -29,6 +30,7 @@ from bursar.domain.events import (
     PositionAdopted,
     Rejected,
     TaskFinished,
+    Trimmed,
 )
 from bursar.domain.market import Quote, Slice
 from bursar.domain.orders import Order, Purpose
@@ -43,6 +45,7 @@ from bursar.trading.exposure import PAST_DAYS
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.builders import ACCOUNT, CLOSE, DAY, OPEN, SESSION, filled, instrument, money, quote
+from tests.samples import SAMPLES
 
 INSTRUMENTS = {symbol: instrument(symbol, sector) for symbol, sector in (("AAPL", "technology"), ("XOM", "energy"))}
 TRADE_AT = OPEN + timedelta(minutes=5)
@@ -265,7 +268,35 @@ def test_a_symbol_that_was_stopped_out_is_left_alone_for_a_while() -> None:
     see(engine, OPEN, quote("AAPL", "100"))
     do(engine, Task.DECIDE)
     see(engine, TRADE_AT)
-    assert kinds(do(engine, Task.TRADE)) == [TaskFinished]
+    step = do(engine, Task.TRADE)
+    assert kinds(step) == [Trimmed, TaskFinished]
+    told = step.events[0]
+    assert isinstance(told, Trimmed)
+    assert told.causes == ("d-00000001",)
+    (trim,) = told.trims
+    assert (trim.symbol, trim.step, trim.limit) == ("AAPL", "reentry", Decimal(5))
+    assert trim.says == "a stop or a target closed it 4.0 days ago, and 5.0 must pass"
+
+
+def test_what_may_not_be_touched_says_so_where_it_was_wanted() -> None:
+    engine = fresh(Wants(weights=(("AAPL", 0.2), ("XOM", 0.1))))
+    adopted = PositionAdopted(
+        event_id="adopted", at=OPEN, account=ACCOUNT, portfolio="main", symbol="AAPL", quantity=Decimal(10),
+        cost_basis=money(500), hands_off=True,
+    )  # fmt: skip
+    engine.absorb(adopted)
+    found = SAMPLES["break_found"]
+    assert isinstance(found, BreakFound)
+    engine.absorb(replace(found, symbol="XOM", account=ACCOUNT, at=OPEN))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    told = do(engine, Task.TRADE).events[0]
+    assert isinstance(told, Trimmed)
+    assert [(trim.symbol, trim.step, trim.measured) for trim in told.trims] == [
+        ("AAPL", "hands_off", Decimal(0)),
+        ("XOM", "break", Decimal(0)),
+    ]
 
 
 def test_orders_at_work_count_as_if_they_were_filled() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.domain.orders import Effect, Purpose, Side
-from bursar.domain.targets import Target, Targets
+from bursar.domain.targets import Target, Targets, Trim
 from bursar.errors import DataError, InputError
 from bursar.trading.rebalance import Sleeve, rebalance
 from tests.builders import instrument, quote
@@ -132,3 +132,38 @@ def test_cash_is_never_negative_and_nothing_is_oversold(
     assert spent <= cash
     sides = [draft.side for draft in drafts]
     assert sides == sorted(sides, key=lambda side: side is Side.BUY)
+
+
+def told(wanted: Targets, sleeve: Sleeve = SLEEVE) -> list[tuple[str, str, Decimal, Decimal, Decimal, Decimal]]:
+    found: list[Trim] = []
+    rebalance(wanted, sleeve, QUOTES, INSTRUMENTS, found)
+    assert all(trim.says for trim in found)
+    return [(each.symbol, each.step, each.measured, each.limit, each.before, each.after) for each in found]
+
+
+def test_nothing_is_told_where_each_target_becomes_its_order() -> None:
+    assert told(targets(AAPL=0.20, MSFT=0.15), replace(SLEEVE, quantities={"XOM": Decimal(100)})) == []
+
+
+def test_what_a_trade_lost_on_its_way_is_told_with_its_figures() -> None:
+    # 200 AAPL at 100 are 20,000; a position may be 15,000, and an order move 12,000 of them.
+    capped = replace(SLEEVE, position_value_max=Decimal(15_000))
+    of_aapl = ("AAPL", "position_value", Decimal(20_000), Decimal(15_000), Decimal(200), Decimal(150))
+    assert told(targets(AAPL=0.20), capped) == [of_aapl]
+    of_order = ("AAPL", "order_value", Decimal(20_000), Decimal(12_000), Decimal(200), Decimal(120))
+    assert told(targets(AAPL=0.20), replace(capped, order_value_max=Decimal(12_000))) == [of_order]
+    # One percent of 5,000 buys no share of 100.
+    poor = replace(SLEEVE, equity=Decimal(5_000))
+    assert told(targets(AAPL=0.01), poor) == [("AAPL", "lot", Decimal(50), Decimal(100), Decimal("0.5"), Decimal(0))]
+    # One share is 100, and a trade takes 1 % of 100,000.
+    thrifty = replace(SLEEVE, trade_min=Decimal("0.01"))
+    small = ("AAPL", "too_small", Decimal(100), Decimal(1_000), Decimal(1), Decimal(0))
+    assert told(targets(AAPL=0.001), thrifty) == [small]
+    # 200 AAPL at 100.10 need 20,020, and half is there.
+    half = replace(SLEEVE, cash_settled=Decimal(10_010))
+    cut = ("AAPL", "cash", Decimal(20_020), Decimal(10_010), Decimal(200), Decimal(100))
+    assert told(targets(AAPL=0.2), half) == [cut]
+    left = ("AAPL", "too_small", Decimal(10_010), Decimal(15_000), Decimal(100), Decimal(0))
+    assert told(targets(AAPL=0.2), replace(half, trade_min=Decimal("0.15"))) == [cut, left]
+    none = ("AAPL", "cash", Decimal(20_020), Decimal(0), Decimal(200), Decimal(0))
+    assert told(targets(AAPL=0.2), replace(SLEEVE, cash_settled=Decimal(0))) == [none]

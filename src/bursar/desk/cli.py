@@ -38,6 +38,7 @@ Manage a portfolio by rules that you can see. Research software: nothing here is
 
   bursar demo                  trade twenty days on real closing prices
   bursar why o-00000001        why was the first order sent?
+  bursar why-not KO 2022-01-05 why was it not bought that day?
   bursar desk                  open the report of the last demo
   bursar doctor                is this machine fit for it?
 
@@ -267,6 +268,32 @@ def why(
         sys.stdout.write(chain.as_json(links))
     else:
         console().print(chain.as_tree(links, f"Why {chain.full_id(order)}"))
+
+
+@app.command("why-not", rich_help_panel=LOOKING)
+def why_not(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Such as AAPL.")],
+    day: Annotated[str, typer.Argument(metavar="DATE", help="A session of the journal, such as 2022-01-03.")],
+    journal: JournalFile = None,
+    json: AsJson = False,
+) -> None:
+    """Say why a symbol was not traded on a day, or why its target was what it was, and what would have changed that.
+
+    It reads the journal of the last demo, or another one, and computes nothing again: each figure is the one that
+    bound on that day.
+
+      bursar why-not KO 2022-01-05
+      bursar why-not KO 2022-01-05 --json
+    """
+    from json import dumps
+
+    from bursar.desk import why_not as steps
+
+    answer = steps.explain(records(journal), symbol, steps.day_of(day))
+    if json:
+        sys.stdout.write(dumps(answer.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        console().print(steps.as_text(answer))
 
 
 @app.command(rich_help_panel=LOOKING)

@@ -48,7 +48,7 @@ from bursar.ports import Recorded
 _ENDS = (Filled, OrderRejected, OrderCanceled, OrderExpired, OrderFlagged)
 
 #: How the measures of the gate's rules are written; others are plain numbers.
-_MEASURES: Mapping[str, Callable[[Decimal], str]] = dict.fromkeys(
+MEASURES: Mapping[str, Callable[[Decimal], str]] = dict.fromkeys(
     ("market_open", "trading_state", "permission", "allowed_symbol", "allowed_sector"),
     lambda measured: "yes" if measured else "no",
 ) | {
@@ -268,7 +268,7 @@ def _details(event: Event, symbol: str) -> tuple[str, ...]:
 
 
 def _check(check: Check) -> str:
-    name, write = check.rule.replace("_", " "), _MEASURES.get(check.rule, wording.quantity)
+    name, write = check.rule.replace("_", " "), MEASURES.get(check.rule, wording.quantity)
     limit = "" if write(Decimal(1)) == "yes" else f", limit {write(check.limit)}"
     return f"{name}: {write(check.measured)}{limit}{'' if check.passed else ', a warning'}"
 

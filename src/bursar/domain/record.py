@@ -45,6 +45,7 @@ def _many_symbols(fields: dict[str, Any]) -> dict[str, Any]:
 #: (kind, version) -> fields of that version to fields of the next.
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("abstained", 1): _many_symbols,
+    ("decided", 1): lambda fields: {**fields, "bounds": []},
     ("order_accepted", 1): lambda fields: {**fields, "number": 0},
 }
 

@@ -7,14 +7,15 @@ is remembered: what was decided, and what must be left alone, is asked of the de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from bursar.domain.events import Decided, Event, TradingState
+from bursar.domain.events import Decided, Event, TradingState, Trimmed
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Order
-from bursar.domain.targets import Targets
+from bursar.domain.targets import Targets, Trim, Unit
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.ledger.valuation import Valuation
@@ -84,6 +85,7 @@ def decide(desk: DecidingDesk) -> Step:
         targets=targets.targets,
         equity=valuation.net_asset_value,
         prices=prices | _prices_of_the_rest(desk, prices),
+        bounds=targets.bounds,
     )
     return Step(events=(decided,))
 
@@ -107,18 +109,34 @@ def trade(desk: DecidingDesk) -> tuple[bool, Step]:
     if decided is None or decided.at.date() != desk.market.at.date() or state is TradingState.HALTED:
         return False, Step()
     try:
-        drafts = wanted(desk, decided)
+        trims: list[Trim] = []
+        drafts = wanted(desk, decided, trims)
         if state is TradingState.REDUCING:
             drafts = tuple(draft for draft in drafts if draft.effect is Effect.CLOSE)
         if desk.mandate.autonomy is not Autonomy.AUTOMATIC:
-            return False, _propose(desk, decided, drafts)
+            return False, _after(trims, desk, decided, _propose(desk, decided, drafts))
         if desk.mandate.protection_at_broker and (first := make_room(desk, drafts)) is not None:
             return True, first
         orders = tuple(desk.order(draft) for draft in drafts)
         parents.plan(desk, orders, decided)
-        return False, desk.put(orders, (decided.event_id,)) if orders else Step()
+        step = desk.put(orders, (decided.event_id,)) if orders else Step()
+        return False, _after(trims, desk, decided, step)
     except DataError as error:
         return False, desk.skip(str(error))
+
+
+def _after(trims: Sequence[Trim], desk: DecidingDesk, decided: Decided, step: Step) -> Step:
+    """``step`` with the word of what was left out of the trades, before them."""
+    if not trims:
+        return step
+    told = Trimmed(
+        event_id=desk.ids.new("t"),
+        at=desk.market.at,
+        causes=(decided.event_id,),
+        portfolio=desk.mandate.portfolio,
+        trims=tuple(trims),
+    )
+    return replace(step, events=(told, *step.events))
 
 
 def _propose(desk: DecidingDesk, decided: Decided, drafts: Sequence[Draft]) -> Step:
@@ -129,11 +147,16 @@ def _propose(desk: DecidingDesk, decided: Decided, drafts: Sequence[Draft]) -> S
     return Step(events=made)
 
 
-def wanted(desk: DecidingDesk, decided: Decided) -> tuple[Draft, ...]:
-    """The trades that lead from what is held to what was decided, as far as anything may be traded."""
+def wanted(desk: DecidingDesk, decided: Decided, told: list[Trim] | None = None) -> tuple[Draft, ...]:
+    """The trades that lead from what is held to what was decided, as far as anything may be traded.
+
+    told  what was left out of them, and by which figure, is added to it
+    """
     at, mandate = desk.market.at, desk.mandate
-    waiting = {symbol for symbol, exited in desk.exits.items() if at - exited < mandate.reentry_wait}
-    waiting |= desk.breaks.symbols | desk.hands_off
+    exited = {symbol: at - left for symbol, left in desk.exits.items() if at - left < mandate.reentry_wait}
+    waiting = exited.keys() | desk.breaks.symbols | desk.hands_off
+    if told is not None:
+        told += _waiting(desk, decided, exited)
     targets = tuple(target for target in decided.targets if target.symbol not in waiting)
     seen, limits = exposure(desk.sight()), desk.limits()
     hands_off = desk.hands_off | desk.breaks.symbols
@@ -150,8 +173,30 @@ def wanted(desk: DecidingDesk, decided: Decided) -> tuple[Draft, ...]:
         dearer=_dearer(desk),
     )
     return rebalance(
-        Targets(strategy=decided.strategy, targets=targets), sleeve, desk.market.quotes, desk.market.instruments
+        Targets(strategy=decided.strategy, targets=targets), sleeve, desk.market.quotes, desk.market.instruments, told
     )
+
+
+def _waiting(desk: DecidingDesk, decided: Decided, exited: Mapping[str, timedelta]) -> list[Trim]:
+    """The targets that may not be traded now: a person decides about them, or an exit is too fresh."""
+    found = []
+    for target in decided.targets:
+        symbol, day = target.symbol, timedelta(days=1)
+        since, wait = exited.get(symbol, timedelta()) / day, desk.mandate.reentry_wait / day
+        if symbol in desk.breaks.symbols:
+            step, says = (
+                "break",
+                "our books and the broker's disagree on it, and nothing trades it until that is settled",
+            )
+        elif symbol in desk.hands_off:
+            step, says = "hands_off", "it is marked hands-off, and no order touches it"
+        elif symbol in exited:
+            step, says = "reentry", f"a stop or a target closed it {since:.1f} days ago, and {wait:.1f} must pass"
+        else:
+            continue
+        figures = Decimal(f"{since:.4f}"), Decimal(f"{wait:.4f}") if step == "reentry" else ZERO
+        found.append(Trim(symbol, step, *figures, Unit.DAYS, ZERO, ZERO, says))
+    return found
 
 
 def _dearer(desk: DecidingDesk) -> dict[str, Decimal]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
 from bursar.domain.money import CENT, ZERO
 from bursar.domain.orders import Effect, Purpose, Side
-from bursar.domain.targets import Targets
+from bursar.domain.targets import Targets, Trim, Unit
 from bursar.errors import DataError, InputError
 
 
@@ -64,13 +65,41 @@ class Sleeve:
         """The smallest trade of a symbol that is worth its cost, in money."""
         return self.trade_min * self.equity * max(self.dearer.get(symbol, Decimal(1)), Decimal(1))
 
-    def allowed(self, held: Decimal, goal: Decimal, price: Decimal) -> Decimal:
-        """``goal`` in shares, as far as a purchase at ``price`` may go; a sale may go all the way."""
-        if goal <= held:
-            return goal
-        if self.position_value_max is not None:
-            goal = max(min(goal, self.position_value_max / price), held)
-        return goal if self.order_value_max is None else min(goal, held + self.order_value_max / price)
+    def allowed(self, held: Decimal, goal: Decimal, price: Decimal) -> tuple[Decimal, _Cut | None]:
+        """``goal`` in shares, as far as a purchase at ``price`` may go, and what cut it; a sale may go all the way."""
+        allowed, cut = goal, None
+        most = self.position_value_max
+        if goal > held and most is not None and goal * price > most:
+            allowed, cut = max(most / price, held), _Cut("position_value", goal * price, most)
+        most = self.order_value_max
+        if allowed > held and most is not None and (allowed - held) * price > most:
+            allowed, cut = held + most / price, _Cut("order_value", (goal - held) * price, most)
+        return allowed, cut
+
+
+class _Cut(NamedTuple):
+    """A step that made a trade smaller, and its figures in money."""
+
+    step: str
+    measured: Decimal
+    limit: Decimal
+
+
+#: What a step that trims means to a person.
+_SAYS = {
+    "position_value": "a position of {measured:,.2f} was wanted, and {limit:,.2f} is the most",
+    "order_value": "an order of {measured:,.2f} was wanted, and {limit:,.2f} is the most",
+    "lot": "{measured:,.2f} were wanted, and the smallest lot costs {limit:,.2f}",
+    "too_small": "a trade of {measured:,.2f} is not worth its cost; {limit:,.2f} is the smallest",
+    "cash": "{measured:,.2f} were needed for all purchases together, and {limit:,.2f} were there",
+}
+
+
+def _trim(symbol: str, cut: _Cut, before: Decimal, after: Decimal) -> Trim:
+    # A cent is as fine as a person asks; the digits beyond it are of divisions.
+    measured, limit = cut.measured.quantize(CENT), cut.limit.quantize(CENT)
+    says = _SAYS[cut.step].format(measured=measured, limit=limit)
+    return Trim(symbol, cut.step, measured, limit, Unit.MONEY, before, after, says)
 
 
 def rebalance(
@@ -78,12 +107,16 @@ def rebalance(
     sleeve: Sleeve,
     quotes: Mapping[str, Quote],
     instruments: Mapping[str, Instrument],
+    told: list[Trim] | None = None,
 ) -> tuple[Draft, ...]:
     """The orders that bring ``sleeve`` to ``targets``: sales first, then purchases, each by symbol.
+
+    told  what was left out of these trades, and by which figure, is added to it
 
     Long only: a negative target is a DataError here until shorts have permissions of their own, and so is a symbol that
     must be traded and has no two-sided quote. The decision is skipped then, and the account goes on.
     """
+    told = [] if told is None else told
     sales: list[Draft] = []
     proceeds = ZERO
     wishes: list[tuple[Draft, Decimal]] = []
@@ -96,10 +129,9 @@ def rebalance(
         quote, instrument = _market(symbol, quotes, instruments)
         held = sleeve.quantities.get(symbol, ZERO)
         price = quote.mid * instrument.multiplier
-        goal = instrument.whole_lots(sleeve.allowed(held, Decimal(repr(weight)) * sleeve.equity / price, price))
-        change = goal - held
-        notional = abs(change) * price
-        if not change or (goal and notional < sleeve.least(symbol)):
+        wished = Decimal(repr(weight)) * sleeve.equity / price
+        change = _change(symbol, (held, wished, price), sleeve, instrument, told)
+        if not change:
             continue
         reason = target.reason if target else "no target wants it any more"
         strategy = (target.strategy if target else "") or targets.strategy
@@ -112,7 +144,32 @@ def rebalance(
     if sleeve.unsettled:
         # A cent for each sale, since costs are charged in whole ones.
         sleeve = replace(sleeve, cash_settled=sleeve.cash_settled + proceeds - CENT * len(sales))
-    return (*sales, *_affordable(wishes, sleeve, instruments))
+    return (*sales, *_affordable(wishes, sleeve, instruments, told))
+
+
+def _change(
+    symbol: str,
+    figures: tuple[Decimal, Decimal, Decimal],
+    sleeve: Sleeve,
+    instrument: Instrument,
+    told: list[Trim],
+) -> Decimal:
+    """What to trade of a symbol, signed: nothing where that is not worth it.
+
+    figures  held, wished, and the price of one
+    """
+    held, wished, price = figures
+    allowed, cut = sleeve.allowed(held, wished, price)
+    goal = instrument.whole_lots(allowed)
+    change, least = goal - held, sleeve.least(symbol)
+    if cut:
+        told.append(_trim(symbol, cut, wished - held, change))
+    if wished > 0 and not goal and not held:
+        told.append(_trim(symbol, _Cut("lot", allowed * price, instrument.lot * price), allowed, ZERO))
+    if change and goal and abs(change) * price < least:
+        told.append(_trim(symbol, _Cut("too_small", abs(change) * price, least), change, ZERO))
+        return ZERO
+    return change
 
 
 def _market(
@@ -140,7 +197,7 @@ def _draft(symbol: str, side: Side, quantity: Decimal, strategy: str, reason: st
 
 
 def _affordable(
-    wishes: list[tuple[Draft, Decimal]], sleeve: Sleeve, instruments: Mapping[str, Instrument]
+    wishes: list[tuple[Draft, Decimal]], sleeve: Sleeve, instruments: Mapping[str, Instrument], told: list[Trim]
 ) -> tuple[Draft, ...]:
     """``wishes`` with their price a share, costs included, cut to what settled cash can pay."""
     # Costs are charged in whole cents, so each order may cost up to a cent more than its rate says.
@@ -151,6 +208,11 @@ def _affordable(
     bought = []
     for draft, price in wishes:
         quantity = instruments[draft.symbol].whole_lots(draft.quantity * part)
-        if quantity and quantity * price >= sleeve.least(draft.symbol):
+        if quantity < draft.quantity:
+            told.append(_trim(draft.symbol, _Cut("cash", needed, budget), draft.quantity, quantity))
+        least = sleeve.least(draft.symbol)
+        if quantity and quantity * price < least:
+            told.append(_trim(draft.symbol, _Cut("too_small", quantity * price, least), quantity, ZERO))
+        elif quantity:
             bought.append(replace(draft, quantity=quantity))
     return tuple(bought)

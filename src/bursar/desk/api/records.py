@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from bursar.adapters.journal import verify
 from bursar.desk import books, views
 from bursar.desk import why as chain
+from bursar.desk import why_not as steps
 from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Trader, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.problems import Problem, described
 from bursar.desk.desk import Desk, JournalFile
@@ -147,3 +148,13 @@ async def why(wanted: str, desk: TheDesk, caller: Viewer) -> Response:
     except InputError as error:
         raise Problem(404, "not found", " ".join(str(error).split())) from error
     return Told(stamped(desk, wanted=chain.full_id(wanted), links=json.loads(chain.as_json(links))))
+
+
+@router.get("/why-not/{symbol}/{day}", responses=described(404))
+async def why_not(symbol: str, day: str, desk: TheDesk, caller: Viewer) -> Response:
+    """Say why a symbol was not traded on a day, or why its target was what it was, and what would have changed it."""
+    try:
+        answer = steps.explain(desk.past.records, symbol, steps.day_of(day))
+    except InputError as error:
+        raise Problem(404, "not found", " ".join(str(error).split())) from error
+    return Told(stamped(desk, **answer.as_json()))

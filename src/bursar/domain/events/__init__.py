@@ -72,6 +72,7 @@ from bursar.domain.events.opinion import (
     DecisionSkipped,
     ExitTriggered,
     Rejected,
+    Trimmed,
     ViewFormed,
 )
 from bursar.domain.events.orders import (
@@ -222,5 +223,6 @@ __all__ = [
     "TaskFinished",
     "TradingState",
     "TradingStateChanged",
+    "Trimmed",
     "ViewFormed",
 ]

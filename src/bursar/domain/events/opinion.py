@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bursar.domain.events.base import Event
 from bursar.domain.orders import Order
-from bursar.domain.targets import Target
+from bursar.domain.targets import Bound, Target, Trim
 from bursar.domain.views import View
 from bursar.errors import InputError
 
@@ -36,11 +36,12 @@ class Abstained(Event, kind="abstained", version=2):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided(Event, kind="decided"):
+class Decided(Event, kind="decided", version=2):
     """A strategy said what it wants to hold.
 
     equity  of the portfolio at that moment, in the account's base currency
     prices  at which targets were turned into shares
+    bounds  what kept symbols out, or smaller than wished; none in journals of version 1
     """
 
     portfolio: str
@@ -48,6 +49,15 @@ class Decided(Event, kind="decided"):
     targets: tuple[Target, ...]
     equity: Decimal
     prices: Mapping[str, Decimal]
+    bounds: tuple[Bound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trimmed(Event, kind="trimmed"):
+    """Between a decision and its orders some trades became smaller, or were left out."""
+
+    portfolio: str
+    trims: tuple[Trim, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bursar.domain.targets import Target
+from bursar.domain.targets import Bound, Target
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.quant.arrays import FloatArray
@@ -20,8 +20,13 @@ class Component(Protocol):
     @property
     def name(self) -> str: ...
 
-    def wishes(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
-        """What it would hold if it started from cash, the most wanted first."""
+    def wishes(
+        self, market: MarketView, views: Sequence[View], holdings: Holdings, told: list[Bound] | None = None
+    ) -> tuple[Target, ...]:
+        """What it would hold if it started from cash, the most wanted first.
+
+        told  what it passed over or cut, and by which figure, is added to it
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bursar.domain.targets import Target, Targets
+from bursar.domain.targets import Bound, Target, Targets
 from bursar.domain.views import View
 from bursar.errors import InputError
 from bursar.research.strategies import Component
@@ -37,15 +37,28 @@ class Blend:
         return frozenset().union(*(part.reads for part, _ in self.parts if isinstance(part, Reads)))
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
-        return self.shape.targets(self.name, self.wishes(market, views, holdings), market, holdings)
+        told: list[Bound] = []
+        return self.shape.targets(self.name, self.wishes(market, views, holdings, told), market, holdings, told)
 
-    def wishes(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
+    def wishes(
+        self, market: MarketView, views: Sequence[View], holdings: Holdings, told: list[Bound] | None = None
+    ) -> tuple[Target, ...]:
         merged: dict[str, Target] = {}
         for part, fraction in self.parts:
-            for wish in part.wishes(market, views, holdings):
+            bounds: list[Bound] = []
+            wishes = part.wishes(market, views, holdings, bounds)
+            if told is not None:
+                told += [_part(part.name, bound, fraction) for bound in bounds]
+            for wish in wishes:
                 scaled = replace(wish, weight=wish.weight * fraction, reason=f"{part.name}: {wish.reason}")
                 merged[wish.symbol] = _joined(merged[wish.symbol], scaled) if wish.symbol in merged else scaled
         return tuple(sorted(merged.values(), key=lambda target: (-target.weight, target.symbol)))
+
+
+def _part(name: str, bound: Bound, fraction: float) -> Bound:
+    """What bound a part, as a part of the whole."""
+    says, before, after = f"{name}: {bound.says}", bound.before * fraction, bound.after * fraction
+    return bound._replace(says=says, before=before, after=after)
 
 
 def _joined(one: Target, other: Target) -> Target:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bursar.domain.committee import Action, PooledView
-from bursar.domain.targets import Target, Targets
+from bursar.domain.targets import Bound, Target, Targets
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.research.strategies import held_without_an_opinion
@@ -27,9 +27,12 @@ class CommitteeStrategy:
     shape: Shape = field(default_factory=Shape)
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
-        return self.shape.targets(self.name, self.wishes(market, views, holdings), market, holdings)
+        told: list[Bound] = []
+        return self.shape.targets(self.name, self.wishes(market, views, holdings, told), market, holdings, told)
 
-    def wishes(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
+    def wishes(
+        self, market: MarketView, views: Sequence[View], holdings: Holdings, told: list[Bound] | None = None
+    ) -> tuple[Target, ...]:
         resolved = [view for view in views if isinstance(view, PooledView) and view.symbol in market.instruments]
         if not resolved:
             raise DataError(f"{self.name} decides on a committee's meeting, and it had a quorum on nothing")
@@ -47,7 +50,7 @@ class CommitteeStrategy:
             if (weight := _weight(view, holdings)) > 0.0
         ]
         silent = held_without_an_opinion(self.name, market.instruments, {view.symbol for view in resolved}, holdings)
-        return self.shape.fit((*silent, *wanted), market.instruments)
+        return self.shape.fit((*silent, *wanted), market.instruments, told=told)
 
 
 def _weight(view: PooledView, holdings: Holdings) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bursar.domain.instruments import Instrument
-from bursar.domain.targets import Target, Targets
+from bursar.domain.targets import Bound, Target, Targets, Unit
 from bursar.errors import InputError
 from bursar.ports import Panel
 from bursar.quant.performance import PERIODS_PER_YEAR
@@ -66,38 +66,93 @@ class Shape:
             raise InputError(f"purchases_max is {self.purchases_max}; give at least 1")
 
     def fit(
-        self, wishes: Iterable[Target], instruments: Mapping[str, Instrument], positions: int | None = None
+        self,
+        wishes: Iterable[Target],
+        instruments: Mapping[str, Instrument],
+        positions: int | None = None,
+        told: list[Bound] | None = None,
     ) -> tuple[Target, ...]:
-        """``wishes`` cut to the limits, the first ones first, and at most so many ``positions``."""
+        """``wishes`` cut to the limits, the first ones first, and at most so many ``positions``.
+
+        told  what was cut, and by which limit, is added to it
+        """
+        told = [] if told is None else told
         free = self.invested_max
         sectors: dict[str, float] = defaultdict(lambda: self.sector_max * (1.0 - self.headroom))
         fitted: list[Target] = []
-        for wish in wishes:
+        for place, wish in enumerate(wishes, start=1):
             sector = sector_of(wish.symbol, instruments)
             weight = min(wish.weight, self.weight_max * (1.0 - self.headroom), sectors[sector], free)
-            if weight < max(self.weight_min, ROUNDING) or len(fitted) == positions:
+            if len(fitted) == positions:
+                said = f"it comes in place {place}, and there are {positions} positions"
+                told.append(
+                    Bound(wish.symbol, "rank", float(place), float(positions), Unit.NUMBER, wish.weight, 0.0, said)
+                )
+                continue
+            if weight < wish.weight - ROUNDING:
+                told.append(self._cut(wish, weight, sector, sectors[sector]))
+            if weight < max(self.weight_min, ROUNDING):
+                said = f"{weight:.2%} is less than the smallest position, {self.weight_min:.1%}"
+                told.append(Bound(wish.symbol, "smallest", weight, self.weight_min, Unit.FRACTION, weight, 0.0, said))
                 continue
             free -= weight
             sectors[sector] -= weight
             fitted.append(replace(wish, weight=weight))
         return tuple(fitted)
 
-    def targets(self, strategy: str, wishes: Sequence[Target], market: MarketView, holdings: Holdings) -> Targets:
-        """What to hold from now on. Symbols without a wish are wanted at zero; no wishes at all mean cash."""
-        fitted = self._calm(self.fit(wishes, market.instruments), market.closes)
-        wanted = {target.symbol: target.weight for target in fitted}
-        weights = self._pace(wanted, self._damp(wanted, market.instruments, holdings), holdings)
-        kept = [replace(target, weight=weights[target.symbol]) for target in fitted if weights[target.symbol] > 0.0]
-        return Targets(strategy=strategy, targets=tuple(sorted(kept, key=lambda target: target.symbol)))
+    def _cut(self, wish: Target, weight: float, sector: str, left: float) -> Bound:
+        """Which of the limits left ``weight`` of a wish; the narrowest of them did."""
+        position = self.weight_max * (1.0 - self.headroom)
+        if weight == position:
+            step, said = "position", f"no position is wanted above {position:.1%}"
+        elif weight == left:
+            step, said = "sector", f"{left:.1%} are left of {sector}, of which {self.sector_max:.0%} at most are wanted"
+        else:
+            step, said = "invested", f"{weight:.1%} are left of the {self.invested_max:.0%} that are invested at most"
+        return Bound(wish.symbol, step, wish.weight, weight, Unit.FRACTION, wish.weight, weight, said)
 
-    def _calm(self, targets: tuple[Target, ...], closes: Panel) -> tuple[Target, ...]:
+    def targets(
+        self,
+        strategy: str,
+        wishes: Sequence[Target],
+        market: MarketView,
+        holdings: Holdings,
+        told: Sequence[Bound] = (),
+    ) -> Targets:
+        """What to hold from now on. Symbols without a wish are wanted at zero; no wishes at all mean cash.
+
+        told  what stood in the way before these wishes; what does here is added
+        """
+        bounds = list(told)
+        fitted = self._calm(self.fit(wishes, market.instruments, told=bounds), market.closes, bounds)
+        wanted = {target.symbol: target.weight for target in fitted}
+        damped = self._damp(wanted, market.instruments, holdings)
+        for symbol, weight in damped.items():
+            if weight != wanted[symbol]:
+                said = f"{wanted[symbol]:.2%} is nearer than {self.band:.1%} to the {weight:.2%} that are held"
+                off = abs(wanted[symbol] - weight)
+                bounds.append(Bound(symbol, "band", off, self.band, Unit.FRACTION, wanted[symbol], weight, said))
+        weights = self._pace(wanted, damped, holdings, bounds)
+        kept = [replace(target, weight=weights[target.symbol]) for target in fitted if weights[target.symbol] > 0.0]
+        return Targets(
+            strategy=strategy,
+            targets=tuple(sorted(kept, key=lambda target: target.symbol)),
+            bounds=tuple(bounds),
+        )
+
+    def _calm(self, targets: tuple[Target, ...], closes: Panel, told: list[Bound]) -> tuple[Target, ...]:
         if self.volatility_max is None:
             return targets
         measured = volatility({target.symbol: target.weight for target in targets}, closes)
         scale = self.volatility_max * (1.0 - self.headroom) / measured if measured > 0.0 else 1.0
         if scale >= 1.0:
             return targets
-        said = f"; all scaled by {scale:.2f} to swing {self.volatility_max * (1.0 - self.headroom):.1%} a year"
+        limit = self.volatility_max * (1.0 - self.headroom)
+        said = f"; all scaled by {scale:.2f} to swing {limit:.1%} a year"
+        for each in targets:
+            why = f"all together swung {measured:.1%} a year, and {limit:.1%} is the most"
+            after = each.weight * scale
+            told.append(Bound(each.symbol, "calm", measured, limit, Unit.FRACTION, each.weight, after, why))
         return tuple(replace(each, weight=each.weight * scale, reason=each.reason + said) for each in targets)
 
     def _damp(
@@ -120,14 +175,21 @@ class Shape:
             for symbol, weight in damped.items()
         }
 
-    def _pace(self, wanted: Mapping[str, float], damped: Mapping[str, float], holdings: Holdings) -> dict[str, float]:
+    def _pace(
+        self, wanted: Mapping[str, float], damped: Mapping[str, float], holdings: Holdings, told: list[Bound]
+    ) -> dict[str, float]:
         """``damped``, in the order of ``wanted``, with the purchases beyond the last allowed one put off."""
         paced, purchases = {}, 0
         for symbol in wanted:
             held = max(holdings.weights.get(symbol, 0.0), 0.0)
             buys = damped[symbol] > held
             purchases += buys
-            paced[symbol] = held if buys and purchases > self.purchases_max else damped[symbol]
+            paced[symbol] = damped[symbol]
+            if buys and purchases > self.purchases_max:
+                paced[symbol] = held
+                said = f"it is purchase {purchases} of this decision, and {self.purchases_max} are made at most"
+                figures = float(purchases), float(self.purchases_max), Unit.NUMBER, damped[symbol], held
+                told.append(Bound(symbol, "pace", *figures, said))
         return paced
 
 

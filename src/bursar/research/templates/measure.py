@@ -53,7 +53,7 @@ class Measured:
         """Whether it is to be held from now on."""
         template, column = self.template, self.columns[symbol]
         if template.within_days > 1:
-            conditions = [each for each in template.enter if _of_today(template, each)]
+            conditions = [each for each in template.enter if of_today(template, each)]
             return self.since[column] >= 0 and self._met(conditions, symbol, held=held)
         if any(self._holds(each, symbol) for each in template.leave) or not self._met(
             template.enter, symbol, held=held
@@ -169,7 +169,8 @@ def _strength(strength: Strength, values: FloatArray, traded: BoolArray) -> Floa
     return np.where(known, np.where(known.sum(axis=1, keepdims=True) > 1, place, 0.5), np.nan)
 
 
-def _of_today(template: Template, condition: Condition) -> bool:
+def of_today(template: Template, condition: Condition) -> bool:
+    """Whether what it asks about is known of today alone."""
     return KINDS[template.signal(condition.signal).reads].of_today
 
 
@@ -179,7 +180,7 @@ def _since(template: Template, values: Mapping[str, FloatArray], confidence: Flo
     enters = np.ones((rows, symbols), dtype=np.bool_)
     leaves = np.zeros((rows, symbols), dtype=np.bool_)
     for condition in (*template.enter, *template.leave):
-        if condition.signal not in values or _of_today(template, condition):
+        if condition.signal not in values or of_today(template, condition):
             continue
         holds = condition.side.among(values[condition.signal], condition.than)
         if condition in template.leave:

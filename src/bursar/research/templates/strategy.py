@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bursar.domain.instruments import InstrumentKind
-from bursar.domain.targets import Target, Targets
+from bursar.domain.targets import Bound, Target, Targets, Unit
 from bursar.domain.views import View
 from bursar.errors import DataError
 from bursar.quant.performance import PERIODS_PER_YEAR
@@ -19,6 +20,7 @@ from bursar.research.strategies.shape import Shape
 from bursar.research.templates import books, options, pairs
 from bursar.research.templates.grammar import Form, SizedBy, Template, Trades
 from bursar.research.templates.measure import Measured, measure
+from bursar.research.templates.missed import outranked, passed_over
 from bursar.research.templates.reading import digest
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
@@ -53,19 +55,25 @@ class TemplateStrategy:
         return self.template.reads
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
-        return self._shape().targets(self.name, self.wishes(market, views, holdings), market, holdings)
+        told: list[Bound] = []
+        return self._shape().targets(self.name, self.wishes(market, views, holdings, told), market, holdings, told)
 
-    def wishes(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
-        """What it would hold if it started from cash, the most wanted first. Raises DataError where it abstains."""
+    def wishes(
+        self, market: MarketView, views: Sequence[View], holdings: Holdings, told: list[Bound] | None = None
+    ) -> tuple[Target, ...]:
+        """What it would hold if it started from cash, the most wanted first. Raises DataError where it abstains.
+
+        told  what it passed over or cut, and by which figure, is added to it; nothing of that is made without it
+        """
         match self.template.form:
             case Form.EVERYTHING:
                 return self._everything(market, holdings)
             case Form.BOOKS:
                 return self._books(market, holdings)
             case Form.PAIRS:
-                return self._pairs(market, holdings)
+                return self._pairs(market, holdings, told)
             case Form.SELECT:
-                return self._selected(market, views, holdings)
+                return self._selected(market, views, holdings, told)
 
     def _shape(self) -> Shape:
         own = self.template.size.volatility_target
@@ -77,7 +85,9 @@ class TemplateStrategy:
 
     # ------------------------------------------------------------ the forms
 
-    def _selected(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> tuple[Target, ...]:
+    def _selected(
+        self, market: MarketView, views: Sequence[View], holdings: Holdings, told: list[Bound] | None
+    ) -> tuple[Target, ...]:
         template, shape = self.template, self._shape()
         seen = measure(template, market, views)
         held = self._held(market, holdings)
@@ -99,11 +109,19 @@ class TemplateStrategy:
             )
             for symbol, weight in self._weighted(ordered, market)
         )
+        bounds: list[Bound] = []
         if template.trades is not Trades.SHARES:
-            return shape.fit(options.on_options(template, fresh[: template.size.positions], market, holdings.weights),
-                             market.instruments)  # fmt: skip
-        silent = held_without_an_opinion(self.name, self._shares(market), known, holdings, UNJUDGED)
-        return shape.fit((*silent, *fresh), market.instruments, template.size.positions)
+            fitted = shape.fit(options.on_options(template, fresh[: template.size.positions], market, holdings.weights),
+                               market.instruments, told=bounds)  # fmt: skip
+        else:
+            silent = held_without_an_opinion(self.name, self._shares(market), known, holdings, UNJUDGED)
+            fitted = shape.fit((*silent, *fresh), market.instruments, template.size.positions, bounds)
+        if told is not None:
+            told += passed_over(seen, held, ordered)
+            told += _without_a_size(set(ordered) - {each.symbol for each in fresh})
+            chosen = [each.symbol for each in fitted if each.symbol in places]
+            told += [outranked(seen, b, chosen[-1]) if b.step == "rank" and chosen else b for b in bounds]
+        return fitted
 
     def _everything(self, market: MarketView, holdings: Holdings) -> tuple[Target, ...]:
         closes = market.closes
@@ -139,7 +157,7 @@ class TemplateStrategy:
         silent = held_without_an_opinion(self.name, self._shares(market), symbols, holdings, UNJUDGED)
         return (*silent, *sorted(wanted, key=lambda target: (-target.weight, target.symbol)))
 
-    def _pairs(self, market: MarketView, holdings: Holdings) -> tuple[Target, ...]:
+    def _pairs(self, market: MarketView, holdings: Holdings, told: list[Bound] | None) -> tuple[Target, ...]:
         found, taken, chosen = pairs.find(self.template, market), set[str](), []
         for apart in found.apart:
             if not taken & {apart.cheap, apart.dear}:
@@ -151,7 +169,9 @@ class TemplateStrategy:
             for symbol, weight in self._weighted([apart.cheap for apart in chosen], market)
         )
         silent = held_without_an_opinion(self.name, self._shares(market), found.judged, holdings, UNJUDGED)
-        return self._shape().fit((*silent, *fresh), market.instruments, self.template.size.positions)
+        if told is not None:
+            told += found.missed({apart.cheap for apart in chosen})
+        return self._shape().fit((*silent, *fresh), market.instruments, self.template.size.positions, told)
 
     # ------------------------------------------------------------ who, and how much
 
@@ -194,6 +214,11 @@ class TemplateStrategy:
 
     def _shares(self, market: MarketView) -> frozenset[str]:
         return frozenset(s for s, each in market.instruments.items() if each.kind is not InstrumentKind.OPTION)
+
+
+def _without_a_size(symbols: AbstractSet[str]) -> list[Bound]:
+    said = "it did not move, or its swing cannot be told, and so it has no size"
+    return [Bound(symbol, "size", None, None, Unit.FRACTION, 0.0, 0.0, said) for symbol in sorted(symbols)]
 
 
 def _when(seen: Measured, symbol: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bursar.research.templates.catalogue import KINDS
 from bursar.research.templates.grammar import Condition, Form, Side, SizedBy, Template, Trades
 
-_SIDES = {Side.ABOVE: "above", Side.AT_LEAST: "at least", Side.BELOW: "below", Side.AT_MOST: "at most"}
+SIDES = {Side.ABOVE: "above", Side.AT_LEAST: "at least", Side.BELOW: "below", Side.AT_MOST: "at most"}
 
 
 def words(template: Template) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def _joined(conditions: tuple[Condition, ...], t: Template, word: str) -> str:
     for each in conditions:
         shown = KINDS[t.signal(each.signal).reads].shown.format(each.than).lstrip("+")
         opening = " (to open)" if each.opening else ""
-        said.append(f"{each.signal} is {_SIDES[each.side]} {shown}{opening}")
+        said.append(f"{each.signal} is {SIDES[each.side]} {shown}{opening}")
     return word.join(said)
 
 
