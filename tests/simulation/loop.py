@@ -17,34 +17,52 @@ synced to its ``Disk`` is gone. The code under test is not changed: it is given 
 from __future__ import annotations
 
 import asyncio
+import gc
+import heapq
 import random
+import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Self
 
 PROCESS: ContextVar[str] = ContextVar("PROCESS", default="world")
 
-#: Coroutines of killed processes: held for ever, since collecting one would run its ``finally``.
+#: Coroutines of killed processes: held for as long as anybody looks at their world, since collecting one would run its
+#: ``finally``.
 _GRAVEYARD: list[object] = []
+#: How often a coroutine is told to end that awaits something on its way out.
+_FAREWELLS_MAX = 20
+
+
+def let_the_dead_go() -> None:
+    """Give back the memory of all that was killed, once nothing looks at its world any more.
+
+    Whatever a ``finally`` does now reaches nobody: its loop is closed, and what it complains of is not told.
+    """
+    said, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        while _GRAVEYARD:
+            _end(_GRAVEYARD.pop())
+        gc.collect(1)
+    finally:
+        sys.unraisablehook = said
+
+
+def _end(held: object) -> None:
+    if not isinstance(held, asyncio.Task):
+        return
+    coroutine: Any = held.get_coro()
+    for _ in range(_FAREWELLS_MAX):
+        with suppress(Exception):
+            coroutine.close()
+            return
 
 
 class DeadlockError(AssertionError):
     """Everybody waits for something that will never come."""
-
-
-class _NoSelector:
-    """Stands where a real loop asks the system for input: here time passes instead."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
-            raise DeadlockError(f"nothing is ready and nothing is scheduled at {self._loop.time():.6f} s")
-        self._loop.advance(timeout)
-        return []
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -57,7 +75,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self._now = 0.0
         self._clock_resolution = 1e-9
-        self._selector = _NoSelector(self)
         self._lives: dict[str, Context] = {}
         self._life_of: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
         self._listeners: dict[int, VirtualServer] = {}
@@ -76,10 +93,27 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now += seconds
 
     def _run_once(self) -> None:
+        """One turn, as ``BaseEventLoop`` has it; where that asks the system for input, here time passes instead."""
         self.steps += 1
-        self._bury()
-        self._shuffle()
-        super()._run_once()  # type: ignore[misc]  # the one private method that a loop is made of
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        if self._killed:
+            self._bury()
+        if len(ready) > 1:
+            self._shuffle()
+        while timers and timers[0].cancelled():
+            heapq.heappop(timers)
+        if not ready:
+            if not timers:
+                raise DeadlockError(f"nothing is ready and nothing is scheduled at {self._now:.6f} s")
+            self.advance(max(0.0, timers[0].when() - self._now))
+        due = self._now + self._clock_resolution
+        while timers and timers[0].when() < due:
+            ready.append(heapq.heappop(timers))
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
     def _shuffle(self) -> None:
         """Tasks that are ready together run in any order; callbacks keep theirs, as asyncio promises."""
@@ -96,9 +130,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready.extend(handles)
 
     def _bury(self) -> None:
-        """Take out the work of the dead, and keep it from ever being collected."""
-        if not self._killed:
-            return
+        """Take out the work of the dead, and keep it from being collected."""
         ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
         living = []
         for handle in ready:
@@ -112,9 +144,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _is_dead(self, handle: asyncio.Handle) -> bool:
         life = handle._context.get(_LIFE, 0)  # type: ignore[attr-defined]
         return life in self._killed
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        """There are no system events."""
 
     def _write_to_self(self) -> None:
         """Nobody sleeps in a system call, so nobody has to be woken."""
@@ -147,11 +176,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> asyncio.Task[Any]:
         """As every loop does, remembering whose task it is."""
         task = super().create_task(coro, name=name, context=context)
-        self._life_of[task] = (context or copy_context()).get(_LIFE, 0)
+        self._life_of[task] = context.get(_LIFE, 0) if context else _LIFE.get()
         return task
 
     def _entomb(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Hold unfinished tasks for ever, so that no ``finally`` of theirs is run by a collector."""
+        """Hold unfinished tasks, so that no ``finally`` of theirs is run by a collector."""
         for task in tasks:
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -161,6 +190,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self
 
     def __exit__(self, *_: object) -> None:
+        for transport in self._transports:
+            transport.over()
         self._entomb(list(self._life_of))
         _GRAVEYARD.extend(self._ready)  # type: ignore[attr-defined]
         _GRAVEYARD.extend(self._scheduled)  # type: ignore[attr-defined]
@@ -326,6 +357,10 @@ class VirtualTransport(asyncio.Transport):
         self._loop.call_later(
             self._loop.latency(), peer._lose, ConnectionResetError(104, "reset by peer"), context=peer._context
         )
+
+    def over(self) -> None:
+        """The world has ended: whoever is collected later has nothing to complain of."""
+        self._closing = True
 
     def is_closing(self) -> bool:
         return self._closing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker
@@ -28,6 +28,10 @@ class SlowDisk(MemoryJournal):
         recorded = await super().append(events)
         await asyncio.sleep(self._random.uniform(0, 0.01))
         return recorded
+
+    def data(self) -> Iterator[bytes]:
+        """What is on the disk, event by event."""
+        return (data for _, data in self._held.values())
 
 
 class SlowLine(SimulatedBroker):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from bursar.adapters.ib_connection import apart
-from bursar.domain.events import Alerted, LineChanged, OrderPlaced
+from bursar.domain.events import Alerted, LineChanged, OrderCanceled, OrderPlaced
+from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.gateway.faults import Plan
 from bursar.gateway.faults.catalogue import KINDS
+from tests.simulation import small
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.schedule import _Stage
 
@@ -32,6 +36,37 @@ def test_a_gateway_whose_clock_is_minutes_off_is_sent_nothing_until_it_is_right(
     placed = [place for place, event in enumerate(events) if isinstance(event, OrderPlaced)]
     assert placed, "it trades once the clock is right"
     assert min(placed) > right, "and not before"
+
+
+def test_what_was_journalled_and_never_sent_waits_too_until_the_clock_is_right() -> None:
+    """A desk that died between journal and socket comes back to a gateway whose clock is off."""
+    fault = CLOCK_OFF(minutes=5.0, times=12)  # type: ignore[call-arg]  # a kind by its name
+    stage = _Stage(4, Plan(seed=4, faults=(fault,)))
+    stage.chance.randrange = lambda *_: 0  # type: ignore[method-assign]  # nobody is killed meanwhile
+    order = Order(
+        order_id="o-00000001",
+        account=small.ACCOUNT,
+        strategy="hand",
+        symbol="AAA",
+        side=Side.BUY,
+        quantity=Decimal(10),
+        effect=Effect.OPEN,
+        purpose=Purpose.ENTRY,
+        type=OrderType.LIMIT,
+        limit_price=Decimal(90),
+        reason="it was never sent",
+    )
+    begun = small.beginning()
+    asyncio.run(
+        stage.journal.append([*begun, OrderPlaced(event_id=order.order_id, at=begun[0].at, causes=(), order=order)])
+    )
+    with VirtualLoop(4) as loop:
+        stage.play(loop)
+    events = stage.told().events
+    right = next(place for place, event in enumerate(events) if isinstance(event, LineChanged) and event.state == "up")
+    judged = next(place for place, event in enumerate(events) if isinstance(event, OrderCanceled))
+    assert "never sent" in events[judged].reason  # type: ignore[attr-defined]  # by then the market had closed
+    assert judged > right
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.loop import DeadlockError, VirtualLoop
+from tests.simulation.loop import DeadlockError, VirtualLoop, let_the_dead_go
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,6 +97,33 @@ def test_a_killed_process_has_no_last_words_and_its_peers_see_a_reset(loop: Virt
     loop.run_until(lambda: seen == ["hello", "reset"])
     assert last_words == []
     assert not loop.alive("victim")
+
+
+def test_the_dead_are_let_go_once_their_world_is_over_also_those_that_do_not_want_to() -> None:
+    class Hold:
+        """What takes memory."""
+
+    last_words: list[str] = []
+
+    async def victim(hold: Hold) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            last_words.append(type(hold).__name__)
+            await asyncio.sleep(1)
+
+    hold = Hold()
+    held = weakref.ref(hold)
+    with VirtualLoop(0) as world:
+        world.start("victim", victim(hold))
+        world.start("timer", asyncio.sleep(1))
+        world.run_until(lambda: world.time() > 0.5)
+        world.kill("victim")
+    del hold
+    assert held() is not None
+    assert last_words == []
+    let_the_dead_go()
+    assert held() is None
 
 
 def test_a_dead_server_refuses_and_a_new_life_answers_again(loop: VirtualLoop) -> None:

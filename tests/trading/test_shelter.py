@@ -25,7 +25,7 @@ from bursar.domain.events import (
     Rejected,
     TaskFinished,
 )
-from bursar.domain.orders import ApprovedOrder, OrderType, Purpose, Side
+from bursar.domain.orders import ApprovedOrder, Effect, OrderType, Purpose, Side
 from bursar.domain.targets import Target, Targets
 from bursar.domain.views import View
 from bursar.errors import BrokerError
@@ -38,6 +38,8 @@ from bursar.runtime.stage import Stage
 from bursar.trading.agenda import Task
 from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.protect import resting
+from bursar.trading.rebalance import Draft
+from bursar.trading.shelter import make_room
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 from tests.builders import OPEN, filled, quote
@@ -285,3 +287,34 @@ def test_what_a_tapped_sale_took_back_is_not_placed_again_while_another_symbol_w
             OrderAccepted(event_id=f"{answered}/accepted", at=TRADE_AT, order_id=answered, permanent_id=2, number=2)
         )
     assert [sent.order.symbol for sent in engine.work().orders] == ["AAPL"]
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "rule"), [(Side.SELL, 11, "closes_only_what_is_held"), (Side.BUY, 1, "permission")]
+)
+def test_what_closes_more_than_is_held_is_refused_by_name_instead_of_waiting_for_room(
+    side: Side, quantity: int, rule: str
+) -> None:
+    """11 of 10 that are held, and a purchase where nothing is short: no room would ever come."""
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    for number, sent in enumerate(do(engine, Task.MONITOR).orders, start=1):
+        name = sent.order.order_id
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=number, number=1))
+    too_much = Draft(
+        symbol="AAPL",
+        side=side,
+        quantity=Decimal(quantity),
+        effect=Effect.CLOSE,
+        purpose=Purpose.REDUCE,
+        strategy="",
+        reason="",
+    )
+    assert make_room(engine, (replace(too_much, side=Side.SELL, quantity=Decimal(10)),)) is not None
+    assert make_room(engine, (too_much,)) is None
+    step = engine.put((engine.order(too_much),), ())
+    assert step.orders == ()
+    (refused,) = (event for event in step.events if isinstance(event, Rejected))
+    assert refused.rule == rule

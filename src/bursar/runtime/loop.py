@@ -221,11 +221,13 @@ class Loop:
             self._looked_twice = True
             await self._interrogate()
             return False
-        self._snapshot, self._fresh, self._looked_twice = None, False, False
+        # What was never sent waits as well where the line is not to be trusted: a later look begins anew.
+        resumes = fresh and engine.trusts_the_line
+        self._snapshot, self._fresh, self._looked_twice = None, fresh and not resumes, False
         self._compared = engine.market.at
         await self._take(step)
         await self.commit(engine.contradictions().events)
-        if fresh:
+        if resumes:
             await self._take(engine.resume())
         return True
 

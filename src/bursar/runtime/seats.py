@@ -131,7 +131,8 @@ class AccountSeat(Seat):
             line = await _line(self.account, self.journal, self.table.every_seconds)
             self.loop = await _loop(self.account, line, self.journal, self.controls, self.table.until)
         async with line.open:
-            self.watch.attach(line.broker.connection.notices, line.feed.resubscribe)
+            connection = line.broker.connection
+            self.watch.attach(connection.notices, line.feed.resubscribe, lambda: connection.skew)
             await told(self.journal, self.watch, self.watch.up(self.watch.last_at or self.account.place.at))
             self.loop.watch = self.watch
             await self.prepare()

@@ -96,7 +96,7 @@ class LineWatch:
         self,
         notices: Callable[[], Iterable[tuple[int, str]]],
         resubscribe: Callable[[], Awaitable[None]],
-        skew: Callable[[], timedelta | None] = lambda: None,
+        skew: Callable[[], timedelta | None],
     ) -> None:
         """Listen to a new connection from now on. skew: how far its clock was ahead, where that was seen."""
         self._notices, self._resubscribe, self._skew = notices, resubscribe, skew

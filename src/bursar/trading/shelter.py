@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bursar.domain.events import AmendRequested, CancelRequested, Event, OrderPlaced
 from bursar.domain.money import ZERO
-from bursar.domain.orders import ApprovedOrder, Effect, Order
+from bursar.domain.orders import ApprovedOrder, Effect, Order, Side
 from bursar.ledger.book import PortfolioBook, Position
 from bursar.risk.gate import Verdict
 from bursar.trading.breaks import Breaks
@@ -70,16 +70,29 @@ def shelter(desk: Desk, kept_back: Mapping[str, Decimal] | None = None) -> tuple
 
 
 def make_room(desk: Desk, drafts: Sequence[Draft]) -> Step | None:
-    """What must be confirmed before ``drafts`` may go, protection and room for what they sell; None where nothing."""
-    selling: dict[str, Decimal] = {}
+    """What must be confirmed before ``drafts`` may go, protection and room for what they sell; None where nothing.
+
+    What closes more than is held finds no room however long anybody waits (a kill closed it meanwhile): nothing is
+    made for it, and the gate refuses it by name.
+    """
+    asked: dict[tuple[str, Side], Decimal] = {}
     for draft in drafts:
         if draft.effect is Effect.CLOSE:
-            selling[draft.symbol] = selling.get(draft.symbol, ZERO) + draft.quantity
+            asked[draft.symbol, draft.side] = asked.get((draft.symbol, draft.side), ZERO) + draft.quantity
+    selling = {
+        symbol: quantity for (symbol, side), quantity in asked.items() if quantity <= _closable(desk, symbol, side)
+    }
     step, waits = shelter(desk, selling)
     tight = any(
         quantity > room(_held(desk, symbol), desk.orders.working(symbol)) for symbol, quantity in selling.items()
     )
     return step if waits or tight else None
+
+
+def _closable(desk: Desk, symbol: str, side: Side) -> Decimal:
+    """How much of what is held an order of ``side`` could close."""
+    held = _held(desk, symbol)
+    return held if side is Side.SELL else -held
 
 
 def _symbols(desk: Desk) -> tuple[str, ...]:

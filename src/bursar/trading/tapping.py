@@ -22,7 +22,7 @@ from bursar.domain.events import (
     TradingState,
 )
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Effect, Order, Purpose, Side
+from bursar.domain.orders import Effect, Order, Purpose
 from bursar.domain.proposals import Leg
 from bursar.domain.sessions import Session
 from bursar.errors import DataError, InputError
@@ -118,19 +118,11 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
     if move.send is None:
         return Step()
     place, leg = move.send
-    # More than is held (a kill closed it meanwhile) gets no room by waiting: the gate refuses it, in words.
-    if desk.mandate.protection_at_broker and leg.effect is Effect.CLOSE and leg.quantity <= _closable(desk, leg):
+    if desk.mandate.protection_at_broker and leg.effect is Effect.CLOSE:
         first = make_room(desk, (_draft(leg, saga.proposal.strategy),))
         if first is not None:
             return first
     return _send(desk, saga, place, leg, compensates=move.compensates)
-
-
-def _closable(desk: TapDesk, leg: Leg) -> Decimal:
-    """How much of what is held an order of ``leg`` could close."""
-    position = desk.portfolio.positions.get(leg.symbol)
-    held = position.quantity if position else Decimal(0)
-    return held if leg.side is Side.SELL else -held
 
 
 def _send(desk: TapDesk, saga: Saga, place: int, leg: Leg, *, compensates: bool) -> Step:
