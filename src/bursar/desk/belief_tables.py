@@ -16,6 +16,7 @@ from bursar.desk.backtest_page import between, told
 from bursar.desk.tables import table
 from bursar.domain.events import PromotionJudged
 from bursar.runtime.belief import Walk
+from bursar.runtime.leakage import Leakage
 from bursar.runtime.lookahead import Verdict
 
 #: Daily Sharpe ratios of the statistics become annual by this.
@@ -161,3 +162,36 @@ def verdict_lines(name: str, verdict: Verdict) -> RenderableType:
         Group(Text(f"{name} reads the future:", style="bold red"), *(Text(f"- {each}") for each in verdict.peeks)),
         (0, 1),
     )
+
+
+# ---------------------------------------------------------------- leakage
+
+
+def leakage_json(found: Leakage) -> str:
+    """What the meter found, as JSON."""
+    document = {
+        "subject": found.subject,
+        "model": found.model or None,
+        "cutoff": None if found.cutoff is None else found.cutoff.isoformat(),
+        "clean": found.clean,
+        "reads_the_future": found.future,
+        "judges_names": found.names,
+        "decisions_before_cutoff": found.before,
+        "says": list(found.says),
+        "decisions": [asdict(each) | {"day": each.day.isoformat()} for each in found.decisions],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def leakage_tables(found: Leakage) -> RenderableType:
+    """What the meter found, for a terminal."""
+    rows = table(
+        f"{found.subject.replace('_', ' ')}: how far each decision is from the one on the facts as they were",
+        "decided",
+        numbers=("figures", "future wrong", "other names", "the same again"),
+    )
+    for each in found.decisions:
+        apart = (f"{value:.2g}" for value in (each.future, each.names, each.chance))
+        rows.add_row(str(each.day), str(each.figures), *apart)
+    said = [Text(f"- {line}", style="" if found.clean else "bold") for line in found.says]
+    return Group(rows, Text(""), *(Padding(line, (0, 1)) for line in said))

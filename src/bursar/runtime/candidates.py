@@ -196,7 +196,8 @@ def _shape(settings: Settings) -> Shape:
     )
 
 
-def _shelf(market: Market) -> build.Shelf:
+def shelf_of(market: Market) -> build.Shelf:
+    """The facts of a market, as analysts read them."""
     raw = None if "raw_close" in market.history.lacks() else market.history
     return build.Shelf(
         title=market.name,
@@ -213,7 +214,7 @@ def _morning(
     """Who is asked before each decision; anew for each run, since a morning remembers who was right."""
     if not chosen.views:
         return None
-    shelf = _shelf(market)
+    shelf = shelf_of(market)
     if chosen.meets:
         return lambda: build.morning(settings, shelf, MemorySignals(), heard_before=heard)
     asked = build.analysts(settings, shelf)

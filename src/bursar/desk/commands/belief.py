@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.commands.backtest import Costs, Every, Fractions, From, To, World, question_of
+from bursar.desk.commands.backtest import Costs, Every, Fractions, From, To, World, day, question_of
 from bursar.desk.options import RESEARCH, AsJson, ConfigFile, cipher_of, console, said, settings_of
 from bursar.errors import InputError
 
@@ -27,6 +27,7 @@ def add(app: typer.Typer) -> None:
     app.command(rich_help_panel=RESEARCH)(walkforward)
     app.command(rich_help_panel=RESEARCH)(promote)
     research.command()(lookahead)
+    research.command()(leakage)
     app.add_typer(research, name="research", rich_help_panel=RESEARCH)
 
 
@@ -152,6 +153,46 @@ def lookahead(
     else:
         console().print(belief_tables.verdict_lines(name, verdict))
     if not verdict.clean:
+        raise typer.Exit(1)
+
+
+def leakage(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A strategy such as momentum, or an analyst such as technical_analyst."),
+    ],
+    first: From = None,
+    last: To = None,
+    decisions: Annotated[int, typer.Option("--decisions", metavar="N", min=1, help="How many, over the range.")] = 6,
+    cutoff: Annotated[
+        str | None,
+        typer.Option("--cutoff", metavar="DAY", help="Until when the model was trained.  [dim]what its maker says[/]"),
+    ] = None,
+    world: World = None,
+    json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Make the same decisions on real, on future-scrambled and on anonymized facts, and hold them against each other.
+
+    A rule must decide alike on all of them. Where models.reasoning lets a language model judge an analyst's evidence,
+    its training cut-off is stated: what it says of the days before may be memory. Exit code 1 where anything differs.
+
+      bursar research leakage momentum --from 2015
+      bursar research leakage technical_analyst --json
+    """
+    from bursar.desk import belief_tables
+    from bursar.desk.progress import waiting
+    from bursar.runtime.leakage import metered
+
+    until = None if cutoff is None else day("--cutoff", cutoff, end=True)
+    question = _asked(name, first, last, None, None, world, config, fractions=False)
+    with waiting(f"deciding as {name}", console(stderr=True)) as tell:
+        found = metered(question, decisions, until, told=lambda each: tell(f"the decision of {each}"))
+    if json:
+        sys.stdout.write(belief_tables.leakage_json(found))
+    else:
+        console().print(belief_tables.leakage_tables(found))
+    if not found.clean:
         raise typer.Exit(1)
 
 
