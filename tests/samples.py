@@ -65,7 +65,9 @@ PROPOSAL = Proposal(
     expires_at=AT.replace(hour=16),
     confidence=0.7,
     expected_return=0.012,
+    horizon_days=21,
     risk_max=0.02,
+    loss_max=Decimal("29.75"),
     reasons=("the spread is two deviations wide",),
     view_ids=("v-00000001",),
 )
@@ -75,6 +77,7 @@ OUTLOOK = Outlook(
     legging_loss_max=Decimal(20),
     adverse_move=Decimal("0.02"),
     refusals=("it expired",),
+    prices={"KO": Decimal("60.4"), "PEP": Decimal("170.1")},
 )
 OPTION = Instrument(
     symbol=CALL,

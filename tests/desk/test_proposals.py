@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bursar.adapters.inbox import FolderCommands
+from bursar.adapters.journal import SQLiteJournal
 from bursar.desk import cli
 from bursar.runtime.switch import COMMANDS_NAME
+from tests.trading.test_promises import completed, session
 
 
 def test_proposals_are_listed_with_what_they_would_cost_and_a_tap_reaches_the_inbox(
@@ -42,3 +46,29 @@ def test_without_a_proposal_it_says_how_to_get_one(capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert cli.main(["proposals"]) == 0
     assert "set strategy.autonomy to propose or approve" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_completed_proposal_is_shown_beside_what_it_promised(
+    bursar_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bursar_home / "journal.sqlite"
+    with closing(SQLiteJournal(path)) as journal:
+        asyncio.run(journal.append([*completed(), *session(1, "203")]))
+    assert cli.main(["proposals", "--journal", str(path), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["kept"] == {
+        "state": "on_track",
+        "sessions": 1,
+        "return_pct": pytest.approx(8700 / 6001.5),
+        "promised_pct": pytest.approx(1.0),
+        "behind_max_pct": 5.0,
+        "cost": "5.20",
+        "cost_promised": "8.50",
+        "loss": "0",
+        "loss_max": "300",
+    }
+    assert (told["horizon_days"], told["loss_max"]) == (4, "300")
+    assert cli.main(["proposals", "--journal", str(path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ("on track", "1 of 4", "+1.45% of +1.00%", "5.20 of 8.50", "0.00 of 300.00", "more than 5% below it"):
+        assert words in shown

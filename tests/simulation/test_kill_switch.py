@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from bursar.adapters.calendars import ExchangeCalendar
 from bursar.adapters.memory import MemoryCommands, MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.config import Given, build
@@ -363,9 +364,11 @@ def test_the_file_is_taken_away_when_a_person_re_arms(shared: Path, tmp_path: Pa
 @pytest.mark.prove
 def test_a_thousand_days_of_kills_at_every_step(shared: Path, tmp_path: Path, evidence: Evidence) -> None:
     kinds = tuple((form, trouble) for form in KillForm for trouble in ("", "journal", "line"))
+    calendar = ExchangeCalendar("XNYS", date(2010, 1, 1), date(2020, 12, 31))
     days = kills = 0
     for number in range(200):
-        stage = stage_of(shared, date(2010 + number // 20, 1 + number % 12, 1 + (7 * number) % 20))
+        day = date(2010 + number // 20, 1 + number % 12, 1 + (7 * number) % 20)
+        stage = stage_of(shared, calendar.sessions(day, day + timedelta(days=6))[0].day)
         for at in range(1, steps_of(stage, tmp_path) + 1):
             home = tmp_path / f"{number}-{at}"
             home.mkdir()

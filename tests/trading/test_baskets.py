@@ -82,6 +82,7 @@ def test_cost_unwinding_and_the_worst_leg_by_hand() -> None:
         unwinding_cost=Decimal("17.00"),
         legging_loss_max=Decimal("257.00"),
         adverse_move=Decimal("0.02"),
+        prices={"KO": Decimal(60), "PEP": Decimal(200)},
     )
     assert told.feasible
     assert proposal().notional == 12_000
@@ -137,6 +138,7 @@ def test_two_taps_of_one_proposal_are_one() -> None:
         (lambda: proposal(expires_at=OPEN), "before it is made"),
         (lambda: proposal(expected_return=float("nan")), "expected_return of proposal p-00000001 is nan"),
         (lambda: proposal(confidence=1.5), "has confidence 1.5"),
+        (lambda: proposal(horizon_days=-1), "has a horizon of -1 days"),
         (lambda: ProposalMade(event_id="p-2", at=OPEN, proposal=proposal()), "is journalled as p-2"),
     ],
 )

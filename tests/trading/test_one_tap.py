@@ -33,6 +33,7 @@ from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
 from bursar.trading.mandate import Autonomy
+from tests.trading.test_promises import BUY_JNJ, MADE, completed, session
 from tests.trading.test_shelter import Seesaw
 
 DAYS = 3
@@ -144,6 +145,15 @@ def test_one_tap_works_every_leg_and_ends_with_all_of_it(stage: Stage) -> None:
     approval = by_id[first.causes[0]]
     assert isinstance(by_id[approval.causes[0]], ProposalTapped)
     assert loop.engine.sagas.executing() == ()
+    # What each promised, and what it has cost and earned since.
+    for made in [event.proposal for event in events if isinstance(event, ProposalMade)]:
+        opened = sum((leg.quantity * leg.price for leg in made.legs if leg.side is Side.BUY), Decimal(0))
+        assert made.loss_max == opened * stage.mandate.stop_loss
+        assert (made.horizon_days > 0) == bool(made.view_ids)
+        promise = loop.engine.sagas.promises.get(made.proposal_id)
+        assert promise is not None
+        assert promise.cost != 0
+        assert abs(promise.opened - opened) < opened / 20
 
 
 def test_two_taps_of_one_proposal_send_its_orders_once(stage: Stage) -> None:
@@ -229,3 +239,13 @@ def test_a_proposal_that_is_old_has_expired(stage: Stage) -> None:
     assert any("it expired at" in message for message in said)
     assert of(ProposalTapped, events) == []
     assert timedelta(seconds=stage.mandate.taps.seconds_max) == timedelta(minutes=30)
+
+
+def test_who_tapped_is_told_once_that_a_promise_is_not_kept(stage: Stage) -> None:
+    engine = stages.engine(stage)
+    both = replace(MADE, legs=(BUY_JNJ, MADE.legs[1]))  # nothing is there yet to be sold
+    engine.recover((*stages.beginning(stage, engine), *completed(both), *session(1, "170")))
+    (told,) = engine.contradictions().events
+    assert (told.event_id, told.causes) == ("p-00000001/behind", ("p-00000001/ended",))
+    engine.absorb(told)
+    assert engine.contradictions().events == ()

@@ -22,6 +22,7 @@ from bursar.domain.record import encode
 from bursar.ports import Recorded
 from bursar.trading.baskets import Saga, Sagas
 from bursar.trading.oms import Change, OrderState
+from bursar.trading.promises import BEHIND_MAX, Promise
 
 
 def text(amount: Decimal | None) -> str | None:
@@ -117,6 +118,23 @@ def change(each: Change) -> dict[str, Any]:
     }
 
 
+def kept(promise: Promise | None) -> dict[str, Any] | None:
+    """What a completed proposal did so far, beside what it promised by now; None for one that is not completed."""
+    if promise is None:
+        return None
+    return {
+        "state": promise.keeping.value,
+        "sessions": promise.sessions,
+        "return_pct": promise.earned * 100.0,
+        "promised_pct": promise.promised * 100.0,
+        "behind_max_pct": BEHIND_MAX * 100.0,
+        "cost": str(promise.cost),
+        "cost_promised": str(promise.shown.cost),
+        "loss": str(promise.loss),
+        "loss_max": str(promise.proposal.loss_max),
+    }
+
+
 def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
     """A proposal, what it would cost, and what became of it."""
     made, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
@@ -130,13 +148,16 @@ def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
         "expires_at": made.expires_at.isoformat(),
         "confidence": made.confidence,
         "expected_return_pct": made.expected_return * 100.0,
+        "horizon_days": made.horizon_days,
         "risk_max_pct": made.risk_max * 100.0,
+        "loss_max": str(made.loss_max),
         "cost": None if shown is None else str(shown.cost),
         "unwinding_cost": None if shown is None else str(shown.unwinding_cost),
         "legging_loss_max": None if shown is None else str(shown.legging_loss_max),
         "refusals": [] if shown is None else list(shown.refusals),
         "tapped_by": saga.tapped.by if saga.tapped else None,
         "loss": str(sagas.loss(saga)),
+        "kept": kept(sagas.promises.get(made.proposal_id)),
         "legs": [
             {
                 "symbol": leg.symbol,

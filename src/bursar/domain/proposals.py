@@ -7,10 +7,12 @@ may cost to stop halfway is part of what the person sees before the tap (``Outlo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from bursar.domain.orders import Effect, Side
 from bursar.errors import InputError
@@ -55,8 +57,10 @@ class Proposal:
     """Legs in the order in which they are worked, why they are proposed, and until when.
 
     confidence       0 to 1, calibrated
-    expected_return  of the notional over its horizon, after costs
+    expected_return  of what it opens, over its horizon, after costs
+    horizon_days     trading days over which that should come true; 0 where nothing is promised
     risk_max         part of equity that is lost if every stop is hit at once
+    loss_max         the same in money
     view_ids         the views behind it
     expires_at       after this no tap counts
     """
@@ -71,6 +75,8 @@ class Proposal:
     confidence: float
     expected_return: float
     risk_max: float
+    horizon_days: int = 0
+    loss_max: Decimal = Decimal(0)
     reasons: tuple[str, ...] = ()
     view_ids: tuple[str, ...] = ()
 
@@ -89,6 +95,11 @@ class Proposal:
         if not 0.0 <= self.confidence <= 1.0 or not 0.0 <= self.risk_max <= 1.0:
             raise InputError(
                 f"proposal {self.proposal_id} has confidence {self.confidence} and risk {self.risk_max}; give 0 to 1"
+            )
+        if self.horizon_days < 0 or self.loss_max < 0:
+            raise InputError(
+                f"proposal {self.proposal_id} has a horizon of {self.horizon_days} days and may lose {self.loss_max}; "
+                "give 0 or more"
             )
 
     @property
@@ -111,6 +122,7 @@ class Outlook:
     legging_loss_max what stopping after the worst leg may cost: what was traded is traded back at a price that has
                      moved ``adverse_move`` against it
     adverse_move     the move that is assumed, as a fraction of each price
+    prices           the middle of each quote that it was worked out from
     refusals         why it cannot be tapped now, in words; empty where it can
     """
 
@@ -119,6 +131,7 @@ class Outlook:
     legging_loss_max: Decimal
     adverse_move: Decimal
     refusals: tuple[str, ...] = ()
+    prices: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def feasible(self) -> bool:

@@ -42,10 +42,23 @@ def _many_symbols(fields: dict[str, Any]) -> dict[str, Any]:
     return rest | {"symbols": [fields["symbol"]]}
 
 
+def _without_a_horizon(fields: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 a proposal promised a return and not by when, and named no loss in money."""
+    return _without_prices(fields) | {"proposal": {**fields["proposal"], "horizon_days": 0, "loss_max": "0"}}
+
+
+def _without_prices(fields: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 what was shown of a proposal did not name the prices that it came from."""
+    shown = fields.get("outlook")
+    return fields | {"outlook": shown and {**shown, "prices": {}}}
+
+
 #: (kind, version) -> fields of that version to fields of the next.
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("abstained", 1): _many_symbols,
     ("decided", 1): lambda fields: {**fields, "bounds": []},
+    ("proposal_made", 1): _without_a_horizon,
+    ("proposal_tapped", 1): _without_prices,
     ("order_accepted", 1): lambda fields: {**fields, "number": 0},
 }
 

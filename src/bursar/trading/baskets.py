@@ -17,13 +17,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bursar.domain.events import Event, Filled, LegRefused, LegSent, ProposalEnded, ProposalMade, ProposalTapped
+from bursar.domain.events import (
+    Event,
+    Filled,
+    InstrumentListed,
+    LegRefused,
+    LegSent,
+    ProposalEnded,
+    ProposalMade,
+    ProposalTapped,
+)
 from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, OrderStatus, Side
 from bursar.domain.proposals import End, Leg, Outlook, Proposal, ProposalState
 from bursar.errors import InputError, LedgerError
 from bursar.trading.oms import Orders, OrderState
+from bursar.trading.promises import Promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +73,13 @@ def outlook(
     sizes = multipliers or {}
     refusals = list(_refusals(proposal, at, terms))
     cost = unwinding = worst = traded = ZERO
+    prices: dict[str, Decimal] = {}
     for leg in proposal.legs:
         quote, size = quotes.get(leg.symbol), sizes.get(leg.symbol, Decimal(1))
         if quote is None or quote.bid is None or quote.ask is None or not quote.two_sided:
             refusals.append(f"{leg.symbol} has no two-sided quote; its leg cannot be priced")
             continue
+        prices[leg.symbol] = quote.mid
         notional = leg.quantity * quote.mid * size
         spread, fees = leg.quantity * (quote.ask - quote.bid) * size, notional * terms.cost_rate
         cost += spread / 2 + fees
@@ -83,6 +95,7 @@ def outlook(
         legging_loss_max=worst,
         adverse_move=terms.adverse_move,
         refusals=tuple(refusals),
+        prices=prices,
     )
 
 
@@ -171,6 +184,8 @@ class Sagas:
         self._sagas: dict[str, Saga] = {}
         self._of_order: set[str] = set()
         self._fills: dict[str, list[Filled]] = {}
+        self._sizes: dict[str, Decimal] = {}
+        self.promises = Promises()
 
     def apply(self, event: Event) -> None:
         """Take one committed event. Raises LedgerError for a leg or an end of a proposal that nobody made."""
@@ -192,11 +207,20 @@ class Sagas:
                 else:
                     self[proposal_id].refused[leg] = reason
             case ProposalEnded(proposal_id=proposal_id):
-                self[proposal_id].ended = event
+                self._ended(self[proposal_id], event)
+            case InstrumentListed(instrument=instrument):
+                self._sizes[instrument.symbol] = instrument.multiplier
             case Filled(order_id=order_id) if order_id in self._of_order:
                 self._fills.setdefault(order_id, []).append(event)
             case _:
                 pass
+        self.promises.apply(event)
+
+    def _ended(self, saga: Saga, ended: ProposalEnded) -> None:
+        saga.ended = ended
+        if ended.state is ProposalState.COMPLETED and saga.tapped is not None:
+            fills = {place: tuple(self._fills.get(order_id, ())) for place, order_id in saga.sent.items()}
+            self.promises.begin(saga.proposal, saga.tapped.outlook, fills, self._sizes)
 
     def __getitem__(self, proposal_id: str) -> Saga:
         if proposal_id not in self._sagas:
@@ -240,7 +264,8 @@ class Sagas:
             for order_id in (saga.sent[leg], *back):
                 for fill in self._fills.get(order_id, ()):
                     sign = 1 if fill.side is Side.BUY else -1
-                    spent += sign * fill.quantity * fill.price + fill.commission.amount
+                    size = self._sizes.get(fill.symbol, Decimal(1))
+                    spent += sign * fill.quantity * fill.price * size + fill.commission.amount
         return spent
 
 

@@ -359,8 +359,8 @@ class Engine:
         return Step(events=(*rates, *found, *aftermath.events), cancels=aftermath.cancels)
 
     def contradictions(self) -> Step:
-        """What a person must look at because of what was committed: see ``trading/breaks.py``."""
-        return Step(events=self.breaks.owed)
+        """What a person must look at because of what was committed: see ``trading/breaks.py`` and ``promises.py``."""
+        return Step(events=(*self.breaks.owed, *self.sagas.promises.owed(self.market.at)))
 
     @property
     def midnights(self) -> tuple[datetime, datetime]:

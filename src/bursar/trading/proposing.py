@@ -123,6 +123,8 @@ def _proposal(
         expires_at=at + timedelta(seconds=mandate.taps.seconds_max),
         confidence=sum(view.confidence for view in said) / len(said) if said else 0.5,
         expected_return=sum(view.expected_excess_return for view in said) / len(said) if said else 0.0,
+        horizon_days=round(sum(view.horizon_days for view in said) / len(said)) if said else 0,
+        loss_max=opened * mandate.stop_loss,
         risk_max=float(opened / decided.equity * mandate.stop_loss) if decided.equity > 0 else 1.0,
         reasons=tuple(dict.fromkeys(leg.reason for leg in legs if leg.reason)),
         view_ids=ids,

@@ -11,7 +11,10 @@ from bursar.desk.commands import breaks
 from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bursar.trading.baskets import Sagas
+    from bursar.trading.promises import Promise
 
 
 def add(app: typer.Typer) -> None:
@@ -101,3 +104,30 @@ def _show(sagas: Sagas) -> None:
         )
     console().print(table)
     console().print("[dim]cost: half a spread and fees of all orders; at worst: trading back after the worst order[/]")
+    _show_kept([found for saga in sagas.all() if (found := sagas.promises.get(saga.proposal.proposal_id))])
+
+
+def _show_kept(promises: Sequence[Promise]) -> None:
+    """What became of those that were completed, of what they promised."""
+    from bursar.desk.tables import listing
+    from bursar.trading.promises import BEHIND_MAX
+
+    if not promises:
+        return
+    right = ("sessions", "return", "cost", "loss")
+    table = listing("", "promised by", "it is", *right, right=right)
+    for promise in promises:
+        made = promise.proposal
+        table.add_row(
+            made.proposal_id,
+            promise.keeping.value.replace("_", " "),
+            f"{promise.sessions} of {made.horizon_days}",
+            f"{promise.earned:+.2%} of {promise.promised:+.2%}",
+            f"{promise.cost:,.2f} of {promise.shown.cost:,.2f}",
+            f"{promise.loss:,.2f} of {made.loss_max:,.2f}",
+        )
+    console().print(table)
+    console().print(
+        f"[dim]return: of what was promised by now, and more than {BEHIND_MAX:.0%} below it is behind; loss: of what "
+        "its stops may lose[/]"
+    )

@@ -11,8 +11,11 @@ from bursar.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalMade(Event, kind="proposal_made"):
-    """Something was proposed to a person; nothing is sent. outlook: what tapping at once would have meant."""
+class ProposalMade(Event, kind="proposal_made", version=2):
+    """Something was proposed to a person; nothing is sent. outlook: what tapping at once would have meant.
+
+    Before version 2 a proposal named no horizon and no loss in money, and an outlook no prices.
+    """
 
     proposal: Proposal
     outlook: Outlook | None = None
@@ -24,10 +27,10 @@ class ProposalMade(Event, kind="proposal_made"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalTapped(Event, kind="proposal_tapped"):
+class ProposalTapped(Event, kind="proposal_tapped", version=2):
     """A person said yes to what was shown. Its id is made of the proposal's, so that two taps are one.
 
-    outlook  what was shown
+    outlook  what was shown; before version 2 without its prices
     """
 
     proposal_id: str
