@@ -38,7 +38,7 @@ def test_proposals_are_listed_with_what_they_would_cost_and_a_tap_reaches_the_in
     assert cli.main(["tap", "p-00000001", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["proposal"] == "p-00000001"
     taken = FolderCommands(bursar_home / COMMANDS_NAME).take()
-    assert [command.arguments for command in taken] == [{"proposal": "p-00000001"}] * 2
+    assert [command.arguments for command in taken] == [{"proposal": "p-00000001", "account": "DU9000001"}] * 2
 
 
 def test_without_a_proposal_it_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -295,6 +295,16 @@ def test_a_command_that_nobody_knows_is_told_and_does_nothing() -> None:
     assert engine.standing.state is TradingState.ACTIVE
 
 
+def test_a_command_for_another_account_does_nothing_and_is_told() -> None:
+    engine = holding()
+    _, alert = said(engine, "cancel", "9", order=ENTRY.order_id, account="DU9000002", reason="the news")
+    assert isinstance(alert, Alerted)
+    assert "ann asked for cancel in account DU9000002, and DU9000001 is traded now" in alert.message
+    assert engine.orders[ENTRY.order_id].working
+    # A kill stops whatever is traded, whoever was meant.
+    assert isinstance(said(engine, "kill", "10", account="DU9000002", reason="out")[1], KillOrdered)
+
+
 def test_an_operator_cancels_what_opens_and_nothing_else() -> None:
     engine = holding()
     command = Command(

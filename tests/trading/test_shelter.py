@@ -23,6 +23,8 @@ from bursar.domain.events import (
     ProposalMade,
     ProposalTapped,
     Rejected,
+    Split,
+    SymbolChanged,
     TaskFinished,
 )
 from bursar.domain.orders import ApprovedOrder, Effect, OrderType, Purpose, Side
@@ -318,3 +320,30 @@ def test_what_closes_more_than_is_held_is_refused_by_name_instead_of_waiting_for
     assert step.orders == ()
     (refused,) = (event for event in step.events if isinstance(event, Rejected))
     assert refused.rule == rule
+
+
+def test_a_split_moves_protection_with_the_shares_and_a_new_name_takes_the_old_one_away() -> None:
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    pair = [sent.order for sent in do(engine, Task.MONITOR).orders]
+    for order in pair:
+        name = order.order_id
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=1, number=1))
+    assert do(engine, Task.MONITOR) == Step()
+    engine.absorb(Split(event_id="split", at=OPEN, symbol="AAPL", new=Decimal(2), old=Decimal(1)))
+    see(engine, OPEN, quote("AAPL", "50"))
+    step = do(engine, Task.MONITOR)
+    stop, target = (changed.order for changed in step.amends)
+    assert [each.quantity for each in (pair[0], stop, target)] == [10, 20, 20]
+    assert pair[0].stop_price is not None
+    assert pair[1].limit_price is not None
+    assert (stop.stop_price, target.limit_price) == (pair[0].stop_price / 2, pair[1].limit_price / 2)
+    for order in (stop, target):
+        name = order.order_id
+        engine.absorb(OrderAmended(event_id=f"{name}/amended/1", at=OPEN, order_id=name))
+    engine.absorb(SymbolChanged(event_id="renamed", at=OPEN, symbol="AAPL", new_symbol="PEAR"))
+    step = do(engine, Task.MONITOR)
+    assert step.cancels == (stop.order_id, target.order_id)
+    assert step.orders == ()  # what is not traded here under its new name gets none until it is

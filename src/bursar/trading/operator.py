@@ -5,6 +5,7 @@
     tap      proposal: work it, leg by leg (``baskets``)
     explain  break, because, take_theirs (yes): a person settles a break, or what became of a flagged order (``breaks``)
     cancel   order, reason: ask the broker to cancel an order that opens; what protects or closes is not to be canceled
+             (of both: account, that is meant; numbers repeat from account to account, and one for another does nothing)
     adopt    lots: what adopted positions were bought for (``adoption``)
     switch   account, reason, phrase: trade in another account, which is not the engine's to do (``runtime/trader.py``)
 
@@ -35,6 +36,8 @@ from bursar.trading.breaks import settled
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
 
+#: Commands about something that has a number: they may name the account whose number it is.
+NUMBERED = frozenset({"tap", "cancel"})
 #: The command that whoever runs several accounts carries out.
 SWITCH = "switch"
 
@@ -59,7 +62,12 @@ def obey(engine: Engine, command: Command) -> Step:
     came = received(engine, command)
     if not came.events:
         return came
-    effects = _EFFECTS.get(command.name, _unknown)(engine, command, came.events[0].event_id)
+    traded, cause = engine.mandate.account, came.events[0].event_id
+    meant = command.arguments.get("account", traded)
+    if meant != traded and command.name in NUMBERED:
+        why = f"{command.by} asked for {command.name} in account {meant}, and {traded} is traded now; nothing was done"
+        return Step(events=(*came.events, _warned(engine, why, cause)))
+    effects = _EFFECTS.get(command.name, _unknown)(engine, command, cause)
     cancels = tuple(each.order_id for each in effects if isinstance(each, CancelRequested))
     return Step(events=(*came.events, *effects), cancels=cancels)
 

@@ -108,8 +108,12 @@ def _held(desk: Desk, symbol: str) -> Decimal:
 
 def _told(desk: Desk, symbol: str, kept_back: Decimal) -> Mend:
     position, mandate = desk.portfolio.positions.get(symbol), desk.mandate
+    # A company that changed its name is held under one that is not traded yet: what rests under the old one goes.
+    instrument = desk.market.instruments.get(symbol)
     wanted = (
-        levels(position, mandate.stop_loss, mandate.take_profit, desk.market.instruments[symbol]) if position else None
+        levels(position, mandate.stop_loss, mandate.take_profit, instrument)
+        if position is not None and instrument is not None
+        else None
     )
     return mend(
         symbol,

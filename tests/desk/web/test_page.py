@@ -174,7 +174,11 @@ def test_a_visit(served: Served, page: Any, tmp_path: Path) -> None:
     page.get_by_role("button", name="Yes, send these orders").click()
     page.get_by_text("on its way").wait_for()
     (tap,) = served.commands.take()
-    assert (tap.name, tap.by, dict(tap.arguments)) == ("tap", "admin", {"proposal": "p-00000001"})
+    assert (tap.name, tap.by, dict(tap.arguments)) == (
+        "tap",
+        "admin",
+        {"proposal": "p-00000001", "account": "DU9000001"},
+    )
     saga = served.desk.past.sagas.get("p-00000001")
     assert saga is not None
     assert saga.shown is not None

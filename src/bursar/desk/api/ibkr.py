@@ -214,7 +214,7 @@ async def cancel(
             raise Problem(409, "it is over", f"the order is {state.status.value}; there is nothing to cancel")
         if not state.order.opens:
             raise Problem(409, "it protects or closes", "only orders that open can be canceled from here")
-        said = {"order": order_id, "reason": asked.reason}
+        said = {"order": order_id, "reason": asked.reason, "account": state.order.account}
         return await send(desk, caller, "cancel", said, order_id)
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)

@@ -59,7 +59,8 @@ async def execute(
             raise Problem(403, "a second factor is needed", "real money moves: show it once more, then try again")
         if saga.state is not ProposalState.PENDING:
             raise Problem(409, "it was tapped already", f"it is {saga.state.value}; nothing was sent again")
-        return await send(desk, caller, "tap", {"proposal": proposal_id}, proposal_id)
+        said = {"proposal": proposal_id, "account": saga.proposal.account}
+        return await send(desk, caller, "tap", said, proposal_id)
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 

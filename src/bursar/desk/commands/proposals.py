@@ -13,7 +13,8 @@ from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bursar.trading.baskets import Sagas
+    from bursar.domain.proposals import Outlook
+    from bursar.trading.baskets import Saga, Sagas
     from bursar.trading.promises import Promise
 
 
@@ -66,13 +67,16 @@ def tap(
 
     from bursar.adapters.inbox import FolderCommands
     from bursar.config import home
+    from bursar.domain.events import RunStarted
     from bursar.ports import Command
     from bursar.runtime.switch import COMMANDS_NAME
 
+    # Every account counts its proposals from one: the tap names the account whose proposals are listed.
+    begun = next(recorded.event for recorded in records(None) if isinstance(recorded.event, RunStarted))
     command = Command(
         command_id=uuid4().hex[:12],
         name="tap",
-        arguments={"proposal": proposal},
+        arguments={"proposal": proposal, "account": begun.account},
         by=getpass.getuser(),
         at=datetime.now(UTC),
     )
@@ -90,7 +94,7 @@ def tap(
 def _show(sagas: Sagas) -> None:
     from rich.table import Table
 
-    table = Table("proposal", "orders", "cost", "at worst", "until", "state", box=None, padding=(0, 1))
+    table = Table("proposal", "orders", "cost", "to undo", "at worst", "until", "state", box=None, padding=(0, 1))
     for saga in sagas.all():
         proposal, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
         orders = "\n".join(f"{leg.side} {leg.quantity:f} {leg.symbol} at {leg.price:f}" for leg in proposal.legs)
@@ -98,13 +102,25 @@ def _show(sagas: Sagas) -> None:
             proposal.proposal_id,
             orders,
             "" if shown is None else f"{shown.cost:,.2f}",
+            "" if shown is None else f"{shown.unwinding_cost:,.2f}",
             "" if shown is None else f"{shown.legging_loss_max:,.2f}",
             f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC",
-            f"{saga.state}: {saga.ended.reason}" if saga.ended else saga.state.value,
+            _state(saga, shown),
         )
     console().print(table)
-    console().print("[dim]cost: half a spread and fees of all orders; at worst: trading back after the worst order[/]")
+    console().print(
+        "[dim]cost: half a spread and fees of all orders; to undo: trading all of it back at once; at worst: after the "
+        "worst order[/]"
+    )
     _show_kept([found for saga in sagas.all() if (found := sagas.promises.get(saga.proposal.proposal_id))])
+
+
+def _state(saga: Saga, shown: Outlook | None) -> str:
+    """How far a proposal is, and what speaks against a tap where it waits for one."""
+    if saga.ended:
+        return f"{saga.state}: {saga.ended.reason}"
+    against = "; ".join(shown.refusals) if shown and saga.tapped is None else ""
+    return f"{saga.state}, and cannot be tapped: {against}" if against else saga.state.value
 
 
 def _show_kept(promises: Sequence[Promise]) -> None:
