@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from bursar.domain.events import (
     Event,
     KillFinished,
     KillForm,
+    KillOrdered,
     OrderPlaced,
     PositionAdopted,
     SwitchRefused,
@@ -43,6 +44,7 @@ from bursar.runtime.stage import Stage
 from bursar.runtime.switch import Controls, Pulled, Switch
 from bursar.runtime.trader import Seat, Trader
 from tests.builders import order
+from tests.trading.test_promises import completed
 
 PROFILES = {
     "first": AccountProfile(account_id="DU9000001"),
@@ -327,3 +329,46 @@ def test_orders_that_open_and_stops_that_nobody_would_watch_hold_a_change_back(s
     engine.absorb(held)
     with pytest.raises(InputError, match="the stops of AAPL are watched by this program"):
         house.trader._check_left(seat)
+
+
+def test_a_change_that_was_asked_for_while_nobody_traded_is_not_meant_any_more(shared: Path) -> None:
+    house = House(shared)
+    house.trader = Trader(PROFILES, house.sit, now=lambda: asked().at + timedelta(minutes=11))
+    house.sent = {14: asked()}
+    house.play()
+    (refused,) = only(house.events("first"), SwitchRefused)
+    assert isinstance(refused, SwitchRefused)
+    assert "it was asked for at 2022-01-05 00:00 UTC, while nothing was traded" in refused.why
+    assert not only(house.events("first"), AccountSwitched)
+
+
+def test_an_account_is_left_when_no_proposal_is_halfway_and_nothing_is_bare(shared: Path) -> None:
+    house = House(shared)
+    seat = asyncio.run(house.sit(admit("first", PROFILES["first"]), PROFILES["first"]))
+    engine = seat.loop.engine
+    engine.recover(seat.loop.beginning())
+    seat.leave(asked())
+    at, why = engine.market.at, "leaving"
+    engine.absorb(KillOrdered(event_id="g-1", at=at, account="DU9000001", form=KillForm.HALT, reason=why, by="ann"))
+    assert not seat.left
+    engine.absorb(KillFinished(event_id="g-2", at=at, account="DU9000001"))
+    assert seat.left
+    made, tapped, *_, ended = completed()
+    for event in (made, tapped):
+        engine.absorb(event)
+    assert not seat.left  # its legs go back first
+    engine.sagas.apply(ended)
+    assert seat.left
+    held = PositionAdopted(
+        event_id="adopted",
+        at=at,
+        account="DU9000001",
+        portfolio="main",
+        symbol="AAPL",
+        quantity=Decimal(1),
+        cost_basis=Money(Decimal(100), "USD"),
+    )
+    engine.absorb(held)
+    assert not seat.left  # a purchase that was filled at the last moment gets its stop first
+    engine.see(Slice(at=stage_of(shared, "DU9000001").sessions[0].close, quotes=()))
+    assert seat.left  # where the market is shut none could be placed

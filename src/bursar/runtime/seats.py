@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bursar.adapters import ib
+from bursar.adapters.clock import WallClock
 from bursar.adapters.journal import SQLiteJournal
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile
@@ -58,7 +59,7 @@ class Table:
 
     def trader(self, profiles: Mapping[str, AccountProfile]) -> Trader:
         """One who trades any of ``profiles``, one at a time."""
-        return Trader(profiles, self.sit, self.settings.account.open_orders)
+        return Trader(profiles, self.sit, self.settings.account.open_orders, WallClock().now)
 
     async def sit(self, admitted: Admitted, profile: AccountProfile) -> AccountSeat:
         """Connect to an account that the door let through, and make its loop; nothing is journalled by that.

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -40,6 +41,8 @@ from bursar.runtime.loop import Loop
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Autonomy
 
+#: A change that was asked for longer ago is not what a person wants now: nobody traded when it was asked for.
+ASKED_LATELY = timedelta(minutes=10)
 #: How the reason begins for which an account was left halted.
 LEAVING = "leaving for "
 
@@ -76,12 +79,12 @@ class Seat:
 
     @property
     def left(self) -> bool:
-        """True once the account stands as it is left: nothing opens, and what is held is protected."""
+        """True once the account stands as it is left: nothing opens or is halfway, and what is held is protected."""
         engine = self.loop.engine
         standing = engine.standing
         if self.leaving is None or standing.kill is None or not standing.finished:
             return False
-        return not _bare(engine)
+        return not _bare(engine) and not engine.sagas.executing()
 
     async def run(self) -> None:
         """Trade until the loop ends."""
@@ -103,9 +106,17 @@ class Trader:
     profiles     the accounts by name
     sit          opens a seat: connects, and makes a loop over the account's own journal
     open_orders  what becomes of orders that open in an account that is left
+    now          the time by which commands are sent, whatever the broker's is; None takes them however old they are
     """
 
-    def __init__(self, profiles: Mapping[str, AccountProfile], sit: Sit, open_orders: OpenOrders = "cancel") -> None:
+    def __init__(
+        self,
+        profiles: Mapping[str, AccountProfile],
+        sit: Sit,
+        open_orders: OpenOrders = "cancel",
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._now = now
         self._profiles = profiles
         self._sit = sit
         self._open_orders = open_orders
@@ -136,10 +147,16 @@ class Trader:
         """Do what was asked for by ``bursar switch`` or over the API."""
         said = command.arguments
         return await self.change(
-            said.get("account", ""), by=command.by, reason=said.get("reason", ""), typed=said.get("phrase", "")
+            said.get("account", ""),
+            by=command.by,
+            reason=said.get("reason", ""),
+            typed=said.get("phrase", ""),
+            asked_at=command.at,
         )
 
-    async def change(self, name: str, *, by: str, reason: str, typed: str = "") -> AccountSwitched | SwitchRefused:
+    async def change(
+        self, name: str, *, by: str, reason: str, typed: str = "", asked_at: datetime | None = None
+    ) -> AccountSwitched | SwitchRefused:
         """Trade in another account from now on: what both journals will say of it.
 
         Where anything does not agree it is refused, which the old journal says; then nothing changes.
@@ -149,6 +166,7 @@ class Trader:
             raise InputError("no account is traded yet; start with one before changing to another")
         at = old.loop.engine.market.at
         try:
+            self._check_age(asked_at)
             following, admitted = await self._validated(old, name, reason, typed)
         except BursarError as error:
             refused = _refused(old, name, str(error), by)
@@ -167,6 +185,13 @@ class Trader:
         arguments = {"form": KillForm.HALT.value, "reason": f"{LEAVING}{name}: {reason}"}
         old.leave(Command(command_id=switched.event_id, name="kill", arguments=arguments, by=by, at=at))
         return switched
+
+    def _check_age(self, asked_at: datetime | None) -> None:
+        """See that it was asked for lately."""
+        if self._now is not None and asked_at is not None and self._now() - asked_at > ASKED_LATELY:
+            raise InputError(
+                f"it was asked for at {asked_at:%Y-%m-%d %H:%M} UTC, while nothing was traded; ask again if it is meant"
+            )
 
     def _profile(self, name: str) -> AccountProfile:
         if name not in self._profiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from bursar.config.accounts import AccountProfile
 from bursar.desk.api.acting import Once
 from bursar.desk.api.problems import MEDIA_TYPE
+from bursar.desk.desk import Desk
 from bursar.desk.guard.roles import Role
 from tests.desk.api.world import Ask, Route, app_on, desk_on, good, routes, send
 
@@ -125,3 +127,33 @@ def test_each_route_refuses_what_it_does_not_know(route: Route, app: FastAPI) ->
         parts = ["nothing" if part.startswith("{") else part for part in nowhere.split("/")]
         (answer,) = send(app, replace(ask, path="/".join(parts), raw=None))
         assert answer.status_code == 404, answer.text
+
+
+def test_a_change_of_accounts_is_asked_for_as_the_command_line_does_and_what_was_typed_is_not_kept(
+    app: FastAPI,
+) -> None:
+    desk: Desk = app.state.desk
+    savings = AccountProfile(account_id="U7654321", mode="live", port=7496, notional_per_day_max=Decimal(1))
+    desk.accounts = {**desk.accounts, "savings": savings}
+    ask = replace(
+        good(BY_NAME["POST /api/v1/ibkr/accounts/{name}/switch"], app), path="/api/v1/ibkr/accounts/savings/switch"
+    )
+    phrase = "trade real money in U7654321"
+    wrong, right = send(
+        app,
+        replace(
+            ask, body={"reason": "for real", "phrase": "yes"}, headers={**ask.headers, "Idempotency-Key": "wrong-one"}
+        ),
+        replace(ask, body={"reason": "for real", "phrase": phrase}),
+    )
+    assert (wrong.status_code, right.status_code) == (422, 202)
+    (command,) = desk.commands.take()
+    assert command.arguments == {"account": "savings", "reason": "for real", "phrase": phrase}
+    assert not any(phrase in str(each.event) for each in desk.noted)
+    assert desk.past.run is not None
+    desk.past.run = replace(desk.past.run, run_id="demo")
+    (refused,) = send(
+        app,
+        replace(ask, headers={**ask.headers, "Idempotency-Key": "of-a-demo"}, body={"reason": "x", "phrase": phrase}),
+    )
+    assert "this run trades one account" in refused.text

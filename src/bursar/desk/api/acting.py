@@ -104,7 +104,8 @@ async def send(
         by=caller.user,
         at=desk.now(),
     )
-    said = {**arguments, "command": command.command_id}
+    kept = {key: value for key, value in arguments.items() if key != "phrase"}
+    said = {**kept, "command": command.command_id}
     if whatever:
         await desk.note_whatever(caller.user, name, said)
         with suppress(OSError):
