@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bursar.adapters.registry import FileRegistry
 from bursar.desk import backtest_page, charts, cli
 from bursar.desk.backtest_table import as_tables
 from bursar.desk.commands.backtest import day
@@ -113,6 +114,8 @@ def test_the_command_runs_prints_and_writes(
     assert (told["first"], told["last"]) == ("2021-03-01", "2021-05-28")
     assert told["costs_basis_points"] == 5
     assert "crossover  2021" in said.err
+    # One more look at the data is one more trial.
+    assert list(FileRegistry(tmp_path / "research" / "trials.sqlite").studies().values()) == [1]
     assert "Crossover, 2021 to 2021" in (tmp_path / "page.html").read_text()
     for wrong, named in (
         (["backtest", "hodl"], "no strategy is named hodl"),

@@ -13,6 +13,7 @@ import pytest
 from bursar.adapters import ib_connection
 from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import read
+from bursar.config import Settings
 from bursar.desk import cli
 from bursar.domain.events import (
     AccountSwitched,
@@ -35,6 +36,7 @@ from bursar.runtime import door
 from bursar.testing import RunningGateway, running_gateway
 from bursar.trading.oms import Orders
 from tests.e2e.person import ADDED, Person
+from tests.runtime.test_grades import promoted
 
 LIVE = "U7654321"
 PHRASE = f"trade real money in {LIVE}"
@@ -204,7 +206,12 @@ def test_the_locked_door_is_the_only_obstacle_and_every_wrong_key_is_fatal(
         assert attempt(autonomy=None) == 0
         assert person.changing == []
 
-        toml.write_text(toml.read_text() + 'autonomy = "automatic"\n')
+        # The right key alone is not enough: nobody has promoted these strategies to live.
+        assert attempt() == 2
+        assert person.changing == []
+        for name in Settings().strategy.names:
+            promoted(person.home, name, "paper", "live")
+
         trades(person, "savings", "16:45", "--phrase", PHRASE)
         gateway.step()
         trades(person, "savings", "09:45", "--phrase", PHRASE)

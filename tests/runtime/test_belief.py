@@ -16,7 +16,7 @@ from bursar.config import load
 from bursar.domain.events import Decided
 from bursar.errors import InputError
 from bursar.research.validate import Grade, Paper
-from bursar.runtime import belief
+from bursar.runtime import belief, grades
 from bursar.runtime.backtest import decision_days, run
 from bursar.runtime.belief import Windows
 from bursar.runtime.exam import Question
@@ -189,12 +189,12 @@ def test_a_judgement_is_kept_with_its_numbers_and_its_reasons(ledger: Ledger, tm
                  "ahead of 1/N equal weight"):  # fmt: skip
         assert name in event.numbers
     assert event.numbers["trials"] == 6
-    assert belief.judgements(tmp_path, "crossover") == (event,)
-    assert belief.judgements(tmp_path, "momentum") == ()
-    assert belief.grade(tmp_path, "crossover") is Grade.CANDIDATE
+    assert grades.judgements(tmp_path, "crossover") == (event,)
+    assert grades.judgements(tmp_path, "momentum") == ()
+    assert grades.grade(tmp_path, "crossover") is Grade.CANDIDATE
     paper = Paper(days=200, bets=50, slippage_ratio=1.0)
     live = belief.promote(ledger, Grade.LIVE, tmp_path, NOON, paper, draws=50)
     assert any("survived" in reason for reason in live.reasons)
     assert any("never promoted to paper" in reason for reason in live.reasons)
     assert live.numbers["paper_bets"] == 50
-    assert [each.event_id for each in belief.judgements(tmp_path)] == ["promotion-00000001", "promotion-00000002"]
+    assert [each.event_id for each in grades.judgements(tmp_path)] == ["promotion-00000001", "promotion-00000002"]

@@ -36,6 +36,7 @@ from bursar.ports import Broker, Feed, History, Journal, Panel
 from bursar.risk.limits import strictest
 from bursar.runtime import build
 from bursar.runtime.door import Admitted
+from bursar.runtime.grades import require_grades
 from bursar.runtime.library import Library, open_library
 from bursar.runtime.loop import Loop
 from bursar.runtime.models import reasoner
@@ -180,7 +181,10 @@ class Account:
 
 
 def prepare(settings: Settings, home: Path, place: Place) -> Account:
-    """Everything but the connection. Raises InputError for settings that do not fit together."""
+    """Everything but the connection. Raises InputError for settings that do not fit together, and for a strategy that
+    may not trade such an account by itself.
+    """
+    require_grades(settings, home, place.admitted)
     library = open_library(settings, home, seed=settings.demo.seed, last=place.at.date())
     day = place.at.date()
     # Whole years, so that the table that is kept is the same one all year round.

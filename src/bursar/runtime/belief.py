@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from bursar.adapters.journal import SQLiteJournal, read
+from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.store.sealing import Cipher
 from bursar.domain.events import PromotionJudged
 from bursar.errors import InputError
@@ -41,6 +41,7 @@ from bursar.research.validate import (
 from bursar.research.validate.evidence import random_portfolios
 from bursar.research.validate.resampled import resample
 from bursar.runtime.backtest import played_sessions
+from bursar.runtime.grades import grade, journal_path, judgements
 from bursar.runtime.score import bill_over, cost_rate, market_states, yardsticks
 from bursar.runtime.trials import HARDER, Ledger
 
@@ -193,25 +194,6 @@ def evidence(ledger: Ledger, draws: int = DRAWS) -> Evidence:
 # ---------------------------------------------------------------- promotion
 
 
-def journal_path(home: Path) -> Path:
-    """Where judgements are kept."""
-    return home / "research" / "promotions.sqlite"
-
-
-def judgements(home: Path, name: str | None = None, cipher: Cipher | None = None) -> tuple[PromotionJudged, ...]:
-    """Everything that was judged, oldest first, or what was judged of one strategy."""
-    if not journal_path(home).is_file():
-        return ()
-    events = (recorded.event for recorded in read(journal_path(home), cipher=cipher))
-    return tuple(event for event in events if isinstance(event, PromotionJudged) and name in (None, event.strategy))
-
-
-def grade(home: Path, name: str, cipher: Cipher | None = None) -> Grade:
-    """How far a strategy has come: the highest grade that it was promoted to."""
-    passed = {event.to for event in judgements(home, name, cipher) if event.passed}
-    return next((each for each in (Grade.LIVE, Grade.PAPER) if each.value in passed), Grade.CANDIDATE)
-
-
 def promote(
     ledger: Ledger,
     to: Grade,
@@ -268,6 +250,7 @@ def numbers(found: Evidence, paper: Paper | None = None) -> Mapping[str, float]:
     told = {
         "days": float(found.days),
         "annualized_return": found.metrics.annualized_return,
+        "volatility": found.metrics.volatility,
         "max_drawdown": found.metrics.max_drawdown,
         "sharpe": found.sharpe.estimate,
         "sharpe_low": found.sharpe.low,

@@ -146,16 +146,20 @@ class Bench:
 
     def run(self, form: str, condition: Condition = Condition.PLAIN, best: tuple[str, ...] = ()) -> Trial:
         """Run one trial."""
-        result = run(self.plan(form, condition, best), self.without(best))
-        return Trial(
-            form=form,
-            condition=condition,
-            first=result.days[0].item(),
-            last=result.days[-1].item(),
-            returns=result.returns,
-            positions=float((result.weights > 0).sum(axis=1).mean()),
-            best=best_names(result),
-        )
+        return told(form, condition, run(self.plan(form, condition, best), self.without(best)))
+
+
+def told(form: str, condition: Condition, result: Result) -> Trial:
+    """What is kept of a run."""
+    return Trial(
+        form=form,
+        condition=condition,
+        first=result.days[0].item(),
+        last=result.days[-1].item(),
+        returns=result.returns,
+        positions=float((result.weights > 0).sum(axis=1).mean()),
+        best=best_names(result),
+    )
 
 
 def best_names(result: Result) -> tuple[str, ...]:
@@ -236,6 +240,11 @@ class Ledger:
             self._record(self.bench.run(form, condition, best))
             known = self._known()
         return known[form, condition]
+
+    def keep(self, result: Result) -> None:
+        """Enter a run of the strategy as it is that was made elsewhere: one more look at the data is one more trial."""
+        if ("", Condition.PLAIN) not in self._known():
+            self._record(told("", Condition.PLAIN, result))
 
     def others(self) -> int:
         """Trials of the same study over other days or terms: they were tries as well."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,13 +82,18 @@ def promote(
     costs: Costs = None,
     world: World = None,
     history: Annotated[bool, typer.Option("--history", metavar="", help="Show what was judged before.")] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", metavar="FILE", help="Of the paper account.  [dim]those of all accounts[/]"),
+    ] = None,
     json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
     """Judge whether a strategy may go on from candidate to paper to live, and say why not.
 
     It must beat what luck finds among as many trials, live at three times the costs, a day late and without its three
-    best names, and then prove itself in paper. The judgement is kept with all its numbers. Exit code 1 is a no.
+    best names. For live, calendar days, independent bets and slippage are read from the journal of a paper account. The
+    judgement is kept with all its numbers. Exit code 1 is a no.
 
       bursar promote crossover paper --from 1995
       bursar promote momentum --history
@@ -96,10 +102,10 @@ def promote(
     from bursar.desk import belief_tables
     from bursar.desk.progress import waiting
     from bursar.research.validate import Grade
-    from bursar.runtime import belief
+    from bursar.runtime import belief, grades, practice
 
     if history:
-        events = belief.judgements(home(), name, cipher_of())
+        events = grades.judgements(home(), name, cipher_of())
         if not events:
             raise InputError(f"{name} was never judged; leave out --history to judge it now")
     else:
@@ -109,7 +115,9 @@ def promote(
         with waiting(f"judging {name}", console(stderr=True)) as tell:
             ledger = _ledger(question, tell)
             at = datetime.now(UTC).replace(microsecond=0)
-            events = (belief.promote(ledger, Grade(to), home(), at, cipher=cipher_of()),)
+            paths = practice.journals(home()) if journal is None else (journal,)
+            paper = grades.practiced(home(), name, paths, cipher_of()) if to == Grade.LIVE else None
+            events = (belief.promote(ledger, Grade(to), home(), at, paper, cipher=cipher_of()),)
     for event in events:
         if json:
             sys.stdout.write(belief_tables.judgement_json(event))

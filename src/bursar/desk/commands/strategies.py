@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bursar.desk.options import RESEARCH, AsJson, ConfigFile, console, said, settings_of
+from bursar.desk.options import RESEARCH, AsJson, ConfigFile, cipher_of, console, said, settings_of
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,20 +85,27 @@ def list_all(
 
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A strategy, or a template's file ending in .toml.")],
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", metavar="FILE", help="Where it was traded.  [dim]the journals of all accounts[/]"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Print a template in words, with its version: what it looks at, when it buys and sells, how much.
+    """Print a template in words, with its version; and what it did in your accounts beside what it was promised with.
 
     bursar strategies show mean_reversion
     bursar strategies show my_idea.toml --json
     """
+    from bursar.config import home
+    from bursar.desk.track import track, track_json, track_lines
     from bursar.research.templates import digest, template
     from bursar.research.templates.reading import document
     from bursar.research.templates.words import words
 
     found = template(name)
+    lived = track(home(), found.name, None if journal is None else (journal,), cipher_of())
     if json:
-        _print({"version": digest(found), **document(found), "words": list(words(found))})
+        _print({"version": digest(found), **document(found), "words": list(words(found)), **track_json(lived)})
         return
     out = console()
     out.print(f"[bold]{found.name}[/]  [dim]{found.kind}, version {digest(found)}[/]", highlight=False)
@@ -107,6 +115,9 @@ def show(
         out.print(f"  {sentence}", highlight=False, markup=False)
     out.print()
     out.print(f"Needs {', '.join(sorted(found.needs))}. Source: {found.source}.", highlight=False, markup=False)
+    out.print()
+    for line in track_lines(lived):
+        out.print(f"  {line}", highlight=False, markup=False)
 
 
 def generate(

@@ -12,6 +12,7 @@ for each fold instead.
 
 from bursar.research.validate.evidence import Evidence, Trialled, examine
 from bursar.research.validate.folds import Fold, Path, combinatorial, walk_forward
+from bursar.research.validate.kept import Kept, Lived, held_against
 from bursar.research.validate.promotion import Bar, Grade, Paper, Promotion, judge
 from bursar.research.validate.study import Study, chosen_by_fold, paths
 
@@ -20,6 +21,8 @@ __all__ = [
     "Evidence",
     "Fold",
     "Grade",
+    "Kept",
+    "Lived",
     "Paper",
     "Path",
     "Promotion",
@@ -28,6 +31,7 @@ __all__ = [
     "chosen_by_fold",
     "combinatorial",
     "examine",
+    "held_against",
     "judge",
     "paths",
     "walk_forward",

@@ -50,12 +50,15 @@ class Bar:
 class Paper:
     """What came of it in paper.
 
+    days            calendar days since it was promoted to paper
     slippage_ratio  measured over modelled; NaN before there is any
+    simulated       what in that account is made up, in words; empty for a paper account of a broker
     """
 
     days: int
     bets: int
     slippage_ratio: float
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,8 @@ def _of_paper(paper: Paper | None, bar: Bar) -> list[str]:
     if paper is None:
         return [f"it was never traded in paper; {bar.paper_days_min} calendar days are asked"]
     reasons = []
+    if paper.simulated:
+        reasons.append(f"its time in paper was spent in a made-up world, which proves nothing: {paper.simulated[0]}")
     if paper.days < bar.paper_days_min:
         reasons.append(f"{paper.days} calendar days in paper; {bar.paper_days_min} are asked")
     if paper.bets < bar.bets_min:
