@@ -1,6 +1,7 @@
 """What every test can rely on: a home of its own, repeatable chance, and data that may be absent.
 
-`pytest -m prove --evidence FILE` runs the large counts and writes what each of them counted.
+`pytest -m prove --evidence FILE` runs the large counts and writes what each of them counted. What plays the same lines
+hundreds of times is marked `no_cover`: measuring it would tell nothing new, and take twice as long.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def test_the_journal_over_the_wire_is_the_journal_in_process(home: Path, tmp_pat
 
 def start(home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.e2e.desk", str(home), str(DAYS), "7"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What is killed leaves no count of its lines, and counting them would take longer than the run.
+    unmeasured = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=unmeasured)
 
 
 def finish(desk: subprocess.Popen[str]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def kill_gateway(home: Path) -> bool:
 
 
 def run_with_kills(home: Path, seed: int, kills: int, usual_seconds: float) -> tuple[dict[str, Any], int]:
-    """Kill desk, gateway or both ``kills`` times at moments of ``seed``, starting the desk again each time."""
+    """Kill desk, gateway or both ``kills`` times at moments of ``seed``, or until a desk gets to the end alive."""
     chance = random.Random(seed)
     shutil.rmtree(home / "runs", ignore_errors=True)
     killed = 0
@@ -84,7 +86,7 @@ def run_with_kills(home: Path, seed: int, kills: int, usual_seconds: float) -> t
         desk = start(home)
         victim = chance.choice(("desk", "gateway", "both"))
         # Not a wait for anything: the moment of death is what the test is about.
-        time.sleep(chance.uniform(0.2, 1.0) * usual_seconds)
+        time.sleep(chance.uniform(0.2, 0.9) * usual_seconds)
         if desk.poll() is None and victim in ("gateway", "both"):
             killed += kill_gateway(home)
         if desk.poll() is None and victim in ("desk", "both"):
@@ -92,7 +94,7 @@ def run_with_kills(home: Path, seed: int, kills: int, usual_seconds: float) -> t
             killed += 1
             desk.communicate()
         else:
-            finish(desk)
+            return finish(desk), killed
     return finish(start(home)), killed
 
 
@@ -117,6 +119,7 @@ def kill_until(enough: int, home: Path, first_seed: int, undisturbed: tuple[dict
     return killed, runs
 
 
+@pytest.mark.no_cover
 def test_desk_and_gateway_killed_at_random_end_with_the_same_book(
     home: Path, undisturbed: tuple[dict[str, Any], float]
 ) -> None:

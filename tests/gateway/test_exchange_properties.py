@@ -301,6 +301,7 @@ class Witness:
             assert all(ended <= begun for (_, ended), (begun, _) in pairwise(times))
 
 
+@pytest.mark.no_cover
 @settings(max_examples=150)
 @given(stream=streams, on=terms)
 def test_money_and_shares_are_neither_made_nor_lost(stream: list[Command], on: Terms) -> None:

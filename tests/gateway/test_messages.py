@@ -85,6 +85,7 @@ def test_junk_raises_protocol_errors_and_nothing_else(version: int, data: st.Dat
 SPOILED = ["", "x", "1e999", "nan", "-1", "²", "9" * 50, "1_0", "Infinite", "\ud7ff", "1.7976E"]
 
 
+@pytest.mark.no_cover
 @in_version
 @given(data=st.data())
 def test_a_spoiled_order_raises_protocol_errors_and_nothing_else(version: int, data: st.DataObject) -> None:

@@ -21,6 +21,9 @@ from tests.conftest import Evidence
 from tests.ledger.anything import PORTFOLIOS, Draw, Story, begin, fills, happenings, made, stories
 from tests.ledger.tale import U
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 RESULT = frozenset(Nature) - ASSETS - CAPITAL
 
 

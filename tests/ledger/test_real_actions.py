@@ -65,6 +65,7 @@ def lived(symbol: str, series: list[tuple[date, Decimal]], happened: Actions) ->
     return tale, shares, received
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("symbol", ["AAPL", "AIG", "IBM", "SPY"])
 def test_books_through_real_splits_and_dividends_earn_what_adjusted_prices_say(symbol: str, test_data: Path) -> None:
     series = closes(test_data, symbol)

@@ -102,6 +102,7 @@ def at_marks(book: Book, name: str) -> Valuation:
     return value(book.portfolio(U, name), book.marks, rates, "USD")
 
 
+@pytest.mark.no_cover
 @given(stories())
 def test_equity_is_what_was_paid_in_and_every_gain(story: Story) -> None:
     """Net asset value is cash and cost and what is not realized, however it came about."""

@@ -199,6 +199,7 @@ def weights(found: Mapping[str, Standing]) -> dict[str, float]:
     return {name: standing.weight for name, standing in found.items()}
 
 
+@pytest.mark.no_cover
 def test_planted_skill_leads_after_five_hundred_votes_and_is_in_order_after_a_thousand() -> None:
     led = ordered = 0
     for seed in SEEDS:
@@ -233,6 +234,7 @@ def farthest(days: int) -> float:
     return float(np.mean([max(abs(weight - 0.25) for weight in each.values()) for each in found]))
 
 
+@pytest.mark.no_cover
 def test_without_skill_the_weights_converge_to_equal() -> None:
     assert farthest(1000) < farthest(100)
     assert farthest(1000) < 0.06

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bursar.adapters.history import Facts, MemoryHistory
@@ -326,14 +326,17 @@ def views_on(seen: MarketView) -> Sequence[View]:
     return [opinion for opinion in TechnicalAnalyst().form(seen, counted()) if isinstance(opinion, View)]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=50)
 @given(day=st.integers(0, len(SESSIONS) - 1), seed=st.integers(0, 99))
 def test_on_any_day_the_targets_keep_the_limits_of_the_gate(name: str, day: int, seed: int) -> None:
     seen = sample_market(SESSIONS[day])
     chance = np.random.default_rng(seed)
     owned = chance.dirichlet(np.ones(6)) * chance.random()
     held = holding(**dict(zip(chance.permutation(seen.closes.symbols)[:6].tolist(), owned.tolist(), strict=True)))
-    targets = STRATEGIES[name].decide(seen, views_on(seen), held)
+    views = views_on(seen)
+    targets = STRATEGIES[name].decide(seen, views, held)
     sectors: dict[str, float] = defaultdict(float)
     for target in targets.targets:
         assert type(target.weight) is float
@@ -345,10 +348,12 @@ def test_on_any_day_the_targets_keep_the_limits_of_the_gate(name: str, day: int,
         assert sectors[seen.instruments[symbol].sector] <= 0.30
     assert sum(weights(targets).values()) <= 1.0
     assert len(bought) <= 10
-    assert STRATEGIES[name].decide(seen, views_on(seen), held) == targets
+    assert STRATEGIES[name].decide(seen, views, held) == targets
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=30)
 @given(day=st.integers(0, len(SESSIONS) - 1))
 def test_the_future_corrupted_changes_no_decision_before(name: str, day: int) -> None:
     session, facts = SESSIONS[day], stock_facts()
@@ -357,9 +362,10 @@ def test_the_future_corrupted_changes_no_decision_before(name: str, day: int) ->
     values[future] = np.random.default_rng(day).choice([np.nan, 1e-6, 1e6], size=values[future].shape)
     corrupted = MemoryHistory({"close": Facts(Panel(facts.panel.dates, facts.panel.symbols, values), facts.known_at)})
     true, false = sample_market(session), sample_market(session, history=corrupted)
-    assert views_on(true) == views_on(false)
+    views = views_on(true)
+    assert views_on(false) == views
     held = holding(AAPL=0.15, XOM=0.1)
-    assert STRATEGIES[name].decide(true, views_on(true), held) == STRATEGIES[name].decide(false, views_on(false), held)
+    assert STRATEGIES[name].decide(true, views, held) == STRATEGIES[name].decide(false, views, held)
 
 
 def test_a_quiet_portfolio_trades_little() -> None:

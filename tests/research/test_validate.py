@@ -139,6 +139,7 @@ def best_of(returns: FloatArray) -> int:
     return int(np.argmax(returns.mean(axis=0) / returns.std(axis=0)))
 
 
+@pytest.mark.no_cover
 def test_the_best_of_two_hundred_strategies_without_skill_is_hardly_ever_promoted() -> None:
     rounds = 30
     passed = sum(promoted(table, best_of(table)) for table in (noise(seed) for seed in range(rounds)))

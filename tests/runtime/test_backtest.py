@@ -78,6 +78,7 @@ def rows_of(symbol: str, first: int, last: int | None = None) -> Panel:
     return Panel(panel.dates[first:last], (symbol,), panel.column(symbol)[first:last, None].copy())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("symbol", ["AAPL", "XOM"])
 def test_the_full_path_makes_the_trades_of_the_screen_and_ends_within_its_cents(symbol: str) -> None:
     stage = market([symbol], -1500)

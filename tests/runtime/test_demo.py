@@ -56,6 +56,7 @@ def events(stage: Stage) -> list[Event]:
     return played(stage)
 
 
+@pytest.mark.no_cover
 def test_equal_requests_write_equal_bytes_and_another_seed_does_not(home: Path, events: list[Event]) -> None:
     again = played(stages.prepare(request(home)))
     assert [encode(event) for event in again] == [encode(event) for event in events]
@@ -79,6 +80,7 @@ def with_other_closes(stage: Stage, closes: Panel, days_known: list[date]) -> St
     return replace(stage, closes=closes, history=MemoryHistory({"close": Facts(whole, known)}, stage.history.lacks()))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("last_true_day", [0, 1, 2, 3])
 def test_a_corrupted_future_changes_nothing_before_it(stage: Stage, events: list[Event], last_true_day: int) -> None:
     """Every price after a day is multiplied by chance; up to that day's close not a byte may differ."""

@@ -41,6 +41,7 @@ def played(home: Path, **changes: object) -> tuple[Exchange, list[Event]]:
     return exchange, [recorded.event for recorded in journal.read()]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", [7, 8])
 def test_the_brokers_statement_of_the_demo_and_our_books_agree_to_the_cent(tmp_path: Path, seed: int) -> None:
     exchange, events = played(tmp_path, seed=seed)

@@ -18,6 +18,9 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.slow import SlowDisk
 from tests.simulation.test_wire import LIVES_MAX, PORT, Outcome, book_of, desk, stage, undisturbed
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 __all__ = ["stage", "undisturbed"]
 
 

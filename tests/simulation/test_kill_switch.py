@@ -43,6 +43,9 @@ from bursar.runtime.stage import Stage
 from bursar.runtime.switch import Controls, Pulled, Switch
 from tests.conftest import Evidence
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 #: Days in which the switch is pulled, and days that follow, so that closing and staying closed can be seen.
 DAYS, AFTER = 5, 2
 #: How many steps a trouble lasts.

@@ -29,6 +29,9 @@ from tests.conftest import Evidence
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.slow import SlowDisk, SlowLine
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 DAYS = 3
 NEVER = 10**9
 

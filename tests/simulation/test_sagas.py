@@ -16,6 +16,9 @@ from tests.simulation import sagas
 from tests.simulation.sagas import Outcome, run
 from tests.simulation.schedule import ViolatedError
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 #: Seeds that found a fault of the product, with what it was.
 FAILED_ONCE = (
     50,  # a kill closed what a rollback meant to trade back, and the rollback waited for its room for ever

@@ -10,6 +10,9 @@ from tests.simulation.failures import PLANTED
 from tests.simulation.many import Tally, coverage, main, on_all_cores, play
 from tests.simulation.schedule import run
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 #: How many seeds a planted bug may take: about twice as many as it took when docs/failures.md was written.
 WITHIN = {bug: 2 * seeds + 10 for bug, seeds in PLANTED.items()}
 

@@ -34,6 +34,9 @@ from tests.conftest import Evidence
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.slow import SlowDisk
 
+#: The same lines many times over: other tests are measured, these are not.
+pytestmark = pytest.mark.no_cover
+
 PORT = 4002
 LIVES_MAX = 60
 

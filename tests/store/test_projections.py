@@ -307,6 +307,7 @@ def test_both_databases_hold_the_same_rows(engine: Engine) -> None:
     memory.dispose()
 
 
+@pytest.mark.no_cover
 @settings(max_examples=25)
 @given(stories(15), st.integers(1, 6))
 def test_whatever_happens_a_rebuild_gives_the_tables_that_were_followed(story: Story, step: int) -> None:
