@@ -1,30 +1,56 @@
-"""The service under load: `python -m benchmarks.service [--json] [--quick] [--docs] [monitor]`.
+"""The service under load: `python -m benchmarks.service [--json] [--quick] [--docs] [monitor load ticks snapshot]`.
 
 The monitor looks at every portfolio once a second: worth, profit, exposure, tails through a year of history, the twelve
 rolling metrics, limits and excursions, and keeps the second in the store. How many portfolios of a hundred positions
 one core can watch each second is what one look takes, turned around.
+
+Load is real: a service in a process of its own, over loopback, with its gate and its limits. Those who ask do so at
+fixed moments whether or not they were answered, so that a slow answer is not asked for less often; those who listen
+hold what they hear against when it was seen. Both run beside the service on this machine.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 # One thread: the claim is about one core.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import numpy as np  # noqa: E402  # threads are set first
+import httpx  # noqa: E402  # threads are set first
+import numpy as np  # noqa: E402
+from websockets.asyncio.client import connect as listening_to  # noqa: E402
 
 from benchmarks import _plots  # noqa: E402
-from benchmarks._harness import Result, clock, growth, report  # noqa: E402
+from benchmarks._harness import (  # noqa: E402
+    ROOT,
+    Remote,
+    Result,
+    Worker,
+    at_most,
+    clock,
+    faster,
+    growth,
+    interleaved,
+    report,
+)
+from bursar.adapters.marks import ReadMarks, SharedMarks  # noqa: E402
 from bursar.adapters.store.database import connect, migrate, sqlite_url  # noqa: E402
 from bursar.adapters.store.snapshots import Snapshots  # noqa: E402
+from bursar.desk.app import create_app  # noqa: E402
+from bursar.desk.guard.shield import Limits  # noqa: E402
 from bursar.desk.monitor import Monitor  # noqa: E402
 from bursar.domain.events import AccountOpened, Deposited, Event, Filled, InstrumentListed, Marked  # noqa: E402
 from bursar.domain.instruments import Instrument  # noqa: E402
@@ -36,7 +62,22 @@ from bursar.risk.watch import Model, limits_of  # noqa: E402
 
 ACCOUNT, SYMBOLS, POSITIONS, WINDOW = "DU9000001", 500, 100, 20
 START = datetime(2022, 1, 3, 21, 0, tzinfo=UTC)
-WATCHED_GOAL = 1000
+WATCHED_GOAL, TICKS_GOAL = 1000, 20_000
+#: Requests a second, what is asked for in turn, and how many listen.
+RATE, LISTENERS = 200, 200
+SNAPSHOT = "/api/v1/monitoring/snapshot"
+ASKED = (
+    f"/api/v1/monitoring/portfolios/{ACCOUNT}/p0/snapshot",
+    "/api/v1/ibkr/status",
+    "/api/v1/portfolios",
+    f"/api/v1/portfolios/{ACCOUNT}/p1",
+    f"/api/v1/monitoring/portfolios/{ACCOUNT}/p2/utilization",
+    "/api/v1/ibkr/market-data/S1",
+    "/api/v1/proposals",
+    "/api/v1/health",
+)
+TOKEN = "bursar_bench"  # it opens nothing but this
+PEERS = ("flask",)
 
 
 def history(portfolios: int) -> list[Event]:
@@ -101,9 +142,9 @@ def watching(portfolios: int, rounds: int) -> list[float]:
         generator, taken = np.random.default_rng(10), []
         for second in range(rounds + 1):
             at = START + timedelta(days=WINDOW, seconds=second)
-            quotes = _quotes(generator.uniform(40, 60, SYMBOLS).tolist(), at)
+            made = quotes(generator.uniform(40, 60, SYMBOLS).tolist(), at)
             began = clock()
-            monitor.quote(quotes)
+            monitor.quote(made)
             told = monitor.second(at)
             taken.append(clock() - began)
             if told is None or len(told.lines.portfolios) != portfolios or np.isnan(told.rolling["sharpe"]).any():
@@ -112,7 +153,8 @@ def watching(portfolios: int, rounds: int) -> list[float]:
     return taken[1:]  # the first look makes every portfolio's lines
 
 
-def _quotes(prices: Sequence[float], at: datetime) -> list[Quote]:
+def quotes(prices: Sequence[float], at: datetime) -> list[Quote]:
+    """A quote of each symbol."""
     made = []
     for number, price in enumerate(prices):
         bid = Decimal(f"{price:.2f}")
@@ -153,7 +195,210 @@ def monitor(*, quick: bool) -> list[Result]:
     ]
 
 
-PARTS = {"monitor": monitor}
+# ---------------------------------------------------------------- under load, over loopback
+
+
+@contextmanager
+def served(portfolios: int) -> Iterator[tuple[str, int]]:
+    """The address of a service in a process of its own that watches ``portfolios``, and its last event."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks._served", str(portfolios)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        yield f"127.0.0.1:{said['port']}", said["sequence"]
+        process.communicate()
+
+
+async def ask_steadily(address: str, rate: int, seconds: int) -> list[float]:
+    """Seconds of each answer since the moment at which it was to be asked for, whether or not others were out."""
+    taken: list[float] = []
+    loop = asyncio.get_running_loop()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, timeout=30) as client:
+        await client.get(ASKED[0])
+        began = loop.time() + 0.1
+
+        async def ask(number: int) -> None:
+            due = began + number / rate
+            await asyncio.sleep(due - loop.time())
+            answer = await client.get(ASKED[number % len(ASKED)])
+            if answer.status_code != httpx.codes.OK:
+                raise SystemExit(f"{ASKED[number % len(ASKED)]} answered {answer.status_code}: {answer.text[:200]}")
+            taken.append(loop.time() - due)
+
+        await asyncio.gather(*(ask(number) for number in range(rate * seconds)))
+    return taken
+
+
+async def listen(address: str, after: int, clients: int, seconds: int) -> list[float]:
+    """Seconds from each look to its arrival at each of ``clients`` WebSockets."""
+    taken: list[float] = []
+
+    async def one() -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        url = f"ws://{address}/api/v1/stream?after={after}"
+        async with listening_to(url, additional_headers=headers, compression=None, max_size=None) as socket:
+            ready.release()
+            async for text in socket:
+                at = datetime.fromisoformat(str(text[:200]).split('"at":"', 1)[1].split('"', 1)[0])
+                if listening.is_set():
+                    taken.append((datetime.now(UTC) - at).total_seconds())
+
+    ready, listening = asyncio.Semaphore(0), asyncio.Event()
+    tasks = []
+    for _ in range(clients):
+        tasks.append(asyncio.create_task(one()))
+        await ready.acquire()
+    await asyncio.sleep(1.5)
+    listening.set()
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return taken
+
+
+def load(*, quick: bool) -> list[Result]:
+    """What those wait who ask, and those who listen, while five portfolios are looked at each second."""
+    seconds = 3 if quick else 10
+    with served(5) as (address, _):
+        asked = asyncio.run(ask_steadily(address, RATE, seconds))
+    with served(5) as (address, sequence):
+        heard = asyncio.run(listen(address, sequence, LISTENERS, seconds))
+    if len(heard) < LISTENERS * (seconds - 1):
+        raise SystemExit(f"{len(heard)} looks were heard by {LISTENERS} listeners in {seconds} seconds: some miss")
+    p50, p95, p99 = (float(value) * 1e3 for value in np.quantile(asked, (0.5, 0.95, 0.99)))
+    w50, w99 = (float(value) * 1e3 for value in np.quantile(heard, (0.5, 0.99)))
+    return [
+        at_most(
+            f"an answer at {RATE} requests a second, 95 of 100",
+            p95,
+            50,
+            unit="ms",
+            note=f"5 portfolios of {POSITIONS} positions looked at each second; median {p50:.1f}, 99 of 100 {p99:.1f}",
+        ),
+        at_most(
+            f"a look at {LISTENERS} WebSockets, 99 of 100",
+            w99,
+            100,
+            unit="ms",
+            note=f"5 portfolios of {POSITIONS} positions each; median {w50:.1f}",
+        ),
+    ]
+
+
+# ---------------------------------------------------------------- in this process
+
+
+def ticks(*, quick: bool) -> list[Result]:
+    """How many ticks a second pass the whole handler: published, read, kept, given to the monitor, and looked at."""
+    from benchmarks._served import desk_of
+
+    desk, batches, best = desk_of(5), 8 if quick else 40, 0.0
+    generator = np.random.default_rng(12)
+    with tempfile.TemporaryDirectory(prefix="bursar-bench-") as name:
+        path = Path(name) / "marks.json"
+        shared, read = SharedMarks(path, ticks=iter(range(1_000_000)).__next__), ReadMarks(path)
+        for _ in range(3):
+            made = [quotes(generator.uniform(40, 60, SYMBOLS).tolist(), datetime.now(UTC)) for _ in range(batches)]
+            began = clock()
+            for batch in made:
+                shared.publish(batch)
+                told = read.read()
+                if told is None or len(told.quotes) != SYMBOLS:
+                    raise SystemExit("a batch of ticks was not read")
+                desk.price(told.quotes, told.behind)
+            desk.look()
+            best = max(best, batches * SYMBOLS / (clock() - began))
+    return [
+        Result(
+            name="ticks a second through the whole handler into the monitor",
+            ours=best,
+            peer=None,
+            unit="",
+            ratio=None,
+            goal=f"at least {TICKS_GOAL:,}",
+            met=best >= TICKS_GOAL,
+            note=f"in batches of {SYMBOLS}, written to the run's file and read again; the best of three",
+        )
+    ]
+
+
+def snapshot(*, quick: bool) -> list[Result]:
+    """One answer to "what is everything worth", made anew, beside Flask's of the same."""
+    from benchmarks._served import desk_of
+
+    desk = desk_of(5)
+    desk.second = None
+    app = create_app(desk, limits=Limits(per_second=1e9, burst=1e9))
+    desk.look()
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": SNAPSHOT,
+        "raw_path": SNAPSHOT.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {TOKEN}".encode())],
+        "scheme": "http",
+        "http_version": "1.1",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8005),
+        "root_path": "",
+    }
+    loop = asyncio.new_event_loop()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def ours() -> bytes:
+        parts: list[bytes] = []
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            parts.append(message.get("body", b""))
+
+        loop.run_until_complete(app(dict(scope), receive, send))
+        return b"".join(parts)
+
+    told = json.loads(ours())
+    with tempfile.TemporaryDirectory(prefix="bursar-bench-") as name:
+        path = Path(name) / "seen.json"
+        path.write_text(json.dumps(_as_tables(told)))
+        worker = Worker("flask", "benchmarks._peer_flask")
+        try:
+            theirs = Remote(worker, "snapshot", {"path": str(path)})
+            times = interleaved({"ours": ours, "theirs": theirs}, rounds=5 if quick else 15)
+        finally:
+            worker.close()
+
+    if json.loads(ours()) != told:
+        raise SystemExit("the answers to the same question differ")
+    same = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    if theirs.value != same:
+        raise SystemExit("Flask's snapshot says something else than ours")
+    note = f"5 portfolios of {POSITIONS} positions, {len(json.dumps(told)) // 1024} KiB, nothing kept"
+    return [
+        faster("a snapshot of all portfolios", times["ours"], times["theirs"], peer_name="Flask", goal=2.0, note=note)
+    ]
+
+
+def _as_tables(told: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot as columns, as a program would hold it between two looks."""
+    lines = [line for each in told["items"] for line in each["positions"]]
+    return {
+        "sequence": told["sequence"],
+        "at": told["at"],
+        "portfolios": [{name: value for name, value in each.items() if name != "positions"} for each in told["items"]],
+        "owners": [place for place, each in enumerate(told["items"]) for _ in each["positions"]],
+        "lines": {name: [line[name] for line in lines] for name in lines[0]},
+    }
+
+
+PARTS = {"monitor": monitor, "load": load, "ticks": ticks, "snapshot": snapshot}
 
 
 def main(arguments: list[str]) -> int:

@@ -53,6 +53,7 @@ class _Watched:
 
     parts: tuple[Part, ...]
     lines: Lines
+    days: int
     model: Model | None
     best: FloatArray
     worst: FloatArray
@@ -65,14 +66,14 @@ class Monitor:
     """Watches every portfolio of a journal.
 
     limits       by measure, as fractions: see ``risk/watch.limits_of``
-    model_of     what is believed of some symbols, asked when they change; None where nothing is
+    model_of     what is believed of some symbols, asked when they change, when a day has closed, and until it knows
     window       returns in the rolling metrics, today's among them
     stale_after  a price older than that is not relied on
     snapshots    where the seconds are kept; None keeps none
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
-    model_of: Callable[[tuple[str, ...]], Model] | None = None
+    model_of: Callable[[tuple[str, ...]], Model | None] | None = None
     window: int = 60
     stale_after: timedelta = timedelta(seconds=60)
     snapshots: Snapshots | None = None
@@ -118,6 +119,8 @@ class Monitor:
         watched = self._refreshed()
         if watched is None:
             return None
+        if watched.model is None and self.model_of is not None:
+            watched.model = self.model_of(watched.lines.symbols)
         prices, old = self._prices(watched, at - behind)
         seen = look(watched.lines, prices, old)
         measured = measures(watched.lines, seen, watched.model)
@@ -173,15 +176,21 @@ class Monitor:
             for place, name in enumerate(_names(parts)):
                 if (former := seen.get(name)) is not None:
                     best[place], worst[place] = before.best[former], before.worst[former]
-        if self.model_of is None:
-            model = None
-        elif before is not None and before.lines.symbols == lines.symbols:
+        days = max((part.days for part in parts), default=0)
+        if before is not None and before.lines.symbols == lines.symbols and before.days == days:
             model = before.model
         else:
-            model = self.model_of(lines.symbols)
+            model = None
         marks = _marks(book, lines.symbols)
         return _Watched(
-            parts=parts, lines=lines, model=model, best=best, worst=worst, sequence=book.sequence, marks=marks
+            parts=parts,
+            lines=lines,
+            days=days,
+            model=model,
+            best=best,
+            worst=worst,
+            sequence=book.sequence,
+            marks=marks,
         )
 
     def _prices(self, watched: _Watched, at: datetime) -> tuple[FloatArray, BoolArray]:

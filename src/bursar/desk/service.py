@@ -35,13 +35,14 @@ from bursar.config import Settings
 from bursar.config.accounts import all_accounts
 from bursar.config.service import Service as Where
 from bursar.desk.app import create_app
+from bursar.desk.believed import Believed
 from bursar.desk.desk import Desk, JournalFile
 from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import STORE_NAME, kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
 from bursar.errors import InputError
-from bursar.ports import Recorded
+from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
 from bursar.runtime.keeper import Keeper
 from bursar.runtime.switch import COMMANDS_NAME
@@ -118,11 +119,19 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
+            desk.monitor.model_of = Believed(lambda: _history(settings, home), lambda: desk.past.book.at)
             desk.listeners.append(told)
             app = create_app(desk, hosts=settings.service.hosts)
             yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
         finally:
             engine.dispose()
+
+
+def _history(settings: Settings, home: Path) -> History:
+    """The past prices of the source that the settings name."""
+    from bursar.runtime.library import open_library  # reading its manifests takes a while
+
+    return open_library(settings, home, seed=settings.demo.seed).history()
 
 
 def check(where: Where, guard: Guard) -> None:

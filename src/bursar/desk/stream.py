@@ -16,6 +16,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from bursar.desk import views
 from bursar.desk.api.parts import may_see
 from bursar.desk.desk import Desk
@@ -127,9 +129,9 @@ class Stream:
             "type": "second",
             "sequence": self.desk.past.sequence,
             "at": views.moment(second.at),
-            "items": [views.second(second, place) for place in places],
+            "items": views.seconds(second, places),
         }
-        return json.dumps(said, allow_nan=False, separators=(",", ":"))
+        return to_json(said, inf_nan_mode="null").decode()
 
 
 def _visible(caller: Caller, recorded: Recorded) -> bool:

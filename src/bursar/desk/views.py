@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -37,7 +37,9 @@ def number(value: float) -> float | None:
 
 def numbers(values: Iterable[float]) -> list[float | None]:
     """Numbers that JSON can tell."""
-    return [number(value) for value in np.asarray(values, dtype=np.float64).tolist()]
+    array = np.asarray(values, dtype=np.float64)
+    told: list[float | None] = array.tolist()
+    return told if np.isfinite(array).all() else [number(value) for value in array.tolist()]
 
 
 def moment(at: datetime | None) -> str | None:
@@ -175,38 +177,65 @@ def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
 
 def second(told: Second, place: int) -> dict[str, Any]:
     """What the monitor saw of the portfolio at ``place`` at one second; as floats, since nothing is booked by it."""
-    seen, lines = told.seen, told.lines
-    mine = np.flatnonzero(lines.owner == place)
-    return {
-        "portfolio": lines.portfolios[place],
-        "at": moment(told.at),
-        "equity": number(seen.equity[place]),
-        "cash": number(lines.cash[place]),
-        "long": number(seen.long[place]),
-        "short": number(seen.short[place]),
-        "day_profit": number(seen.day_profit[place]),
-        "total_profit": number(seen.total_profit[place]),
-        "day_return": number(seen.day_return[place]),
-        "doubtful": number(seen.doubtful[place]),
-        "risk": _at(told.measured, place),
-        "limits_used": _at(told.used, place),
-        "rolling": _at(told.rolling, place),
-        "positions": [
+    return seconds(told, [place])[0]
+
+
+def seconds(told: Second, places: Sequence[int]) -> list[dict[str, Any]]:
+    """What the monitor saw of the portfolios at ``places``."""
+    seen, lines, at = told.seen, told.lines, moment(told.at)
+    wanted = np.isin(lines.owner, places) if len(places) < len(lines.portfolios) else np.ones(len(lines.owner), bool)
+    mine = np.flatnonzero(wanted & (lines.units != 0))
+    owners, assets = lines.owner[mine], lines.asset[mine]
+    # Column by column, since one number after the other out of an array takes ten times as long.
+    positions: dict[int, list[dict[str, Any]]] = {place: [] for place in places}
+    for owner, asset, strategy, worth, weight, unrealized, day, total, best, worst in zip(
+        owners.tolist(),
+        assets.tolist(),
+        lines.strategy[mine].tolist(),
+        numbers(seen.worth[mine]),
+        numbers(seen.weights[owners, assets]),
+        numbers(seen.unrealized[mine]),
+        numbers(seen.day[mine]),
+        numbers(seen.total[mine]),
+        numbers(told.best[mine]),
+        numbers(told.worst[mine]),
+        strict=True,
+    ):
+        positions[owner].append(
             {
-                "symbol": lines.symbols[lines.asset[line]],
-                "strategy": lines.strategies[lines.strategy[line]],
-                "worth": number(seen.worth[line]),
-                "weight": number(seen.weights[place, lines.asset[line]]),
-                "unrealized": number(seen.unrealized[line]),
-                "day_profit": number(seen.day[line]),
-                "total_profit": number(seen.total[line]),
-                "best": number(told.best[line]),
-                "worst": number(told.worst[line]),
+                "symbol": lines.symbols[asset],
+                "strategy": lines.strategies[strategy],
+                "worth": worth,
+                "weight": weight,
+                "unrealized": unrealized,
+                "day_profit": day,
+                "total_profit": total,
+                "best": best,
+                "worst": worst,
             }
-            for line in mine
-            if lines.units[line] != 0
-        ],
+        )
+    whole = {
+        "equity": seen.equity,
+        "cash": lines.cash,
+        "long": seen.long,
+        "short": seen.short,
+        "day_profit": seen.day_profit,
+        "total_profit": seen.total_profit,
+        "day_return": seen.day_return,
+        "doubtful": seen.doubtful,
     }
+    return [
+        {
+            "portfolio": lines.portfolios[place],
+            "at": at,
+            **_at(whole, place),
+            "risk": _at(told.measured, place),
+            "limits_used": _at(told.used, place),
+            "rolling": _at(told.rolling, place),
+            "positions": positions[place],
+        }
+        for place in places
+    ]
 
 
 def _at(arrays: Mapping[str, Any], place: int) -> dict[str, float | None]:

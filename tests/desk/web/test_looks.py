@@ -120,7 +120,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
         state = {
             "_client": answers, "_values": [], "_painted": {"proposals": "p"},
             "_parts": {name: Part() for name in (
-                "band", "away", "line", "trading", "worth", "positions", "orders", "alerts", "fine", "stopped")},
+                "band", "away", "line", "trading", "worth", "positions", "risk", "orders", "alerts", "fine", "stopped",
+            )},
             "_waiting": (), "_over": False, "_rearm": Part(), "_proposals": Part(),
         }  # fmt: skip
         for name, value in state.items():

@@ -1,6 +1,8 @@
-"""The page in a browser: what a person sees, and what becomes of what they press.
+"""The page in a real browser, over the loop that really trades: what it shows and lets do, and what it never obeys.
 
-One browser and one desk for all of it, since both take seconds to start: the steps of one visit, in their order.
+The loop runs over an exchange in this process, one slice of the market for each that a test lets pass; its prices come
+to the desk as they do from a process of its own, by the run's file. Everything happens in one visit, since a page's
+framework has one application in a process. Without a browser one line says so.
 """
 
 from __future__ import annotations
@@ -9,11 +11,10 @@ import asyncio
 import shutil
 import socket
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,74 +22,99 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bursar.adapters.memory import MemoryCommands
+from bursar.adapters.inbox import FolderCommands
+from bursar.adapters.marks import FILE_NAME, ReadMarks, SharedMarks
+from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
+from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.config import Given, build
 from bursar.desk.app import create_app
 from bursar.desk.desk import Desk
 from bursar.desk.guard.guard import Guard
 from bursar.domain import events as e
-from bursar.domain.market import Quote
-from bursar.runtime.switch import Switch
-from tests.builders import ACCOUNT, CLOSE
-from tests.desk.api.world import DAYS, UNHURRIED, events, journal_of
+from bursar.domain.events import Event
+from bursar.domain.market import Slice
+from bursar.runtime import stage as stages
+from bursar.runtime.request import DemoRequest
+from bursar.runtime.switch import COMMANDS_NAME, Controls, Switch
+from tests.desk.api.world import UNHURRIED
 from tests.desk.guard.test_guard import CHEAP, OWN
 
-#: After the last close of the journal.
-NOW = CLOSE + timedelta(days=DAYS - 1, minutes=1)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>document.title = 'taken over'</script>"
+#: A strategy that proposes on its first morning, and a person who decides.
+SAID = {
+    "schedule.monitor_minutes": 1,
+    "market.watchlist": "AAPL, JPM, XOM, PFE",
+    "models.selected_agents": "technical_analyst",
+    "strategy.names": "confirmed_momentum",
+    "strategy.autonomy": "propose",
+}
+
+
+class Stepped(SimulatedFeed):
+    """A market that goes on when it is let."""
+
+    let: asyncio.Semaphore
+
+    async def __aiter__(self) -> AsyncIterator[Slice]:
+        async for market in super().__aiter__():
+            await self.let.acquire()
+            yield market
 
 
 class Served:
-    """A desk over a made-up journal, served from a thread with a loop of its own."""
+    """A desk and the loop that trades, in a thread with an event loop of its own."""
 
     def __init__(self, home: Path) -> None:
         from bursar.desk.web.mount import mount
 
-        self.journal = journal_of(iter([*events(), _script()]))
-        self.commands = MemoryCommands()
-        began = time.monotonic()
-
-        def now() -> datetime:
-            return NOW + timedelta(seconds=time.monotonic() - began)
-
-        guard = Guard(MemoryPeople(), MemoryPasses(), now, passwords=CHEAP)
+        settings = build({key: Given(value, "in a test") for key, value in SAID.items()})
+        request = DemoRequest(
+            days=1, first=date(2022, 1, 5), seed=3, cash=Decimal(100_000), settings=settings, in_process=True, home=home
+        )
+        stage = stages.prepare(request)
+        stage = replace(stage, mandate=replace(stage.mandate, person_simulated=False))
+        exchange, self.journal = stages.exchange(stage), MemoryJournal()
+        broker = SimulatedBroker(exchange)
+        self.feed = Stepped(exchange, broker)
+        self.switch = Switch(home)
+        controls = Controls(
+            switch=self.switch,
+            commands=FolderCommands(home / COMMANDS_NAME),
+            reserve=home / "reserve.jsonl",
+            marks=SharedMarks(home / FILE_NAME),
+        )
+        self.run = stages.loop(stage, self.feed, broker, self.journal, controls=controls)
+        guard = Guard(MemoryPeople(), MemoryPasses(), lambda: datetime.now(UTC), passwords=CHEAP)
         self.password = (guard.first_password() or ("", ()))[0]
-        self.desk = Desk(journal=self.journal, commands=self.commands, home=home, now=now, guard=guard)
-        self.price("150")
+        self.desk = Desk(
+            journal=self.journal,
+            commands=FolderCommands(home / COMMANDS_NAME),
+            source=ReadMarks(home / FILE_NAME),
+            home=home,
+            guard=guard,
+        )
         app = create_app(self.desk, limits=UNHURRIED)
         mount(app)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def price(self, last: str) -> None:
-        """AAPL trades at ``last``, and the monitor looks."""
-        quote = Quote(symbol="AAPL", at=NOW, known_at=NOW, bid=Decimal(last), ask=Decimal(last), last=Decimal(last))
-        self.desk.price([quote])
-        self.desk.look()
-
-    def happens(self, *new: e.Event) -> None:
-        """The loop that trades commits ``new``, and the desk reads them."""
-
-        async def append() -> None:
-            await self.journal.append(new)
-            self.desk.catch_up()
-            self.desk.look()
-
-        asyncio.run_coroutine_threadsafe(append(), self._loop).result(timeout=10)
-
-    def _run(self) -> None:
+    def _serve(self) -> None:
         async def serve() -> None:
-            self._loop = asyncio.get_running_loop()
+            self._loop, self.feed.let = asyncio.get_running_loop(), asyncio.Semaphore(0)
+            trades = asyncio.create_task(self.run.run())
             self._started.set()
             await self._server.serve(sockets=[self._listening])
+            trades.cancel()
+            await asyncio.gather(trades, return_exceptions=True)
 
         asyncio.run(serve())
 
@@ -103,21 +129,55 @@ class Served:
             self._thread.join(20)
             self._listening.close()
 
+    # ------------------------------------------------------------ the market
 
-def _script() -> e.Event:
-    return e.Alerted(event_id="script", at=NOW, severity="warning", message=SCRIPT)
+    def events(self) -> list[Event]:
+        """All that the loop has journaled."""
+        return [recorded.event for recorded in self.journal.read()]
+
+    def step(self) -> None:
+        """One slice more, dealt with when this returns."""
+
+        async def step() -> None:
+            self.feed.let.release()
+            # It is dealt with when the loop waits to be let again, which it comes to without waiting elsewhere.
+            for _ in range(50):
+                await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(step(), self._loop).result(timeout=20)
+
+    def until(self, happened: Callable[[Event], bool], most: int = 60) -> Event:
+        """Let the market go on until something is journaled; the event."""
+        seen = len(self.events())
+        for _ in range(most):
+            self.step()
+            found = next(filter(happened, self.events()[seen:]), None)
+            if found is not None:
+                return found
+        raise AssertionError(
+            f"{most} slices passed, and it did not happen: {[each.kind for each in self.events()[seen:]]}"
+        )
+
+    def alert(self, message: str) -> None:
+        """Somebody writes to all who look."""
+        at = self.events()[-1].at
+
+        async def append() -> None:
+            await self.journal.append([e.Alerted(event_id="script", at=at, severity="warning", message=message)])
+
+        asyncio.run_coroutine_threadsafe(append(), self._loop).result(timeout=10)
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium is installed to look at the page with")
     with Served(tmp_path).running() as serving:
         yield serving
 
 
 @pytest.fixture
 def page(served: Served) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed to look at the page with")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as player:
@@ -136,9 +196,32 @@ def worth(page: Any) -> tuple[str, int]:
     return shown.inner_text(), int(shown.get_attribute("data-sequence"))
 
 
-def test_a_visit(served: Served, page: Any, tmp_path: Path) -> None:
+def equals_the_api(page: Any) -> None:
+    """Asserts that the page shows what the API says at the same event."""
+    said = page.evaluate(
+        """async () => {
+            for (;;) {
+                const told = await (await fetch('/api/v1/monitoring/snapshot')).json();
+                const shown = document.getElementById('worth');
+                if (shown && Number(shown.dataset.sequence) === told.sequence)
+                    return [shown.innerText, told.items.reduce((sum, each) => sum + each.equity, 0)];
+                await new Promise(resolve => setTimeout(resolve, 100));
+            }
+        }"""
+    )
+    assert said[0] == f"{said[1]:,.2f}"
+
+
+def is_(kind: type[Event], **has: object) -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, kind) and all(getattr(event, name) == value for name, value in has.items())
+
+
+def test_a_visit(served: Served, page: Any) -> None:
     went: list[str] = []
     page.on("request", lambda request: went.append(request.url))
+    made = served.until(is_(e.ProposalMade))
+    assert isinstance(made, e.ProposalMade)
+    served.alert(SCRIPT)
 
     # A stranger is sent to the door.
     page.goto(served.url)
@@ -155,43 +238,37 @@ def test_a_visit(served: Served, page: Any, tmp_path: Path) -> None:
     page.fill("#again", OWN)
     page.click("#choose button")
     page.locator("#worth").wait_for()
+    page.get_by_text(SCRIPT).wait_for()
     assert page.title() == "Bursar", "no text of the journal is obeyed"
-    assert page.get_by_text(SCRIPT).count() == 1, "it is shown"
     assert page.locator(".band").inner_text().startswith("SIMULATED"), "whose money it is"
+    assert worth(page)[0] == "100,000.00"
+    equals_the_api(page)
 
-    # What the page shows is what the API says at that event; 100 AAPL at 150, and 84,999 in cash.
-    assert worth(page)[0] == "99,999.00"
-    said = page.evaluate("fetch('/api/v1/monitoring/snapshot').then(answer => answer.json())")
-    assert (f"{said['items'][0]['equity']:,.2f}", said["sequence"]) == worth(page)
-
-    # A price moves, and so does the page.
-    served.price("151.50")
-    page.get_by_text("100,149.00").first.wait_for()
-
-    # A proposal is looked at, tapped, and gone once the loop has taken it; what it bought is owned.
+    # A proposal is looked at and tapped; the loop takes it, its broker fills it, and it is owned.
     page.get_by_role("button", name="Look and decide").first.click()
     page.get_by_text("Stopping halfway could lose up to").wait_for()
     page.get_by_role("button", name="Yes, send these orders").click()
     page.get_by_text("on its way").wait_for()
-    (tap,) = served.commands.take()
-    assert (tap.name, tap.by, dict(tap.arguments)) == (
-        "tap",
-        "admin",
-        {"proposal": "p-00000001", "account": "DU9000001"},
-    )
-    saga = served.desk.past.sagas.get("p-00000001")
-    assert saga is not None
-    assert saga.shown is not None
-    served.happens(
-        e.ProposalTapped(event_id="p-00000001/tapped", at=NOW, proposal_id="p-00000001", by="admin", outlook=saga.shown)
-    )
+    tapped = served.until(is_(e.ProposalTapped))
+    assert isinstance(tapped, e.ProposalTapped)
+    assert (tapped.proposal_id, tapped.by) == (made.proposal.proposal_id, "admin")
+    bought = [served.until(is_(e.Filled, symbol=leg.symbol)) for leg in made.proposal.legs[:1]]
     page.get_by_text("nothing waits").wait_for()
+    for fill in bought:
+        assert isinstance(fill, e.Filled)
+        page.locator(".positions").get_by_text(fill.symbol).wait_for()
+
+    # A price moves, and so does the page.
+    before = worth(page)[0]
+    served.step()
+    page.wait_for_function("before => document.getElementById('worth').innerText !== before", arg=before)
+    equals_the_api(page)
 
     # Only what is held stops the account, and only for who shows the password again.
     held = page.get_by_role("button", name="Hold to halt")
     held.click()
     page.wait_for_timeout(100)
-    assert Switch(tmp_path).asked() is None, "a click is a slip"
+    assert served.switch.asked() is None, "a click is a slip"
     box = held.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 10)
     page.mouse.down()
@@ -200,29 +277,25 @@ def test_a_visit(served: Served, page: Any, tmp_path: Path) -> None:
     page.get_by_label("Password").fill(OWN)
     page.get_by_role("button", name="Go on").click()
     page.get_by_text("stopping: entries are canceled").wait_for()
-    asked = Switch(tmp_path).asked()
+    asked = served.switch.asked()
     assert asked is not None
     assert (asked.by, asked.form) == ("admin", e.KillForm.HALT)
-    stopped = e.KillOrdered(
-        event_id="kill", at=NOW, account=ACCOUNT, form=e.KillForm.HALT, reason="held on the page", by="admin"
-    )
-    halted = e.TradingStateChanged(
-        event_id="halted", at=NOW, account=ACCOUNT, state=e.TradingState.HALTED, reason="killed", by="admin"
-    )
-    served.happens(stopped, halted)
+    served.until(is_(e.KillFinished))
     page.get_by_text("Trading is halted.").wait_for()
 
     # And a person lets it go on, with a reason.
-    served.commands.take()
     page.get_by_role("button", name="Re-arm").click()
     page.get_by_label("What happened, and what changed?").fill("it was a drill")
     page.get_by_role("button", name="Re-arm", exact=True).click()
     page.get_by_text("asked: the loop decides").wait_for()
-    (rearm,) = served.commands.take()
-    assert (rearm.name, rearm.arguments["reason"]) == ("rearm", "it was a drill")
-    active = replace(halted, event_id="active", at=NOW + timedelta(seconds=1), state=e.TradingState.ACTIVE)
-    served.happens(active)
+    served.until(is_(e.TradingStateChanged, state=e.TradingState.ACTIVE, reason="it was a drill"))
     page.get_by_text("Trading is halted.").wait_for(state="detached")
+    assert served.switch.asked() is None
+
+    # What is away is said, with what still works.
+    served.desk.degraded["store"] = "no space left on the device"
+    page.get_by_text("no space left on the device").wait_for()
+    page.get_by_text("kept in memory for an hour").wait_for()
 
     # What was told in passing is over: half faded, nothing has its contrast.
     page.locator(".q-notification").last.wait_for(state="detached")

@@ -17,7 +17,7 @@ STATUS = {
 LINE = {"symbol": "AAPL", "worth": 1234.5, "weight": 0.25, "day_profit": -3.0, "unrealized": 40.0}
 SEEN = {
     "portfolio": "DU9000001/main", "equity": 4938.0, "cash": 3703.5, "day_profit": -62.0, "total_profit": 38.0,
-    "doubtful": 0.0, "positions": [LINE],
+    "doubtful": 0.0, "positions": [LINE], "risk": {"gross": 0.25},
 }  # fmt: skip
 SNAPSHOT = {"sequence": 7, "items": [SEEN]}
 
@@ -67,6 +67,15 @@ def test_positions_stand_with_the_largest_first_and_name_their_portfolio_where_t
     assert "–" in said, "what is not known is a dash"
 
 
+def test_risk_is_told_in_money_and_in_percent_or_that_there_is_not_enough_data() -> None:
+    assert paint.risk(SNAPSHOT).count("not enough data") == 4
+    risk = {"var_95": 0.02, "var_99": 0.03, "es_95": 0.04, "volatility": 0.2, "gross": 0.25}
+    said = paint.risk({"sequence": 7, "items": [SEEN | {"risk": risk}]})
+    assert "98.76 <span class='soft'>2.00%</span>" in said  # 2 % of 4,938
+    assert "not enough data" not in said
+    assert "nothing was valued yet" in paint.risk({})
+
+
 def test_a_line_that_never_moved_is_drawn_in_the_middle() -> None:
     assert "M0.0,32.0 L600.0,32.0" in paint.spark((5.0, 5.0))
     assert paint.spark((5.0,)) == ""
@@ -99,6 +108,11 @@ def test_no_text_from_outside_becomes_markup(text: str) -> None:
     empty = STATUS | {"account": "", "state": "", "trading": "", "reason": "x", "simulated": [""]}
     pairs = [
         (paint.positions({"items": [SEEN | {"portfolio": text, "positions": [line]}]}), None),
+        (paint.risk({"items": [SEEN | {"portfolio": f"x/{text}"}]}), paint.risk({"items": [SEEN]})),
+        (
+            paint.away([dict.fromkeys(("part", "since", "why", "still_works"), text or "x")]),
+            paint.away([dict.fromkeys(("part", "since", "why", "still_works"), "x")]),
+        ),
         (paint.orders([order]), paint.orders([dict.fromkeys(order, "")])),
         (paint.alerts([{"at": text, "message": text}]), paint.alerts([{"at": "", "message": ""}])),
         (paint.proposal(each), paint.proposal(plain)),

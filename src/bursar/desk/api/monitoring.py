@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from bursar.desk import views
-from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Viewer, by, itself, may_see, paged, stamped
+from bursar.desk.api.parts import Cursor, Figures, Limit, TheDesk, Told, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.portfolios import key_of, known
 from bursar.desk.api.problems import Problem, described
 from bursar.desk.desk import Desk
@@ -67,11 +67,11 @@ async def snapshot(desk: TheDesk, caller: Viewer) -> Response:
     places = [
         place for place, name in enumerate(told.lines.portfolios) if may_see(caller, *name.split("/", maxsplit=1))
     ]
-    return Told(
+    return Figures(
         stamped(
             desk,
             at=views.moment(told.at),
-            items=[views.second(told, place) for place in places],
+            items=views.seconds(told, places),
             unvalued=desk.monitor.unvalued,
         )
     )
@@ -80,7 +80,7 @@ async def snapshot(desk: TheDesk, caller: Viewer) -> Response:
 @router.get("/portfolios/{account}/{portfolio}/snapshot", responses=described(404, 409))
 async def snapshot_of(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one portfolio as it was seen at the last second: positions, P&L, risk, limits."""
-    return Told(stamped(desk, **views.second(*_place(desk, caller, account, portfolio))))
+    return Figures(stamped(desk, **views.second(*_place(desk, caller, account, portfolio))))
 
 
 @router.get("/portfolios/{account}/{portfolio}/utilization", responses=described(404, 409))

@@ -16,6 +16,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, WithJsonSchema
+from pydantic_core import to_json
 
 from bursar.desk.api.problems import Problem
 from bursar.desk.desk import Desk
@@ -102,6 +103,16 @@ class Told(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+class Figures(Told):
+    """Much of what we worked out ourselves: written by pydantic's own writer, which takes a fifth of the time.
+
+    Not for what somebody sent: half a surrogate pair is text to Python and to JSON, and nothing to that writer.
+    """
+
+    def render(self, content: Any) -> bytes:
+        return to_json(content, inf_nan_mode="null")
 
 
 def stamped(desk: Desk, **content: Any) -> dict[str, Any]:

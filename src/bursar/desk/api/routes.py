@@ -22,13 +22,14 @@ from bursar.desk.api import (
 )
 from bursar.desk.api.parts import known_parameters
 
+#: Routes are tried one after the other: what pages and programs ask for each second comes first.
 GROUPS = (
+    monitoring.router,
     portfolios.router,
     ibkr.router,
     sizing.router,
     optimization.router,
     risk.router,
-    monitoring.router,
     attribution.router,
     proposals.router,
     research.router,

@@ -97,7 +97,7 @@ class Page:
                 _button("Sign out", self._sign_out)
             with ui.element("div").classes("grid"):
                 with ui.element("div").classes("column"):
-                    for name in ("worth", "positions", "orders"):
+                    for name in ("worth", "positions", "risk", "orders"):
                         with ui.element("section").classes(f"card {name}"):
                             self._parts[name] = _html("")
                 with ui.element("div").classes("column"):
@@ -147,6 +147,7 @@ class Page:
             self._values.append(sum(each["equity"] or 0.0 for each in items))
         self._paint("worth", paint.worth(snapshot, tuple(self._values)))
         self._paint("positions", paint.positions(snapshot))
+        self._paint("risk", paint.risk(snapshot))
         self._paint("orders", paint.orders(orders))
         self._paint("alerts", paint.alerts(alerts[: -_ALERTS - 1 : -1]))
         self._paint("fine", paint.fine(status))

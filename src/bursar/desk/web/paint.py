@@ -137,6 +137,31 @@ def positions(snapshot: Mapping[str, Any]) -> str:
     return table("Positions", ("Symbol", "Worth", "Weight", "Today", "Unrealized"), rows, "nothing is owned")
 
 
+def risk(snapshot: Mapping[str, Any]) -> str:
+    """What each portfolio may lose, as its positions are now."""
+    items: Sequence[Mapping[str, Any]] = snapshot.get("items", ())
+    rows = [
+        [name, *(_measured(each, measure, in_money=in_money) for each in items)]
+        for measure, name, in_money in (
+            ("var_95", "Value at risk, one day in 20", True),
+            ("var_99", "Value at risk, one in 100", True),
+            ("es_95", "Expected shortfall", True),
+            ("volatility", "Volatility of a year", False),
+        )
+        if items
+    ]
+    heads = ("Measure", *(text(each["portfolio"].partition("/")[2]) for each in items))
+    return table("Risk", heads, rows, "nothing was valued yet")
+
+
+def _measured(each: Mapping[str, Any], name: str, *, in_money: bool) -> str:
+    """A measure in percent, and in money where it is a loss of one day; or that past prices do not tell it."""
+    part = each["risk"].get(name)
+    if part is None:
+        return "<span class='soft'>not enough data</span>"
+    return f"{money(part * each['equity'])} <span class='soft'>{share(part)}</span>" if in_money else share(part)
+
+
 def orders(found: Iterable[Mapping[str, Any]]) -> str:
     """What works at the broker."""
     rows = [
