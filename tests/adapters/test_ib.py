@@ -535,6 +535,10 @@ def test_a_market_without_a_price_has_no_quote_and_a_missing_side_is_none() -> N
             say(server, r.TickPrice(req_id=number, tick_type=1, price=D(-1)))
             market = await anext(feed.__aiter__())
             assert (market.quotes[0].bid, market.quotes[0].bid_size, market.quotes[0].ask) == (None, D(0), D("101.00"))
+            assert market.quotes[0].volume is None
+            say(server, r.TickSize(req_id=number, tick_type=8, size=D(1234)))
+            market = await anext(feed.__aiter__())
+            assert market.quotes[0].volume == 1234
             await hang_up(broker)
 
     run(script)

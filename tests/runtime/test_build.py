@@ -40,6 +40,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
             execution__within_minutes=45,
             execution__every_minutes=15,
             execution__urgency="40%",
+            execution__participation="5%",
             sleeve__capital=50_000,
             sleeve__hands_off=["KO"],
         )
@@ -49,6 +50,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
         within=timedelta(minutes=45),
         every=timedelta(minutes=15),
         urgency=Decimal("0.4"),
+        participation=Decimal("0.05"),
         expected=Decimal("0.0005"),
     )
     assert made.stop_loss == Decimal("0.07")

@@ -20,11 +20,13 @@ def test_the_night_and_the_week_of_the_gateway_are_those_that_were_set() -> None
             broker__login_day="monday",
             broker__login_at="06:15",
             broker__clock_minutes_max=3,
+            broker__reconnect_trial_minutes=15,
         )
     )
     assert (made.restart_at, made.restart_for) == (time(4, 30), timedelta(minutes=20))
     assert (made.login_weekday, made.login_at) == (0, time(6, 15))
     assert made.skew_max == timedelta(minutes=3)
+    assert made.breaker_pause == timedelta(minutes=15)
     assert made.resting(datetime(2022, 1, 6, 9, 40, tzinfo=UTC))
     assert not made.resting(datetime(2022, 1, 6, 9, 51, tzinfo=UTC))
     assert made.login_after(datetime(2022, 1, 6, 12, tzinfo=UTC)) == datetime(2022, 1, 10, 11, 15, tzinfo=UTC)

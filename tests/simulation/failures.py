@@ -185,9 +185,12 @@ OTHERS = (
     ),
     (
         "No attempt to connect succeeds.",
-        "opens the breaker after broker.reconnect_attempts_max, and alerts",
+        (
+            "opens the breaker after broker.reconnect_attempts_max and alerts; stays up, sends nothing, says since "
+            "when on /health and in its journal, tries again every broker.reconnect_trial_minutes, then asks for all"
+        ),
         "see why the gateway is away: `bursar doctor --watch`",
-        "tests/trading/test_line.py::test_attempts_wait_twice_as_long_each_time_and_then_the_breaker_opens_with_an_alert",
+        "tests/simulation/test_away.py::test_the_desk_outlives_all_attempts_and_nothing_is_lost_or_done_twice",
     ),
 )
 

@@ -145,6 +145,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         life = handle._context.get(_LIFE, 0)  # type: ignore[attr-defined]
         return life in self._killed
 
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]  # nobody hands it to anybody
+        """Nobody sends signals in this world."""
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """There is none."""
+        return False
+
     def _write_to_self(self) -> None:
         """Nobody sleeps in a system call, so nobody has to be woken."""
 

@@ -137,9 +137,9 @@ class _Stage:
         await server.start(port=PORT)
         await server.wait()
 
-    async def desk(self) -> None:
+    async def desk(self, watch: LineWatch | None = None) -> None:
         """One life of the desk, over one connection."""
-        watch = LineWatch(Policy(), self.journal)
+        watch = watch or LineWatch(Policy(), self.journal)
         held = [recorded.event for recorded in self.journal.read()]
         broker, feed = await ib.connect(
             Address(account=small.ACCOUNT, port=PORT, timeout_seconds=TIMEOUT_SECONDS),
@@ -199,6 +199,10 @@ class _Stage:
                 break
         else:
             raise ViolatedError(f"the desk did not come to the end of the days in {LIVES_MAX} lives")
+        self.calm(loop)
+
+    def calm(self, loop: VirtualLoop) -> None:
+        """Have the desk come back once more on a day without faults."""
         self.outcome.struck = self.faults.struck_by_name
         self.faults = Faults(Plan(seed=self.seed))
         loop.kill("gateway")

@@ -83,13 +83,17 @@ def test_attempts_wait_twice_as_long_each_time_and_then_the_breaker_opens_with_a
     assert waits == [10, 20, 40]
     assert wire.hear(Lost("refused")) is LineState.BROKEN
     assert wire.kinds == [Reconnect, Alert]
-    assert wire.alerts == [("critical", "The line is broken: 4 attempts failed (refused).")]
+    opened = wire.at
+    told = f"since {opened:%Y-%m-%d %H:%M} UTC, 4 attempts failed (refused)"
+    assert wire.alerts == [("critical", f"The line is broken: {told}.")]
     # It goes on trying, rarely, and says no more until somebody is there again.
     wire.hear(Lost("refused"))
     (advice,) = wire.advice
     assert isinstance(advice, Reconnect)
     assert advice.at - wire.at == POLICY.breaker_pause
+    assert wire.line.opened_at == opened
     assert wire.hear(Connected()) is LineState.UP
+    assert wire.line.opened_at is None
     wire.hear(Lost("reset"))
     (advice,) = wire.advice
     assert isinstance(advice, Reconnect)

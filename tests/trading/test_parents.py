@@ -26,6 +26,7 @@ from bursar.domain.events import (
     PieceSent,
     Rejected,
 )
+from bursar.domain.market import Quote
 from bursar.domain.orders import Effect, OrderType, Purpose, Side
 from bursar.gateway.exchange import Exchange
 from bursar.runtime import stage as stages
@@ -33,10 +34,11 @@ from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage
 from bursar.trading.agenda import Task
+from bursar.trading.engine import Engine
 from bursar.trading.mandate import Execution
 from bursar.trading.measuring import Measured
 from tests.builders import OPEN, filled, quote
-from tests.trading.test_engine import TRADE_AT, do, fresh, see
+from tests.trading.test_engine import TRADE_AT, Wants, do, fresh, see
 from tests.trading.test_shelter import Seesaw
 
 DAYS = 4
@@ -215,3 +217,87 @@ def test_a_symbol_that_was_dear_to_trade_is_not_traded_for_little() -> None:
     assert of(OrderPlaced, dear("15")), "a fifth of equity is worth what it was expected to cost"
     assert of(OrderPlaced, dear("0")), "a cheap one is not traded more eagerly than was said"
     assert of(OrderPlaced, dear("90")) == [], "a trade must be worth more where it costs several times as much"
+
+
+# ---------------------------------------------------------------- participation
+
+
+def participating(told: str | None) -> Engine:
+    """An engine that has begun to buy 1,000 AAPL at a fifth of what trades, a piece a minute at most."""
+    engine = fresh(Wants(weights=(("AAPL", 0.1),)))
+    execution = Execution(route="participation", participation=Decimal("0.2"), every=timedelta(minutes=1))
+    engine.mandate = replace(engine.mandate, execution=execution)
+    see(engine, OPEN, volume(told), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT, volume(told))
+    do(engine, Task.TRADE)
+    return engine
+
+
+def volume(told: str | None) -> Quote:
+    return replace(quote("AAPL", "10"), volume=None if told is None else Decimal(told))
+
+
+def minute(engine: Engine, number: int, told: str | None, filled_of_it: int = 0) -> list[tuple[Decimal, str]]:
+    """So many minutes after it began the day's volume is told: what goes, and why. It is filled at once, or later."""
+    see(engine, TRADE_AT + timedelta(minutes=number), volume(told))
+    step = engine.pieces()
+    for event in step.events:
+        engine.absorb(event)
+    for sent in step.orders:
+        engine.absorb(filled(f"f{number}", filled_of_it or int(sent.order.quantity), 10, order_id=sent.order.order_id))
+    return [(sent.order.quantity, sent.order.reason) for sent in step.orders]
+
+
+def quantities(sent: list[tuple[Decimal, str]]) -> list[Decimal]:
+    return [quantity for quantity, _ in sent]
+
+
+def test_participation_by_hand_takes_its_fifth_of_all_that_trades_itself_included() -> None:
+    """x = (v + x) / 5, so x = v / 4 of what others trade; the day's volume holds our own fills too."""
+    engine = participating("50000")
+    (begun,) = engine.parents.open.values()
+    assert (begun.route, begun.quantity) == ("participation", Decimal(1000))
+    assert minute(engine, 0, "50000") == []  # nothing has traded since it began
+    assert quantities(minute(engine, 1, "50400")) == [100]  # others 400
+    assert quantities(minute(engine, 2, "50900")) == [100]  # 500 more, 100 of them ours: others 800, of which 200
+    assert minute(engine, 3, "51000") == []  # 100 more, and those were ours
+    assert quantities(minute(engine, 5, "52000")) == [250]  # others 1,800, of which 450
+
+
+def test_between_two_readings_nothing_goes_however_much_trades() -> None:
+    engine = participating("50000")
+    assert minute(engine, 0, "50000") == []
+    see(engine, TRADE_AT + timedelta(seconds=59), volume("99999"))
+    assert engine.pieces().orders == ()
+
+
+def test_a_volume_that_stands_still_is_none_and_the_parent_goes_on_as_twap_and_says_so() -> None:
+    engine = participating("50000")
+    assert minute(engine, 0, "50000") == []
+    assert minute(engine, 1, "50000") == []
+    ((quantity, reason),) = minute(engine, 2, "50000")
+    assert quantity == 50  # three of sixty pieces
+    assert reason.endswith("as twap, since no volume is told")
+    # Told again, it participates again: 350 that others traded, and so 87, of which 50 have gone.
+    assert quantities(minute(engine, 3, "50400")) == [37]
+    assert minute(engine, 4, None) == []
+    ((quantity, reason),) = minute(engine, 5, None)
+    assert quantity == 13  # six of sixty pieces are 100
+    assert reason.endswith("as twap, since no volume is told")
+
+
+def test_without_any_volume_the_route_is_twap_from_the_beginning_and_says_why() -> None:
+    (begun,) = participating(None).parents.open.values()
+    assert (begun.route, begun.reason) == (
+        "twap", "participation needs the market's volume, which this source does not have"
+    )  # fmt: skip
+
+
+def test_after_a_restart_what_was_sent_stands_for_the_volume_before_it() -> None:
+    engine = participating("50000")
+    minute(engine, 0, "50000")
+    assert quantities(minute(engine, 1, "50400")) == [100]
+    engine.parents._volumes.clear()  # what a restart does not know any more
+    assert minute(engine, 2, "60000") == []  # 100 are a fifth of 500: others 400, and on from here
+    assert quantities(minute(engine, 3, "60200")) == [50]

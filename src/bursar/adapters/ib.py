@@ -484,6 +484,7 @@ class IBFeed:
             ask_size=_size(ticker.askSize),
             last=last,
             delayed=ticker.marketDataType in DELAYED_TYPES,
+            volume=exact(_decimal(ticker.volume), SHARE) if ticker.volume >= 0 else None,
         )
 
 

@@ -148,6 +148,9 @@ class Broker(Section):
     reconnect_delay_seconds: Number = setting(
         Decimal(10), "Wait before the first of them, doubled each time, in seconds.", "0 to 3600", ge=0, le=3600
     )
+    reconnect_trial_minutes: Count = setting(
+        10, "After all of them failed: how often one more is made, in minutes.", "1 to 1440", ge=1, le=1440
+    )
     restart_at: Clock = setting(
         time(23, 45),
         "From then on the gateway restarts, every night: no attempt counts.",
@@ -244,6 +247,13 @@ class Execution(Section):
         "Part of the spread that an adaptive order pays from the start.",
         'a fraction from 0 to 1, such as 0.25 or "25%"',
         ge=0,
+        le=1,
+    )
+    participation: Fraction = setting(
+        Decimal("0.10"),
+        "Part of all that trades that an order of that route takes, itself included.",
+        'a fraction above 0 and up to 1, such as 0.1 or "10%"',
+        gt=0,
         le=1,
     )
 

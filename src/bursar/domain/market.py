@@ -15,7 +15,10 @@ from bursar.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """Best bid and ask. None means that the side is absent, which is not a price of zero."""
+    """Best bid and ask. None means that the side is absent, which is not a price of zero.
+
+    volume  shares that have traded this day so far, where the source tells it as it grows
+    """
 
     symbol: str
     at: datetime
@@ -26,6 +29,7 @@ class Quote:
     ask_size: Decimal = Decimal(0)
     last: Decimal | None = None
     delayed: bool = False
+    volume: Decimal | None = None
 
     @property
     def two_sided(self) -> bool:

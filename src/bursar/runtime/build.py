@@ -63,6 +63,7 @@ def mandate(settings: Settings) -> Mandate:
             within=timedelta(minutes=settings.execution.within_minutes),
             every=timedelta(minutes=settings.execution.every_minutes),
             urgency=settings.execution.urgency,
+            participation=settings.execution.participation,
             expected=(costs.commission_basis_points + costs.spread_basis_points / 2) * BASIS_POINT,
         ),
         trades_without_quorum=settings.committee.without_quorum == "views",

@@ -112,13 +112,15 @@ class AccountSeat(Seat):
     held: ExitStack
 
     async def run(self) -> None:
-        """Trade until the loop ends. A line that breaks is made again, as often as the settings allow.
+        """Trade until the loop ends. A line that breaks is made again: as often as the settings allow, then seldom.
 
-        Raises BrokerError after that, and DataError on a morning on which the prices do not reach up to the evening
-        before: nothing is decided on older ones.
+        Raises DataError on a morning on which the prices do not reach up to the evening before: nothing is decided on
+        older ones.
         """
         self.table.sat(self.account)
-        await again_and_again(self._over_one_line, self.watch, self.journal, self.controls, self.account.place.at)
+        await again_and_again(
+            self._over_one_line, self.watch, self.journal, self.controls, self.account.place.at, stays=True
+        )
 
     async def close(self) -> None:
         """Hang up, close the journal, and let others in."""

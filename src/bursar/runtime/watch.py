@@ -39,6 +39,7 @@ def policy(settings: Settings) -> Policy:
     return Policy(
         attempts_max=settings.broker.reconnect_attempts_max,
         delay=timedelta(seconds=float(settings.broker.reconnect_delay_seconds)),
+        breaker_pause=timedelta(minutes=settings.broker.reconnect_trial_minutes),
         zone=settings.market.timezone,
         restart_at=settings.broker.restart_at,
         restart_for=timedelta(minutes=settings.broker.restart_minutes),
@@ -80,6 +81,7 @@ class LineWatch:
         self._resubscribe: Callable[[], Awaitable[None]] | None = None
         self._skew: Callable[[], timedelta | None] = lambda: None
         self._failed = 0
+        self._opened: datetime | None = None
         self.last_at: datetime | None = None
         self.progress = 0
         self.look_back(journal)
@@ -144,13 +146,25 @@ class LineWatch:
         """The line broke, or could not be made; with how long to wait before the next attempt.
 
         progressed  whether it was good for anything: one that breaks as soon as it is there counts as not made
+
+        While the breaker is open each further attempt is told: that is how anybody sees that the desk still stands.
         """
         if not progressed:
-            self.line = replace(self.line, failed=self._failed)
+            self.line = replace(self.line, failed=self._failed, opened_at=self._opened)
         heard = self.hear((Lost(reason),), at)
-        self._failed = self.line.failed
         until = next(each.at for each in heard.advice if isinstance(each, Reconnect))
+        if self._opened is not None and self.broken:
+            heard = replace(heard, events=(*heard.events, self._still(at, until)))
+        self._failed, self._opened = self.line.failed, self.line.opened_at
         return heard, until - at
+
+    def _still(self, at: datetime, until: datetime) -> Alerted:
+        return Alerted(
+            event_id=f"line/{self._changes}/attempt/{self.line.failed}",
+            at=at,
+            severity="info",
+            message=f"The line is broken {self.line.why}; it is tried again at {until:%H:%M} UTC.",
+        )
 
     @property
     def broken(self) -> bool:

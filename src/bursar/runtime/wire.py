@@ -11,7 +11,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bursar.adapters import ib
@@ -21,7 +21,7 @@ from bursar.errors import BrokerError
 from bursar.ports import Journal
 from bursar.runtime.gateway_process import Child, Gateway, spawn
 from bursar.runtime.stage import Progress, Stage, loop
-from bursar.runtime.switch import Controls
+from bursar.runtime.switch import Controls, Switch
 from bursar.runtime.watch import Heard, LineWatch, policy
 
 #: Where the folder of a run keeps the gateway's port, and its log of commands.
@@ -32,6 +32,8 @@ IDLE_SECONDS = 60.0
 
 #: How long a new attempt waits at least: the gateway learns of a broken line a little later than we do.
 RETRY_SECONDS = 0.2
+#: How often whoever stands with an open breaker looks whether the switch was pulled.
+STAND_SECONDS = 1.0
 
 
 async def play(
@@ -70,31 +72,53 @@ async def again_and_again(
     controls: Controls,
     begun_at: datetime,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    *,
+    stays: bool = False,
 ) -> None:
     """Make ``attempt`` until one ends by itself, and again when the line broke, as often as the settings allow.
 
-    While the kill switch is pulled it is tried for ever. Raises BrokerError when it broke too often without anything
-    having been journalled between.
+    stays  after so many attempts, stand: send nothing, and make one more now and then, however long that takes. What
+           is journalled meanwhile has the broker's last time, and what has passed here since
+
+    Without it BrokerError is raised when the line broke too often without anything having been journalled between,
+    unless the kill switch is pulled: then it is tried for ever.
     """
-    while not watch.broken or controls.switch.asked() is not None:
+    ticks, switch = asyncio.get_running_loop().time, controls.switch
+    known, since = max(watch.last_at or begun_at, begun_at), ticks()
+    while stays or not watch.broken or switch.asked() is not None:
         before = watch.progress
         try:
-            with controls.switch.listening():
+            with switch.listening():
                 await attempt()
         except BrokerError as error:
             if not error.retryable:
                 raise
             watch.look_back(journal)
-            heard, wait = watch.lost(str(error), watch.last_at or begun_at, progressed=watch.progress > before)
+            progressed = watch.progress > before
+            if progressed or not stays:
+                known, since = watch.last_at or begun_at, ticks()
+            at = known + timedelta(seconds=int(ticks() - since))
+            heard, wait = watch.lost(str(error), at, progressed=progressed)
             await told(journal, watch, heard)
-            if not watch.broken or controls.switch.asked() is not None:
+            if not watch.broken:
                 await pause(max(wait.total_seconds(), RETRY_SECONDS))
+            elif stays or switch.asked() is not None:
+                await _stand(wait.total_seconds(), switch, pause)
         else:
             return
     raise BrokerError(
         f"the gateway went away {watch.line.failed} times in a row (broker.reconnect_attempts_max is "
         f"{watch.line.policy.attempts_max})"
     )
+
+
+async def _stand(seconds: float, switch: Switch, pause: Callable[[float], Awaitable[None]]) -> None:
+    """Wait so long with the breaker open, hearing signals: whoever pulls the switch meanwhile is not kept waiting."""
+    asked = switch.asked()
+    with switch.listening():
+        while seconds > 0 and switch.asked() == asked:
+            await pause(min(seconds, STAND_SECONDS))
+            seconds -= STAND_SECONDS
 
 
 async def told(journal: Journal, watch: LineWatch, heard: Heard) -> None:

@@ -16,7 +16,8 @@ the socket does it. Nothing here waits or looks at a clock: time comes with the 
     socket_down  no connection to the gateway                       connect again, waiting twice as long each time
     resting      the same, in the window of the nightly restart     the same, and no attempt counts
     login_due    the same, and the weekly login is due              alert a person: nobody else can do it
-    broken       so many attempts failed                            alert; try again rarely, and report all the while
+    broken       so many attempts failed: the breaker is open       alert; stay, send nothing, try again rarely, and
+                                                                    report all the while, with since when
 
 The worst state that applies is the state. All but ``up`` stop what decides and trades; what reports goes on.
 Sources: codes of IBKR's "Message Codes" and "Connectivity between IB's servers and TWS"; times of its system status
@@ -189,7 +190,8 @@ SOCKET_RESET = 1300
 class Line:
     """What is known of the line. ``at`` is the time of the latest signal.
 
-    attempts  how often the line was lost or not got since it was last up; failed: those of them that count
+    attempts   how often the line was lost or not got since it was last up; failed: those of them that count
+    opened_at  when the breaker opened; None while it has not
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -204,6 +206,7 @@ class Line:
     asked_again_at: datetime | None = None
     attempts: int = 0
     failed: int = 0
+    opened_at: datetime | None = None
     reason: str = "not connected yet"
     reminded_of: datetime | None = None
     connected_at: datetime | None = None
@@ -246,7 +249,8 @@ class Line:
             case LineState.LOGIN_DUE:
                 return f"the weekly login is due: log in at the gateway ({self.reason})"
             case LineState.BROKEN:
-                return f"{self.failed} attempts failed ({self.reason})"
+                assert self.opened_at is not None, "it opened with the attempt that was one too many"
+                return f"since {self.opened_at:%Y-%m-%d %H:%M} UTC, {self.failed} attempts failed ({self.reason})"
             case _:
                 return self.reason
 
@@ -261,7 +265,8 @@ class Line:
             case Lost(reason=reason):
                 counts = not self.policy.resting(at) or self.failed > self.policy.attempts_max
                 attempts, failed = self.attempts + 1, self.failed + counts
-                return replace(line, socket=False, attempts=attempts, failed=failed, reason=reason)
+                since = (self.opened_at or at) if failed > self.policy.attempts_max else None
+                return replace(line, socket=False, attempts=attempts, failed=failed, opened_at=since, reason=reason)
             case Told(code=code, text=text):
                 return _told(line, code, text)
             case Quoted(delayed=delayed):

@@ -36,6 +36,7 @@ class Execution:
     within    how long a parent may take; what is left is sent then
     every     time between two pieces
     urgency   of an adaptive order: 0 waits on the near side, 1 pays the whole spread
+    participation  part of all that trades, itself included, that an order of that route takes
     expected  what trading is expected to cost, as a fraction of notional: what is measured is drawn to it, and a symbol
               that costs more must be worth trading by as much more. 0 asks nothing of what was measured
     """
@@ -44,6 +45,7 @@ class Execution:
     within: timedelta = timedelta(hours=1)
     every: timedelta = timedelta(minutes=5)
     urgency: Decimal = Decimal("0.25")
+    participation: Decimal = Decimal("0.10")
     expected: Decimal = ZERO
 
 

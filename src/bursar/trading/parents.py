@@ -8,7 +8,11 @@ and what is left has cost what it has cost.
 What closes is sent at once while its protection rests at the broker: that has made room for the whole of it, and a
 position without its stop is a larger risk than half a spread.
 
-Everything here is a fold over the journal, so that a restart goes on where it stood.
+Participation reads the day's volume as often as pieces may go. What is not told, or stands still, is no volume: then
+the parent goes on as TWAP, its pieces say so, and it participates again once volume is told.
+
+Everything here is a fold over the journal, so that a restart goes on where it stood; of the volume before it, it takes
+that there was as much as what was sent is the part of.
 """
 
 from __future__ import annotations
@@ -48,6 +52,8 @@ from bursar.trading.view import MarketView
 
 #: Statuses after which nothing more is sent for a parent, unless the whole of it is filled.
 ENDED_UNFILLED = FINAL - {OrderStatus.FILLED}
+#: So often a reading of the day's volume may be what the last one was.
+STILL_MAX = 1
 #: Statuses in which a piece may be changed.
 SURE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
@@ -60,6 +66,28 @@ class Plan:
     ends: datetime
     decided_at: datetime
     decided: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """What traded while a parent was worked.
+
+    others  shares that all others traded, as of the reading
+    at      when it was read last; told: the day's volume then; filled: of the parent
+    still   how often in a row it had not moved
+    """
+
+    others: Decimal
+    at: datetime
+    told: Decimal
+    filled: Decimal
+    still: int = 0
+
+    def read(self, at: datetime, told: Decimal, filled: Decimal) -> Volume:
+        """One reading more. A day's volume that went back is another day's, and adds nothing."""
+        theirs = max(told - self.told - (filled - self.filled), ZERO)
+        still = self.still + 1 if told == self.told else 0
+        return Volume(others=self.others + theirs, at=at, told=told, filled=filled, still=still)
 
 
 class Desk(Protocol):
@@ -97,6 +125,7 @@ class Parents:
         self._parent: dict[str, str] = {}
         self._plans: dict[str, Plan] = {}
         self._coming: dict[str, str] = {}
+        self._volumes: dict[str, Volume] = {}
 
     def apply(self, event: Event) -> None:
         """Take in one committed event."""
@@ -109,6 +138,7 @@ class Parents:
                 self._parent[order_id] = parent_id
             case ParentEnded(parent_id=parent_id):
                 self.open.pop(parent_id, None)
+                self._volumes.pop(parent_id, None)
             case _:
                 pass
 
@@ -119,6 +149,19 @@ class Parents:
     def coming(self, order_id: str, parent_id: str) -> None:
         """An order that is about to be judged is a piece of a parent."""
         self._coming[order_id] = parent_id
+
+    def traded(self, parent_id: str, job: Parent, progress: Progress, at: datetime, quote: Quote) -> Decimal | None:
+        """Shares that all others traded since a parent began; None where nobody tells, or they stand still."""
+        if quote.volume is None:
+            return None
+        known = self._volumes.get(parent_id)
+        if known is None:
+            before = progress.sent * (1 - job.participation) / job.participation
+            known = Volume(others=before, at=at, told=quote.volume, filled=progress.filled)
+        elif at - known.at >= job.every:
+            known = known.read(at, quote.volume, progress.filled)
+        self._volumes[parent_id] = known
+        return known.others if known.still <= STILL_MAX else None
 
     def pieces(self, parent_id: str) -> tuple[str, ...]:
         """The orders that were sent for it, oldest first."""
@@ -250,7 +293,7 @@ def _route(desk: Desk, order: Order, quote: Quote, ends: datetime) -> Route:
         chosen = route(order.side, order.quantity, order.purpose, quote)
     else:
         chosen = Route(algorithm=Algorithm(execution.route), reason="as execution.route says")
-    if chosen.algorithm is Algorithm.PARTICIPATION:
+    if chosen.algorithm is Algorithm.PARTICIPATION and quote.volume is None:
         reason = "participation needs the market's volume, which this source does not have"
         return Route(algorithm=Algorithm.TWAP, reason=reason)
     return chosen
@@ -285,9 +328,14 @@ def _step(desk: Desk, parent: ParentBegun) -> Step:
     if job.algorithm is Algorithm.ADAPTIVE and working:
         return _amended(desk, parent, job, working[-1], quote)
     sent = filled + sum((state.remaining for state in working), ZERO)
-    progress = Progress(sent=sent, filled=filled)
+    progress, why = Progress(sent=sent, filled=filled), ""
+    if job.algorithm is Algorithm.PARTICIPATION:
+        traded = desk.parents.traded(parent.parent_id, job, progress, desk.market.at, quote)
+        progress = replace(progress, market_volume=traded)
+        if traded is None:
+            job, why = replace(job, algorithm=Algorithm.TWAP), "; as twap, since no volume is told"
     piece = next_piece(job, progress, desk.market.at, session, quote, desk.market.instruments[parent.symbol])
-    return _placed(desk, parent, piece) if piece else Step()
+    return _placed(desk, parent, piece, why) if piece else Step()
 
 
 def _over(desk: Desk, parent: ParentBegun, states: Sequence[OrderState], filled: Decimal) -> str:
@@ -317,10 +365,11 @@ def _job(desk: Desk, parent: ParentBegun) -> Parent:
         algorithm=Algorithm(parent.route),
         every=execution.every,
         urgency=execution.urgency,
+        participation=execution.participation,
     )
 
 
-def _placed(desk: Desk, parent: ParentBegun, piece: Piece) -> Step:
+def _placed(desk: Desk, parent: ParentBegun, piece: Piece, why: str) -> Step:
     order = Order(
         order_id=desk.ids.new("o"),
         account=desk.mandate.account,
@@ -333,7 +382,7 @@ def _placed(desk: Desk, parent: ParentBegun, piece: Piece) -> Step:
         purpose=parent.purpose,
         type=OrderType.MARKET if piece.limit_price is None else OrderType.LIMIT,
         limit_price=piece.limit_price,
-        reason=f"{piece.quantity:f} of {parent.quantity:f} of {parent.parent_id}: {parent.route}, {parent.reason}",
+        reason=f"{piece.quantity:f} of {parent.quantity:f} of {parent.parent_id}: {parent.route}, {parent.reason}{why}",
     )
     desk.parents.coming(order.order_id, parent.parent_id)
     try:

@@ -82,7 +82,7 @@ class Progress:
 
     sent          by pieces that were placed, what of them was cancelled or expired taken off
     filled        of it
-    market_volume shares that everybody traded since ``begins``; None where nobody knows
+    market_volume shares that all others traded since ``begins``; None where nobody knows
     """
 
     sent: Decimal = ZERO
