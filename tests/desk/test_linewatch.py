@@ -94,7 +94,7 @@ def test_a_gateway_that_goes_away_is_tried_again_and_then_seldom() -> None:
     states = [each.state for each in seen if not each.alert]
     assert states == ["up", "socket_down", "broken"]
     (alert,) = [each.alert for each in seen if each.alert]
-    assert alert.startswith("The line is broken: 2 attempts failed (no gateway answers at 127.0.0.1:")
+    assert alert.startswith("The line is broken: since 2022-01-03 14:30 UTC, 2 attempts failed (no gateway answers at ")
 
 
 def test_the_command_tells_one_line_a_change(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

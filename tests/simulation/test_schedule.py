@@ -22,6 +22,7 @@ FAILED_ONCE = (
     7,  # the broker reduced the partner of a stop that was filled in part, and that was named a break
     11,  # two symbols whose protection made room took turns for ever
     147,  # a stop was filled before its change arrived, and was flagged
+    300311,  # a stop was filled before its fill was told, and was asked to be cancelled for ever at one instant
     50,  # orders that ended unanswered before the gateway's count went back: their numbers were given again
 )
 

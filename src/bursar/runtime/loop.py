@@ -82,6 +82,7 @@ class Loop:
     _compared: datetime | None = None
     _snapshot: AccountSnapshot | None = None
     _fresh: bool = True
+    _unsent: frozenset[str] = frozenset()
     _looked_twice: bool = False
     commands: Commands | None = None
     switch: Switch | None = None
@@ -131,6 +132,10 @@ class Loop:
             return
         if self._snapshot is not None and not await self._reconciled(self._snapshot):
             return
+        if self._unsent and self.engine.trusts_the_line:
+            # These and no others: what is sent over this connection may be on its way, and is never sent again.
+            unsent, self._unsent = self._unsent, frozenset()
+            await self._take(self.engine.resume(unsent))
         if self.finished():
             return
         await self._take(self.engine.guard())
@@ -215,20 +220,19 @@ class Loop:
         """Hold the books against ``snapshot``; False where that asks for a second look first."""
         engine, fresh = self.engine, self._fresh
         if fresh:
+            self._unsent = frozenset()
             await self.commit(engine.adopt(snapshot).events)
-        step = engine.reconcile(snapshot, fresh=fresh)
+        step = engine.reconcile(snapshot, fresh=fresh, unsent=self._unsent)
         if not self._looked_twice and any(isinstance(event, BreakFound) for event in step.events):
             self._looked_twice = True
             await self._interrogate()
             return False
-        # What was never sent waits as well where the line is not to be trusted: a later look begins anew.
-        resumes = fresh and engine.trusts_the_line
-        self._snapshot, self._fresh, self._looked_twice = None, fresh and not resumes, False
+        self._snapshot, self._fresh, self._looked_twice = None, False, False
         self._compared = engine.market.at
         await self._take(step)
         await self.commit(engine.contradictions().events)
-        if resumes:
-            await self._take(engine.resume())
+        if fresh:
+            self._unsent = engine.unsent
         return True
 
     async def commit(self, events: Sequence[Event]) -> None:

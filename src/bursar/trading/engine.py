@@ -17,6 +17,8 @@ from itertools import pairwise
 
 from bursar.domain.accounts import AccountSnapshot, Preview
 from bursar.domain.events import (
+    AmendRejected,
+    CancelRejected,
     CommitteeMet,
     Decided,
     DecisionSkipped,
@@ -160,7 +162,9 @@ class Engine:
                 self.exits[symbol] = event.at
             case Filled(order_id=order_id) if self._protects(order_id):
                 self.exits[event.symbol] = event.at
-            case OrderRejected(order_id=order_id):
+            case (
+                OrderRejected(order_id=order_id) | CancelRejected(order_id=order_id) | AmendRejected(order_id=order_id)
+            ):
                 self._refused[self.orders[order_id].order.symbol] = event.at
             case LineChanged(state=state):
                 self._line = state
@@ -213,7 +217,7 @@ class Engine:
         return order_id in self.orders and self.orders[order_id].order.purpose is Purpose.PROTECTION
 
     def refused_at(self, symbol: str) -> datetime | None:
-        """When the broker last refused an order of ``symbol``."""
+        """When the broker last refused an order of ``symbol``, or to cancel or change one."""
         return self._refused.get(symbol)
 
     def sight(self) -> Sight:
@@ -341,10 +345,11 @@ class Engine:
             return Step(events=tuple(formed))
         return self._finish(Task.ANALYZE, session, Step(events=tuple(formed)))
 
-    def reconcile(self, snapshot: AccountSnapshot, *, fresh: bool = True) -> Step:
+    def reconcile(self, snapshot: AccountSnapshot, *, fresh: bool = True, unsent: frozenset[str] = frozenset()) -> Step:
         """Hold the books against the broker's account, once every report is booked.
 
-        fresh  True after a start or a reconnection, when nothing is on its way any more
+        fresh   True after a start or a reconnection, when nothing is on its way any more
+        unsent  what was so ``unsent`` then, and still is
         """
         account, at = self.mandate.account, self.market.at
         for name in (each.order_id for listed in (snapshot.open_orders, snapshot.executions) for each in listed):
@@ -352,7 +357,7 @@ class Engine:
         differences = compare(self._books.book(), self.orders, snapshot, account, self.midnights)
         doubtful = {each.symbol for each in differences} | self.breaks.symbols
         cash = cash_agrees(differences, self.orders, snapshot)
-        aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh)
+        aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh, unsent=unsent)
         found = self.breaks.found(differences, self.orders, account, at)
         self._called_at = snapshot.called_at  # like a quote it is not journalled: no start goes on without asking
         rates = told_rates(snapshot, self.standing.rates, at)
@@ -384,18 +389,25 @@ class Engine:
             return Step()
         return Step(events=adopt(snapshot, self.mandate, self._books.book().instruments, self.market.at))
 
-    def resume(self) -> Step:
-        """Gate again what was journalled and never reached the broker, and send what still passes.
+    @property
+    def unsent(self) -> frozenset[str]:
+        """What was journalled and never reached the broker, by its ids.
 
-        To be called after a whole interrogation: what the broker does not know then, it never had.
+        To be asked after a whole interrogation over a connection by which nothing was sent: what the broker does not
+        know then, it never had.
         """
-        unsent = tuple(
-            state.order
+        return frozenset(
+            state.order.order_id
             for state in self.orders.working()
             if not state.acknowledged
             and state.status is OrderStatus.PENDING_NEW
             and state.order.symbol not in self.breaks.symbols
         )
+
+    def resume(self, among: frozenset[str] | None = None) -> Step:
+        """Gate again what was not sent, and send what still passes. among: what was ``unsent`` then, and may be now."""
+        still = self.unsent if among is None else self.unsent & among
+        unsent = tuple(state.order for state in self.orders.working() if state.order.order_id in still)
         if not unsent:
             return Step()
         try:

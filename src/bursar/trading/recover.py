@@ -67,6 +67,7 @@ def settle(
     *,
     cash_agrees: bool,
     fresh: bool,
+    unsent: AbstractSet[str] = frozenset(),
 ) -> Aftermath:
     """Look at every order that works, by the table above. To be asked when all reports are booked.
 
@@ -74,6 +75,7 @@ def settle(
     today        whether a moment is since midnight in the exchange's zone
     cash_agrees  whether cash could be compared and is equal
     fresh        True after a start or a reconnection: nothing is on its way any more
+    unsent       orders that surely never left, and wait for the line to be trusted: nobody can answer to them
     """
     listed = {each.order_id: each for each in snapshot.open_orders}
     under_way = {each.order_id for each in snapshot.executions if each.execution_id in snapshot.waiting}
@@ -81,7 +83,7 @@ def settle(
     cancels: list[str] = []
     for state in orders.working():
         order_id = state.order.order_id
-        if order_id in under_way:
+        if order_id in under_way or order_id in unsent:
             continue
         if order_id in listed:
             if _is_back(state, listed[order_id]):

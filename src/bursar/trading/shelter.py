@@ -48,7 +48,7 @@ class Desk(Protocol):
         ...
 
     def refused_at(self, symbol: str) -> datetime | None:
-        """When the broker last refused an order of ``symbol``."""
+        """When the broker last refused an order of ``symbol``, or to cancel or change one."""
         ...
 
 
