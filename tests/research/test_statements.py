@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,7 +12,8 @@ import pytest
 
 from bursar.adapters.memory import MemoryFundamentals
 from bursar.errors import DataError
-from bursar.research.statements import Statements, growth, market_value, ratio, read_statements
+from bursar.ports import Fact
+from bursar.research.statements import Filings, Statements, growth, market_value, ratio, read_statements
 from tests.builders import OPEN
 from tests.research.companies import BILLION, LAST, company, raw_closes, year
 from tests.research.markets import market, walk
@@ -131,3 +133,19 @@ def test_what_keeps_the_market_value_unknown_is_named() -> None:
         market_value(FOUND, raw, market({"ACME": closes(math.nan)}))
     with pytest.raises(DataError, match="would cost -6e\\+10 together, which is no price"):
         market_value(FOUND, raw_closes({"ACME": -50.0}), seen)
+
+
+def test_statements_are_read_once_at_an_instant_and_anew_at_the_next() -> None:
+    asked: list[datetime] = []
+
+    class Counted(MemoryFundamentals):
+        def asof(self, symbol: str, names: Sequence[str], known_at: datetime) -> tuple[Fact, ...]:
+            asked.append(known_at)
+            return super().asof(symbol, names, known_at)
+
+    filings, later = Filings(Counted(company())), OPEN + timedelta(days=1)
+    first = read_statements(filings, "ACME", OPEN)
+    assert read_statements(filings, "ACME", OPEN) is first
+    assert read_statements(filings, "ACME", later) == first
+    assert asked == [OPEN, later]
+    assert filings.asof("ACME", ("equity",), OPEN) == MemoryFundamentals(company()).asof("ACME", ("equity",), OPEN)

@@ -9,7 +9,7 @@ a company that reports no debt is taken to have none.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -95,9 +95,30 @@ class Statements:
         return years
 
 
+class Filings:
+    """Statements read once for each company and instant, though several ask; satisfies ``ports.Fundamentals``."""
+
+    def __init__(self, fundamentals: Fundamentals) -> None:
+        self._fundamentals = fundamentals
+        self._at: datetime | None = None
+        self._read: dict[str, Statements] = {}
+
+    def asof(self, symbol: str, names: Sequence[str], known_at: datetime) -> tuple[Fact, ...]:
+        return self._fundamentals.asof(symbol, names, known_at)
+
+    def read(self, symbol: str, known_at: datetime) -> Statements:
+        """All that is known of ``symbol`` at ``known_at``."""
+        if known_at != self._at:
+            self._at, self._read = known_at, {}
+        if symbol not in self._read:
+            self._read[symbol] = Statements.of(symbol, self._fundamentals.asof(symbol, NAMES, known_at))
+        return self._read[symbol]
+
+
 def read_statements(fundamentals: Fundamentals, symbol: str, known_at: datetime) -> Statements:
     """The statements known at ``known_at``. Raises DataError where there are none, or only stale ones."""
-    found = Statements.of(symbol, fundamentals.asof(symbol, NAMES, known_at))
+    filings = fundamentals if isinstance(fundamentals, Filings) else Filings(fundamentals)
+    found = filings.read(symbol, known_at)
     if not found.years:
         raise DataError("no annual statement of it is known")
     end = found.years[-1].end

@@ -26,6 +26,7 @@ from bursar.research.analysts.sentiment import SentimentAnalyst
 from bursar.research.analysts.technical import TechnicalAnalyst
 from bursar.research.analysts.valuation import ValuationAnalyst
 from bursar.research.reasoning import Reasoner
+from bursar.research.statements import Filings
 from bursar.research.strategies import shape as portfolios
 from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
@@ -142,6 +143,7 @@ def morning(
     heard_before  what the analysts said of the very same facts in another run; they are asked for the rest alone
     """
     risk, heard = settings.risk, settings.signals
+    shelf = replace(shelf, fundamentals=Filings(shelf.fundamentals))
     chosen = [AGENTS[name] for name in dict.fromkeys(settings.models.selected_agents)]
     priced = shelf.raw is not None and "raw_close" not in shelf.raw.lacks()
     # What nobody can read is nobody's source: without prices as paid, an owner's view rests on statements alone.
