@@ -23,10 +23,12 @@ from bursar.research import features
 from bursar.research.analysts.technical import TechnicalAnalyst
 from bursar.research.strategies import opinions
 from bursar.research.strategies.blend import Blend
+from bursar.research.strategies.crossover import Crossover
 from bursar.research.strategies.shape import Shape
 from bursar.research.templates import TemplateStrategy, template, varied
 from bursar.trading.strategy import Holdings, Strategy
 from bursar.trading.view import MarketView
+from tests.builders import quote
 from tests.real_prices import calendar, stock_facts
 from tests.research.markets import CASH, counted, holding, market, sample_market, view, walk
 
@@ -386,3 +388,18 @@ def test_a_quiet_portfolio_trades_little() -> None:
     assert turnover[0] > 0.2  # the first day buys
     assert sum(day == 0.0 for day in turnover) >= 10
     assert sum(turnover[1:]) < 0.5
+
+
+# ---------------------------------------------------------------- crossover
+
+
+def test_a_crossover_keeps_to_the_limits_of_its_shape_and_the_textbook_one_to_none() -> None:
+    rising = {symbol: walk(30, drift=0.002, swing=0.001, seed=place) for place, symbol in enumerate("ABCD")}
+    stage = market(rising, sectors={"A": "energy", "B": "energy", "C": "energy"})
+    stage = replace(stage, quotes={name: quote(name, f"{each[-1]:.2f}", last=f"{each[-1]:.2f}") for name, each in
+                                   rising.items()})  # fmt: skip
+    shape = replace(PLAIN, weight_max=0.2, sector_max=0.3)
+    assert weights(Crossover(fast=5, slow=20).decide(stage, (), CASH)) == dict.fromkeys("ABCD", 0.25)
+    # No position above a fifth; three tenths of energy are A and half of B.
+    kept = weights(Crossover(fast=5, slow=20, shape=shape).decide(stage, (), CASH))
+    assert kept == pytest.approx({"A": 0.2, "B": 0.1, "D": 0.2})

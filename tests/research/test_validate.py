@@ -26,6 +26,7 @@ from bursar.research.validate import (
     walk_forward,
 )
 from bursar.research.validate.evidence import random_portfolios
+from bursar.research.validate.yardsticks import EQUAL_WEIGHT
 from tests.conftest import Evidence as Counts
 from tests.real_prices import stock_facts
 
@@ -207,6 +208,18 @@ def test_hard_conditions_few_days_and_better_portfolios_by_chance_each_have_thei
     assert any(reason.startswith("costs three times: its Sharpe ratio falls to -") for reason in reasons)
     assert not any(reason.startswith("a day late") for reason in reasons)
     assert any("only 0% of random portfolios are worse" in reason for reason in reasons)
+
+
+def test_who_does_no_better_than_equal_weight_is_not_promoted_and_is_told_by_how_much() -> None:
+    table = noise(3, 2520, 20)
+    table[:, 7] += 0.01 * 2.5 / math.sqrt(YEAR)
+    chosen = table[:, 7]
+    ahead = examined(table, 7, yardsticks={EQUAL_WEIGHT: table[:, 0]})
+    assert judge(ahead, Grade.PAPER, survivors=False).passed
+    behind = examined(table, 7, yardsticks={EQUAL_WEIGHT: chosen + 0.001, "buy and hold": chosen + 0.001})
+    (reason,) = judge(behind, Grade.PAPER, survivors=False).reasons
+    assert reason.startswith("equal weight (1/N) needs no rule and does as well: its own Sharpe ratio is -")
+    assert judge(ahead, Grade.PAPER, survivors=False, bar=Bar(ahead_min=9.0)).reasons[0].endswith("+9.00 is asked")
 
 
 def test_overfitting_is_a_reason() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from types import MappingProxyType
 
+from bursar.adapters.happenings import Happenings
 from bursar.adapters.numbers import OrderNumbers
 from bursar.adapters.reports import STATUSES, Reporter
 from bursar.adapters.tickets import ticket
@@ -41,10 +42,13 @@ RATE = Decimal("0.0000001")
 class SimulatedBroker:
     """Satisfies ``ports.Broker`` as one client of an exchange in process.
 
-    journal  what was said before, where the exchange outlived us: nothing of it is reported again
+    journal     what was said before, where the exchange outlived us: nothing of it is reported again
+    happenings  True to report what happens to the account without an order as well, which no wire does
     """
 
-    def __init__(self, exchange: Exchange, *, client_id: int = 1, journal: Iterable[Event] = ()) -> None:
+    def __init__(
+        self, exchange: Exchange, *, client_id: int = 1, journal: Iterable[Event] = (), happenings: bool = False
+    ) -> None:
         self._exchange = exchange
         self._client_id = client_id
         self._account = exchange.terms.accounts[0]
@@ -53,6 +57,7 @@ class SimulatedBroker:
         held = tuple(journal)
         self._reporter.recover(held)
         self._numbers.recover(held)
+        self._happenings = Happenings(exchange, self._account) if happenings else None
         self._seen = 0
         self._references: dict[int, str] = {}
         self.asked = False  # True once anything was sent; the feed sets it back with each slice
@@ -95,7 +100,8 @@ class SimulatedBroker:
         notices = self._exchange.notices[self._seen :]
         self._seen = len(self._exchange.notices)
         ours = (notice for notice in notices if client_of(notice) == self._client_id)
-        return tuple(event for notice in ours for event in self._events(notice))
+        happened = self._happenings.told() if self._happenings else ()
+        return (*happened, *(event for notice in ours for event in self._events(notice)))
 
     async def account(self) -> AccountSnapshot:
         self.asked = True

@@ -49,7 +49,10 @@ _NOTHING = Position()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashEntry:
-    """Cash that came, or went when negative, without an execution; ``kind`` is the type of a Flex CashTransaction."""
+    """Cash that came, or went when negative, without an execution; ``kind`` is the type of a Flex CashTransaction.
+
+    shares  for which it was paid, above zero, where they are gone with it
+    """
 
     day: date
     kind: str
@@ -57,6 +60,7 @@ class CashEntry:
     currency: str = "USD"
     symbol: str = ""
     description: str = ""
+    shares: Decimal = ZERO
 
 
 @dataclass(slots=True, kw_only=True)

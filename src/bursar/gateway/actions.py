@@ -1,4 +1,4 @@
-"""Corporate actions that a world has in store, on raw prices: dividends, splits, new names and spin-offs.
+"""Corporate actions that a world has in store, on raw prices: dividends, splits, new names, spin-offs and delistings.
 
 Each is known by its ex-day, the first day on which whoever buys has no part in it. Prices on the tape are those that
 were paid, so that they fall on that day; positions and cash make up for it.
@@ -84,7 +84,22 @@ class SpinOff:
             )
 
 
-Action = Dividend | Split | SymbolChange | SpinOff
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delisting:
+    """The shares are taken off the market for ``amount`` of cash each, before the opening bell of ``ex_day``."""
+
+    symbol: str
+    ex_day: date
+    amount: Decimal
+
+    def __post_init__(self) -> None:
+        if not self.amount.is_finite() or self.amount <= 0:
+            raise InputError(
+                f"a delisting of {self.symbol} pays {self.amount} for a share; give more than zero, if it is a cent"
+            )
+
+
+Action = Dividend | Split | SymbolChange | SpinOff | Delisting
 
 
 def steps(
@@ -115,6 +130,6 @@ def steps(
                 moved[row, column] -= np.log(float(action.factor))
             case SpinOff(part=part):
                 moved[row, column] += np.log1p(-float(part))
-            case SymbolChange():
+            case SymbolChange() | Delisting():
                 pass
     return moved

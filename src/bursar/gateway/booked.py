@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import assert_never
 
 from bursar.domain.instruments import Instrument, InstrumentKind
-from bursar.domain.money import ZERO
+from bursar.domain.money import ZERO, round_money
 from bursar.errors import InputError
 from bursar.gateway.account import CashEntry
-from bursar.gateway.actions import Action, Dividend, SpinOff, Split, SymbolChange
+from bursar.gateway.actions import Action, Delisting, Dividend, SpinOff, Split, SymbolChange
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.matching.corporate import IN_LIEU
 from bursar.gateway.matching.deals import Deal
@@ -194,6 +194,19 @@ class _Reader:
                 lots.open.extend(left)
                 words = f"{action.symbol} SPUN OFF {action.shares:f} {action.into} A SHARE"
                 yield self._in_whole_lots(action, action.into, "SO", words, before)
+            case Delisting():
+                lots = self._of(action.symbol)
+                proceeds = round_money(held * action.amount, self._listed[action.symbol].currency)
+                outcome = lots.trade(-held, -proceeds, self._exchange.now, "")
+                yield Acted(
+                    day=action.ex_day,
+                    symbol=action.symbol,
+                    kind="TC",
+                    description=f"{action.symbol} MERGED FOR {action.amount} PER SHARE",
+                    quantity=-held,
+                    proceeds=proceeds,
+                    realized=outcome.realized,
+                )
             case _:
                 assert_never(action)
 

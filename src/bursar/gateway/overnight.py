@@ -22,10 +22,11 @@ from bursar.gateway.world import World
 
 #: What accrues, in the words of its description in a statement, and its kind there.
 CREDIT, DEBIT, BORROW = "CREDIT", "DEBIT", "BORROW"
+BORROW_FEES = "BORROW FEES"
 _WORDS = {
     CREDIT: ("Broker Interest Received", "{currency} CREDIT INT FOR {month}"),
     DEBIT: ("Broker Interest Paid", "{currency} DEBIT INT FOR {month}"),
-    BORROW: ("Broker Interest Paid", "{currency} BORROW FEES FOR {month}"),
+    BORROW: ("Broker Interest Paid", f"{{currency}} {BORROW_FEES} FOR {{month}}"),
 }
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 

@@ -31,6 +31,7 @@ from bursar.domain.sessions import settles_on
 from bursar.gateway.account import CashEntry
 from bursar.gateway.booked import DEPOSITS, IN_LIEU, Acted, Booked, Told, collect
 from bursar.gateway.exchange import Exchange
+from bursar.gateway.matching.corporate import TAKEN
 from bursar.gateway.taxlots import Lots
 
 #: All currencies together, in a cash report.
@@ -45,6 +46,7 @@ _COLUMNS = {
     "Broker Interest Received": "brokerInterest",
     "Other Fees": "otherFees",
     IN_LIEU: "other",
+    TAKEN: "other",
 }
 _SUMS = (
     "commissions", "depositWithdrawals", "dividends", "paymentInLieu", "withholdingTax", "brokerInterest", "otherFees",
@@ -69,7 +71,10 @@ def statement(exchange: Exchange, account: str, first: date | None = None, last:
         ("Trades", (_trade(exchange, told, each) for each in told.deals)),
         ("OpenPositions", _positions(exchange, told)),
         ("CorporateActions", (_action(exchange, told, each) for each in told.acted)),
-        ("CashTransactions", (_cash(exchange, told, entry) for entry in told.entries if entry.kind != IN_LIEU)),
+        (
+            "CashTransactions",
+            (_cash(exchange, told, entry) for entry in told.entries if entry.kind not in (IN_LIEU, TAKEN)),
+        ),
         ("SecuritiesInfo", _securities(exchange, told)),
         ("ConversionRates", _rates(told, currency)),
     )

@@ -20,7 +20,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote, Trade
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
-from bursar.gateway.actions import Action, Split
+from bursar.gateway.actions import Action, Delisting, Split
 
 #: Contract ids that we give out begin here, far above those in use at IBKR when this was written.
 FIRST_CONTRACT_ID = 1_800_000_000
@@ -70,7 +70,7 @@ class World:
     simulated  what in this world is made up, in words; empty only where nothing is
     adjusted   prices are adjusted for splits and dividends: fees by the share would be wrong on them
     halts      in which the tape says nothing of a symbol, whatever it holds
-    actions    of companies, on raw prices alone: on adjusted ones they would be counted twice
+    actions    of companies, on raw prices alone: on adjusted ones all but delistings would be counted twice
     calendar   every trading day that is known, where time skips some of them; settlement counts by it
     """
 
@@ -101,7 +101,7 @@ class World:
         object.__setattr__(self, "contract_ids", MappingProxyType(_contract_ids(self.instruments)))
 
     def _check_actions(self, listed: Mapping[str, Instrument]) -> None:
-        if self.actions and self.adjusted:
+        if self.adjusted and any(not isinstance(action, Delisting) for action in self.actions):
             raise InputError(f"prices of the world {self.name!r} are adjusted: corporate actions are in them already")
         named = {name for action in self.actions for name in (action.symbol, getattr(action, "into", action.symbol))}
         for symbol in sorted(named - listed.keys()):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,12 +39,14 @@ from bursar.domain.events import (
 )
 from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO, Money
-from bursar.domain.orders import Side
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
+from bursar.gateway.actions import Action, Delisting
+from bursar.gateway.borrow import Lending
 from bursar.gateway.daily import DailyTape
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import BasisPoints
+from bursar.gateway.interest import InterestPlan
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.ledger.book import PortfolioBook
@@ -51,6 +54,7 @@ from bursar.ports import Fundamentals, History, News, Panel
 from bursar.quant.arrays import FloatArray
 from bursar.research.analysts import Analyst
 from bursar.risk.limits import RiskLimits
+from bursar.runtime import carried
 from bursar.runtime.loop import Loop, Observer
 from bursar.runtime.morning import Morning
 from bursar.trading.agenda import Agenda, Rhythm
@@ -87,6 +91,8 @@ class Market:
     sessions  every session of the exchange for which ``history`` may hold a close, oldest first
     origin    where the universe came from, in words; survivors: True where it was chosen later
     adjusted  prices are adjusted for splits and dividends, so that fees by the share would be wrong
+    paid      prices as they were paid, which are then traded at; ``history`` and ``closes`` stay adjusted, for returns
+    actions   what companies did, on ``paid``; delistings may be told of any prices. Of those not listed nothing counts
     simulated the market never was
     fundamentals, news  of its companies, for the analysts that read them; None where nobody has any
     """
@@ -98,9 +104,29 @@ class Market:
     origin: str = ""
     survivors: bool = True
     adjusted: bool = True
+    paid: Panel | None = None
+    actions: tuple[carried.Done, ...] = ()
     simulated: bool = False
     fundamentals: Fundamentals | None = None
     news: News | None = None
+
+    def __post_init__(self) -> None:
+        if self.adjusted and self.paid is not None:
+            raise InputError(f"{self.name}: prices as paid are not adjusted; say adjusted=False, or leave them out")
+
+    @cached_property
+    def traded(self) -> Panel:
+        """What is traded at: prices as paid where there are any."""
+        if self.paid is None:
+            return self.closes
+        columns = [self.paid.column(instrument.symbol) for instrument in self.instruments]
+        return Panel(self.paid.dates, self.closes.symbols, np.column_stack(columns))
+
+    @cached_property
+    def gone(self) -> tuple[Delisting, ...]:
+        """Those whose prices end before the sessions do."""
+        days = [session.day for session in self.sessions]
+        return carried.taken(self.traded, self.instruments, days, self.actions)
 
     @cached_property
     def closes(self) -> Panel:
@@ -122,6 +148,8 @@ class Plan:
     morning                makes whoever is asked instead, such as a whole committee; anew for each run
     stop_loss, take_profit at which a position is closed, looked at on each close; None for none
     unsettled              proceeds may be spent before they settle, as in a margin account
+    interest               what cash earns and debt costs; None for nothing
+    lending                what borrowed shares cost; None for nothing
     """
 
     strategy: Strategy
@@ -140,12 +168,15 @@ class Plan:
     limits: RiskLimits = ON_CLOSES
     trade_min: Decimal = Decimal("0.001")
     unsettled: bool = True
+    interest: InterestPlan | None = None
+    lending: Lending | None = None
     seed: int = 0
 
     @property
     def watches(self) -> bool:
         """True where each close matters, and not only those at which is decided."""
-        return self.stop_loss is not None or self.take_profit is not None
+        daily = (self.stop_loss, self.take_profit, self.interest, self.lending)
+        return any(each is not None for each in daily)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +232,7 @@ def run(plan: Plan, market: Market, observer: Observer | None = None) -> Result:
     played = played_sessions(plan, market)
     listed = tuple(_tradable(instrument, plan) for instrument in market.instruments)
     exchange = Exchange(_world(plan, market, listed, played), _terms(plan))
-    broker = SimulatedBroker(exchange)
+    broker = SimulatedBroker(exchange, happenings=True)
     journal = QuietJournal()
     engine = _engine(plan, market, listed, played)
     loop = Loop(
@@ -268,14 +299,18 @@ def _terms(plan: Plan) -> Terms:
         accounts=(ACCOUNT,),
         cash=plan.cash,
         fees=BasisPoints(rate=plan.costs_basis_points),
+        interest=plan.interest,
+        lending=plan.lending,
     )
 
 
 def _world(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: Sequence[Session]) -> World:
     """The world of the sessions on which something can happen."""
-    known = set(market.closes.dates.tolist())
+    traded = market.traded
+    known = set(traded.dates.tolist())
     past = tuple(session for session in market.sessions if session.day < played[0].day)
-    awake = tuple(_awake(plan, played, past[-1].day if past else None))
+    actions = (*(each for each in market.actions if each.symbol in traded.symbols), *market.gone)
+    awake = tuple(_awake(plan, played, past[-1].day if past else None, actions))
     unknown = [session.day for session in awake if session.day not in known]
     if unknown:
         raise InputError(f"{market.name} has no closes on {unknown[0]}, a day on which {plan.strategy.name} decides")
@@ -286,20 +321,24 @@ def _world(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: S
         past=past,
         tape=DailyTape(
             instruments=listed,
-            dates=market.closes.dates,
-            closes=market.closes.values,
+            dates=traded.dates,
+            closes=traded.values,
             spread_basis_points=plan.spread_basis_points,
         ),
         simulated=ASSUMED,
         adjusted=market.adjusted,
+        actions=actions,
         calendar=tuple(session.day for session in market.sessions),
     )
 
 
-def _awake(plan: Plan, played: Sequence[Session], before: date | None) -> Iterator[Session]:
-    """The sessions that the loop must see: those of decisions, the last one, and all where exits are watched."""
-    for session in played:
-        if plan.watches or plan.rhythm.begins(session.day, before) or session is played[-1]:
+def _awake(plan: Plan, played: Sequence[Session], before: date | None, actions: Sequence[Action]) -> Iterator[Session]:
+    """The sessions that the loop must see: those of decisions and of what companies did, the last one, or all."""
+    days = [session.day for session in played]
+    eventful = {bisect_left(days, day) for day in carried.eventful(actions)}
+    for place, session in enumerate(played):
+        begins = plan.rhythm.begins(session.day, before)
+        if plan.watches or begins or place in eventful or session is played[-1]:
             yield session
         before = session.day
 
@@ -367,22 +406,13 @@ def _told(
     plan: Plan, market: Market, played: Sequence[Session], events: tuple[Event, ...], book: PortfolioBook
 ) -> Result:
     """The equity of every day, from the trades and the closes."""
-    closes = market.closes
+    traded = market.traded
     days = np.array([session.day for session in played], dtype="datetime64[D]")
-    rows = np.searchsorted(closes.dates, days)
-    prices = _last_known(closes.values)[rows]
-    column = {symbol: number for number, symbol in enumerate(closes.symbols)}
-    traded = np.zeros((len(days), len(column)))
-    paid = np.zeros(len(days))
-    place = {day: number for number, day in enumerate(days.tolist())}
-    for event in events:
-        if isinstance(event, Filled):
-            row = place[event.traded_on or event.at.date()]
-            sign = 1 if event.side is Side.BUY else -1
-            traded[row, column[event.symbol]] += sign * float(event.quantity)
-            paid[row] -= float(sign * event.quantity * event.price + event.commission.amount)
-    worth = np.nan_to_num(prices) * np.cumsum(traded, axis=0)
-    equity = float(plan.cash) + np.cumsum(paid) + worth.sum(axis=1)
+    rows = np.searchsorted(traded.dates, days)
+    prices = carried.last_known(traded.values)[rows]
+    shares, cash = carried.moved(events, days.tolist(), traded.symbols)
+    worth = np.nan_to_num(prices) * np.cumsum(shares, axis=0)
+    equity = float(plan.cash) + np.cumsum(cash) + worth.sum(axis=1)
     return Result(
         plan=plan,
         market=market,
@@ -391,7 +421,7 @@ def _told(
         weights=worth / equity[:, None],
         events=events,
         book=book,
-        assumed=(*ASSUMED, *_of_the_market(market)),
+        assumed=(*ASSUMED, *_of_the_market(market), *_of_money(plan, market, played)),
     )
 
 
@@ -408,7 +438,13 @@ def _of_the_market(market: Market) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _last_known(values: FloatArray) -> FloatArray:
-    """``values`` with each gap filled by the last close before it: what a position is carried at until it trades."""
-    rows = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
-    return np.take_along_axis(values, np.maximum.accumulate(rows, axis=0), axis=0)
+def _of_money(plan: Plan, market: Market, played: Sequence[Session]) -> Iterator[str]:
+    first, last = played[0].day, played[-1].day
+    return carried.said(
+        adjusted=market.adjusted,
+        paid=market.paid is not None,
+        within=[action for action in market.actions if first < action.ex_day <= last],
+        gone=[action for action in market.gone if first < action.ex_day <= last],
+        interest=plan.interest,
+        lending=plan.lending is not None,
+    )

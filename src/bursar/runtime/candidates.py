@@ -81,7 +81,7 @@ POSITIONS_MAX = 50
 
 
 def _crossover(fast: int, slow: int) -> Maker:
-    return lambda shape: Crossover(fast=fast, slow=slow, invested=shape.invested_max)
+    return lambda shape: Crossover(fast=fast, slow=slow, invested=shape.invested_max, shape=shape)
 
 
 def _of_template(said: Template) -> Candidate:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from bursar.adapters.memory import MemoryFundamentals, MemoryNews
 from bursar.adapters.vendors import PriceKind
 from bursar.config import Settings
+from bursar.domain.money import ZERO
 from bursar.errors import InputError
+from bursar.gateway.interest import Benchmark, InterestPlan
 from bursar.runtime import build
+from bursar.runtime.aspaid import as_paid
 from bursar.runtime.backtest import Market, Plan, played_sessions, run
 from bursar.runtime.candidates import plan_for
 from bursar.runtime.library import Library, open_library
@@ -26,6 +30,8 @@ class Question:
 
     first, last  days, both included; None for all that the prices hold (the first year is for the rules to look back)
     rhythm       how often is decided; None for the strategy's own
+    cash_rate    what cash earns, percent a year; None for nothing
+    as_paid      trade at prices as they were paid, with splits and dividends done and paid, and not at adjusted ones
     """
 
     name: str
@@ -35,13 +41,15 @@ class Question:
     last: date | None = None
     rhythm: Rhythm | None = None
     fractions: bool = False
+    as_paid: bool = False
+    cash_rate: Decimal | None = None
 
 
 def prepare(question: Question) -> tuple[Plan, Market]:
     """The plan and what it plays on. Raises InputError for a range without data or a strategy that cannot run."""
     settings = question.settings
     library = open_library(settings, question.home, seed=settings.demo.seed, last=question.last)
-    market = market_of(library, settings)
+    market = market_of(library, settings, paid=question.as_paid)
     first, last = _range(question, market)
     plan = planned(replace(question, first=first, last=last), market)
     played_sessions(plan, market)
@@ -52,7 +60,7 @@ def planned(question: Question, market: Market, *, form: str = "", heard: Heard 
     """The plan of a question whose days are known."""
     assert question.first is not None
     assert question.last is not None
-    return plan_for(
+    plan = plan_for(
         question.name,
         market,
         question.settings,
@@ -63,15 +71,24 @@ def planned(question: Question, market: Market, *, form: str = "", heard: Heard 
         form=form,
         heard=heard,
     )
+    if question.cash_rate is None:
+        return plan
+    stated = Benchmark(rate=question.cash_rate, currency=question.settings.account.base_currency)
+    interest = InterestPlan(benchmarks=(stated,), credit_spread=ZERO, credit_from=ZERO, credit_whole=ZERO)
+    return replace(plan, interest=interest)
 
 
-def market_of(library: Library, settings: Settings) -> Market:
-    """The market of a library, over all its days, of the instruments that the settings allow."""
+def market_of(library: Library, settings: Settings, *, paid: bool = False) -> Market:
+    """The market of a library, over all its days, of the instruments that the settings allow.
+
+    paid  at prices as they were paid. Raises InputError for a library that has none
+    """
     source = library.source
     sessions = library.calendar.sessions(source.first, source.last)
-    history = library.history(sessions[-1].close)
     chosen = build.universe(settings, library.instruments)
-    held = history.asof(tuple(each.symbol for each in chosen), "close", sessions[-1].close)
+    symbols = tuple(each.symbol for each in chosen)
+    history, actions = as_paid(library) if paid else (library.history(sessions[-1].close), ())
+    held = history.asof(symbols, "close", sessions[-1].close)
     days = set(held.dates.tolist())
     return Market(
         name=source.title,
@@ -80,7 +97,9 @@ def market_of(library: Library, settings: Settings) -> Market:
         sessions=tuple(session for session in sessions if session.day in days),
         origin=source.origin,
         survivors=source.survivors,
-        adjusted=source.prices is not PriceKind.RAW,
+        adjusted=source.prices is not PriceKind.RAW and not paid,
+        paid=history.asof(symbols, "raw_close", sessions[-1].close) if paid else None,
+        actions=actions,
         simulated=source.simulated,
         fundamentals=None if isinstance(library.fundamentals, MemoryFundamentals) else library.fundamentals,
         news=None if isinstance(library.news, MemoryNews) else library.news,

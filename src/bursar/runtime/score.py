@@ -368,7 +368,9 @@ def _counted(words: Iterable[str]) -> Mapping[str, int]:
 
 
 def _notes(result: Result, bill: Bill) -> tuple[str, ...]:
-    notes = ["Cash earned nothing, while the Sharpe ratio is in excess of what a Treasury bill paid."]
+    notes = []
+    if result.plan.interest is None:
+        notes.append("Cash earned nothing, while the Sharpe ratio is in excess of what a Treasury bill paid.")
     if bill.held:
         notes.append(
             "There is no Treasury bill rate after March 2017; the last one, 0.03 % a month, stands in, which is too "

@@ -28,7 +28,7 @@ from bursar.runtime.candidates import candidate
 from bursar.runtime.exam import Question, planned, prepare
 from bursar.runtime.morning import Heard
 from bursar.runtime.score import by_name
-from bursar.trading.strategy import Holdings, Strategy
+from bursar.trading.strategy import Holdings, Strategy, fields_read
 from bursar.trading.view import MarketView
 
 #: How many of the best names a strategy must live without.
@@ -88,6 +88,11 @@ class Late:
     def name(self) -> str:
         return self.honest.name
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """What the other reads: a history that is late gives it as late as the closes."""
+        return fields_read(self.honest)
+
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
         closes = market.closes
         if not len(closes.dates):
@@ -99,7 +104,8 @@ class Late:
             if (price := _on_tick(market, symbol, last.get(symbol, float("nan")))) is not None
         }
         seen = Panel(closes.dates[:-1], closes.symbols, closes.values[:-1])
-        return self.honest.decide(replace(market, closes=seen, quotes=quotes), views, holdings)
+        facts = {name: Panel(each.dates[:-1], each.symbols, each.values[:-1]) for name, each in market.facts.items()}
+        return self.honest.decide(replace(market, closes=seen, facts=facts, quotes=quotes), views, holdings)
 
 
 def _on_tick(market: MarketView, symbol: str, close: float) -> Decimal | None:

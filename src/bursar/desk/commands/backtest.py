@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +40,18 @@ Every = Annotated[
     typer.Option("--every", metavar="PERIOD", help="How often to decide: daily, weekly, monthly, quarterly, annually."),
 ]
 Fractions = Annotated[bool, typer.Option("--fractions", metavar="", help="Trade fractions of shares.")]
+AsPaid = Annotated[
+    bool,
+    typer.Option(
+        "--as-paid",
+        metavar="",
+        help="Trade at prices as they were paid, with splits and dividends, where the source has them.",
+    ),
+]
+CashRate = Annotated[
+    float | None,
+    typer.Option("--cash-rate", metavar="PERCENT", help="What cash earns in a year.  [dim]nothing[/]"),
+]
 PageFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page with pictures that needs nothing else.")
 ]
@@ -56,6 +70,8 @@ def backtest(
     cash: Cash = None,
     costs: Costs = None,
     fractions: Fractions = False,
+    as_paid: AsPaid = False,
+    cash_rate: CashRate = None,
     world: World = None,
     page: PageFile = None,
     json: AsJson = False,
@@ -80,7 +96,9 @@ def backtest(
             ("costs.commission_basis_points", "--costs", costs),
         ),
     )
-    score = _sit(question_of(name, settings, first, last, every, fractions=fractions))
+    asked = question_of(name, settings, first, last, every, fractions=fractions)
+    rate = None if cash_rate is None else Decimal(str(cash_rate))
+    score = _sit(replace(asked, as_paid=as_paid, cash_rate=rate))
     if page is not None:
         backtest_page.write_page(score, page)
     if json:

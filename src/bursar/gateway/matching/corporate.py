@@ -4,6 +4,7 @@
     split          shares are multiplied and cost the same together; a part of a share is paid out at the last price
     symbol change  positions go over to the new name, with their cost
     spin-off       new shares come beside the old, with their part of the cost; a part of a share is paid out
+    delisting      shares go for cash, whatever they cost
 
 Resting orders of a symbol that is split, renamed or spun off from are canceled, GTC and all others, as IBKR does; for a
 dividend they stay as they are, at the prices that they have. Every account that a change touches is told.
@@ -23,12 +24,12 @@ from typing import assert_never
 from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO, round_money
 from bursar.gateway.account import COST_PRECISION, Account, CashEntry, Position
-from bursar.gateway.actions import Action, Dividend, SpinOff, Split, SymbolChange
+from bursar.gateway.actions import Action, Delisting, Dividend, SpinOff, Split, SymbolChange
 from bursar.gateway.matching.market import Market
 from bursar.gateway.world import World
 
 ONE = Decimal(1)
-DIVIDEND, OWED, IN_LIEU = "Dividends", "Payment In Lieu Of Dividends", "Cash In Lieu"
+DIVIDEND, OWED, IN_LIEU, TAKEN = "Dividends", "Payment In Lieu Of Dividends", "Cash In Lieu", "Merger"
 
 
 class Corporate:
@@ -91,8 +92,25 @@ class Corporate:
                     self._spin_off(account, action, day)
                 self._market.restate(action.symbol, action.part / action.shares, action.into)
                 self._market.restate(action.symbol, ONE - action.part, action.symbol)
+            case Delisting():
+                for account in held:
+                    self._take(account, action, day)
             case _:
                 assert_never(action)
+
+    def _take(self, account: Account, action: Delisting, day: date) -> None:
+        """Pay for all that is held of ``action``'s symbol; who is short pays."""
+        before, currency = account.position(action.symbol), self._listed[action.symbol].currency
+        amount = round_money(before.quantity * action.amount, currency)
+        words = f"{action.symbol} MERGED FOR {currency} {action.amount} PER SHARE"
+        account.post(
+            CashEntry(
+                day=day, kind=TAKEN, amount=amount, currency=currency, symbol=action.symbol, description=words,
+                shares=abs(before.quantity),
+            )
+        )  # fmt: skip
+        account.restate(action.symbol, Position(realized=before.realized + amount - before.cost), factor=ZERO)
+        self._told(account.name, action.symbol)
 
     def _entitle(self, account: Account, action: Dividend) -> None:
         quantity, currency = account.position(action.symbol).quantity, self._listed[action.symbol].currency
@@ -146,7 +164,13 @@ class Corporate:
         words = f"{symbol} CASH IN LIEU OF {abs(rest):f} SHARES"
         account.post(
             CashEntry(
-                day=day, kind=IN_LIEU, amount=paid, currency=instrument.currency, symbol=symbol, description=words
+                day=day,
+                kind=IN_LIEU,
+                amount=paid,
+                currency=instrument.currency,
+                symbol=symbol,
+                description=words,
+                shares=abs(rest),
             )
         )
         return Position(quantity=whole, cost=position.cost - cost, realized=position.realized + paid - cost)

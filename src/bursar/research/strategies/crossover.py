@@ -16,17 +16,22 @@ import numpy as np
 from bursar.domain.targets import Target, Targets
 from bursar.domain.views import View
 from bursar.errors import InputError
+from bursar.research.strategies.shape import Shape
 from bursar.trading.strategy import Holdings
 from bursar.trading.view import MarketView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossover:
-    """Equal parts of ``invested`` for each symbol, held or left in cash. Windows in days, the latest included."""
+    """Equal parts of ``invested`` for each symbol, held or left in cash. Windows in days, the latest included.
+
+    shape  the limits that the parts are cut to; None for none, as in the textbook
+    """
 
     fast: int = 50
     slow: int = 200
     invested: float = 1.0
+    shape: Shape | None = None
     name: str = "crossover"
 
     def __post_init__(self) -> None:
@@ -35,14 +40,14 @@ class Crossover:
         if not 0.0 < self.invested <= 1.0:
             raise InputError(f"{self.name} invests {self.invested:.0%}; give more than 0 % and at most 100 %")
 
-    def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:  # noqa: ARG002  # the seam's arguments
+    def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:  # noqa: ARG002  # the seam's views
         part = self.invested / len(market.instruments)
         risen = [symbol for symbol in sorted(market.instruments) if self._rises(symbol, market)]
         reason = f"{self.fast}-day average above the {self.slow}-day one"
-        return Targets(
-            strategy=self.name,
-            targets=tuple(Target(symbol=symbol, weight=part, reason=reason, strategy=self.name) for symbol in risen),
-        )
+        wishes = tuple(Target(symbol=symbol, weight=part, reason=reason, strategy=self.name) for symbol in risen)
+        if self.shape is None:
+            return Targets(strategy=self.name, targets=wishes)
+        return self.shape.targets(self.name, wishes, market, holdings)
 
     def _rises(self, symbol: str, market: MarketView) -> bool:
         """True where the fast average is above the slow one; False where there are too few closes to tell."""

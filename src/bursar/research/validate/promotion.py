@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bursar.research.validate.evidence import Evidence
+from bursar.research.validate.yardsticks import EQUAL_WEIGHT
 
 
 class Grade(StrEnum):
@@ -29,6 +30,7 @@ class Bar:
     deflated_min         chance that the Sharpe ratio is above the best of luck, with the effective number of trials
     overfitting_max      probability of overfitting (PBO)
     random_rank_min      share of random portfolios that must be worse
+    ahead_min            by how much the Sharpe ratio must be above that of equal weight (1/N), which needs no rule
     stressed_min         lowest Sharpe ratio under any of the harder conditions
     days_min             days of backtest behind it
     paper_days_min       calendar days in paper
@@ -39,6 +41,7 @@ class Bar:
     deflated_min: float = 0.95
     overfitting_max: float = 0.5
     random_rank_min: float = 0.5
+    ahead_min: float = 0.0
     stressed_min: float = 0.0
     days_min: int = 756
     paper_days_min: int = 90
@@ -109,6 +112,12 @@ def _of_backtest(evidence: Evidence, bar: Bar) -> list[str]:
         reasons.append(
             f"only {evidence.random_rank:.0%} of random portfolios are worse; {bar.random_rank_min:.0%} are asked"
         )
+    for name, ahead in evidence.differences.items():
+        if name == EQUAL_WEIGHT and not ahead.estimate > bar.ahead_min:
+            reasons.append(
+                f"equal weight (1/N) needs no rule and does as well: its own Sharpe ratio is {ahead.estimate:+.2f} "
+                f"from it ({ahead.low:+.2f} to {ahead.high:+.2f}); above {bar.ahead_min:+.2f} is asked"
+            )
     reasons += [
         f"{condition}: its Sharpe ratio falls to {sharpe:.2f}; at least {bar.stressed_min:.2f} is asked"
         for condition, sharpe in evidence.stressed.items()

@@ -14,6 +14,9 @@ from bursar.errors import InputError
 from bursar.quant.arrays import FloatArray
 from bursar.quant.step import portfolio_step
 
+#: The name of what every rule is held against.
+EQUAL_WEIGHT = "1/N equal weight"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Yardstick:
@@ -40,7 +43,7 @@ def equal_weight(closes: FloatArray, decided: NDArray[np.bool_], *, cost_rate: f
     closes   (n_days, n_assets); NaN where an asset did not trade, where what is held of it keeps its last value
     decided  (n_days,)
     """
-    return _followed("1/N equal weight", closes, decided, cost_rate)
+    return _followed(EQUAL_WEIGHT, closes, decided, cost_rate)
 
 
 def buy_and_hold(closes: FloatArray, decided: NDArray[np.bool_], *, cost_rate: float) -> Yardstick:
