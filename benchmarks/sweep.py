@@ -8,7 +8,8 @@ The goals, and why they are what they are:
 
     efficiency  at least 0.8 with two workers: the time of one over twice the time of two. Each process first imports
                 Bursar and loads its prices, some seconds that no second worker can halve; the rest is independent work.
-                More than the machine's processors can give is not asked: on one core there is no goal
+                On one core there is no goal; and where it comes out above one, other work had a part of the machine
+                while one worker ran, nothing was measured, and nothing is called met
     lost        none, whoever dies: a piece whose worker died is done again by another
     different   none: the work is a function of its piece, whoever does it and how often
 """
@@ -35,6 +36,8 @@ from bursar.ports import Workers  # noqa: E402
 
 COUNT, QUICK = 300, 16
 EFFICIENCY_GOAL = 0.8
+#: Two workers cannot do more than twice the work of one; a little more is noise.
+QUIET = 1.05
 
 
 def swept(workers: Workers, asked: Sequence[Variant], told: Callable[[int], None]) -> tuple[list[Outcome], float]:
@@ -89,27 +92,32 @@ def sweep(*, quick: bool) -> list[Result]:
         )
     if len(killed) != 1 or one[0].orders == 0:
         raise SystemExit("the sweep did not do what it measures: no worker was killed, or nothing was traded")
-    cores = len(os.sched_getaffinity(0))
-    efficiency = of_one / (2 * of_two)
     lost = missing(one, asked) + missing(two, asked) + missing(third, asked)
     unlike = different(two, one) + different(third, one)
     return [
         _timed(f"{len(asked)} variants, one worker", of_one),
         _timed(f"{len(asked)} variants, two workers", of_two),
-        Result(
-            name="efficiency of two workers",
-            ours=efficiency,
-            peer=None,
-            unit="",
-            ratio=None,
-            goal=f"at least {EFFICIENCY_GOAL:g}" if cores > 1 else None,
-            met=efficiency >= EFFICIENCY_GOAL if cores > 1 else None,
-            note=f"{cores} processors; the start of each process is in it",
-        ),
+        _efficient(of_one / (2 * of_two)),
         _timed(f"{len(asked)} variants, a cluster of two with one killed after {len(asked) // 3}", of_cluster),
         _none("pieces lost, over all three ways", lost),
         _none("results that differ from those of one worker", unlike),
     ]
+
+
+def _efficient(efficiency: float) -> Result:
+    cores, quiet = len(os.sched_getaffinity(0)), efficiency <= QUIET
+    told = cores > 1 and quiet
+    busy = "" if quiet else "; above one, so that other work was in the way: measure again on a quiet machine"
+    return Result(
+        name="efficiency of two workers",
+        ours=efficiency,
+        peer=None,
+        unit="",
+        ratio=None,
+        goal=f"at least {EFFICIENCY_GOAL:g}" if told else None,
+        met=efficiency >= EFFICIENCY_GOAL if told else None,
+        note=f"{cores} processors; the start of each process is in it{busy}",
+    )
 
 
 def _timed(name: str, seconds: float) -> Result:

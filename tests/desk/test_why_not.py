@@ -38,7 +38,7 @@ from bursar.domain.events import (
     Trimmed,
     ViewFormed,
 )
-from bursar.domain.orders import Side
+from bursar.domain.orders import Purpose, Side
 from bursar.domain.proposals import End, ProposalState
 from bursar.domain.targets import Bound, Target, Trim, Unit
 from bursar.errors import InputError
@@ -162,6 +162,26 @@ def test_a_condition_that_was_not_met_says_by_how_much() -> None:
     assert (cause.step, cause.measured, cause.limit, cause.event_id) == ("momentum", -0.012, 0.0, "d-00000001")
     assert cause.change == "1.20\u00a0% more of it, or a limit of −1.20\u00a0% in place of 0.00\u00a0%"
     assert answer.wanted == 0.0
+
+
+def test_what_only_made_it_smaller_is_not_what_removed_it() -> None:
+    cut = Bound(KO, "position", 0.25, 0.19, Unit.FRACTION, 0.25, 0.19, "no position is wanted above 19.0%")
+    other = Bound(KO, "rsi", 60.0, 35.0, Unit.NUMBER, 0.0, 0.0, "dips: rsi is 60; at most 35 is asked")
+    small = Trim(KO, "too_small", Decimal(100), Decimal(500), Unit.MONEY, Decimal(1), Decimal(0), "it is too small")
+    told = Trimmed(event_id="t-00000001", at=AT, portfolio="main", trims=(small,))
+    answer = ask(decided(cut, other, weight=0.19), told)
+    assert [(cause.step, cause.removed) for cause in answer.causes] == [
+        ("position", False), ("rsi", False), ("too_small", True)
+    ]  # fmt: skip
+    assert answer.says == "KO was not traded: it is too small"
+    assert ask(decided(cut, weight=0.19)).says == "KO was not traded: no position is wanted above 19.0%"
+
+
+def test_what_protects_a_position_is_not_meant_to_trade() -> None:
+    stop = order(symbol=KO, side=Side.SELL, purpose=Purpose.PROTECTION)
+    answer = ask(decided(weight=0.1), OrderPlaced(event_id="o-00000001", at=AT, order=stop))
+    assert only(answer).step == "as wanted"
+    assert answer.orders == ("o-00000001",)
 
 
 def test_a_figure_that_could_not_be_told_has_no_distance() -> None:

@@ -318,7 +318,7 @@ def test_a_strategy_is_shown_with_what_it_did_beside_its_promise(
         "trend",
         [written(tmp_path / "b.sqlite", [*account(), decided(2, strategy="trend"), *closed(2, 98_990)])],
     )
-    assert "  the account trades momentum as well, and its returns are of all together" in track_lines(beside)
+    assert "  these are the returns of the whole account, which trades momentum as well" in track_lines(beside)
     assert track_json(beside)["lived"][0]["slippage_ratio"] is None
     assert track_json(beside)["promised"] is None
 

@@ -54,7 +54,9 @@ def track_lines(found: Track) -> tuple[str, ...]:
             f"  {each}" for each in (kept.says if kept else ("no promotion promises anything to hold it against",))
         ]
         if lived.beside:
-            lines.append(f"  the account trades {', '.join(lived.beside)} as well, and its returns are of all together")
+            lines.append(
+                f"  these are the returns of the whole account, which trades {', '.join(lived.beside)} as well"
+            )
         lines += [f"  simulated: {each}" for each in lived.simulated]
     return tuple(lines)
 

@@ -10,7 +10,7 @@ asked of the symbol and how it sized it, what the trade lost on its way to an or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -44,7 +44,7 @@ from bursar.domain.events import (
     Trimmed,
     ViewFormed,
 )
-from bursar.domain.orders import Order, Side
+from bursar.domain.orders import Order, Purpose, Side
 from bursar.domain.targets import Bound, Trim, Unit
 from bursar.errors import InputError
 from bursar.ledger.book import Bookkeeper
@@ -70,6 +70,7 @@ class Cause:
     change           what would have changed it: the least that the figure, or its limit, had to be another
     measured, limit  None where the step has no figure
     event_id         of the event that says so
+    removed          False where it only made the trade smaller, or kept one part of a blend from wanting it
     """
 
     step: str
@@ -78,6 +79,7 @@ class Cause:
     measured: float | None = None
     limit: float | None = None
     event_id: str = ""
+    removed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +207,7 @@ def _headline(symbol: str, fills: list[Filled], causes: tuple[Cause, ...]) -> st
             for fill in fills
         ]
         return f"It did happen: {wording.several(tuple(told))}; bursar why {fills[0].order_id} tells why"
-    return f"{symbol} was not traded: {causes[0].says}"
+    return f"{symbol} was not traded: {next((each for each in causes if each.removed), causes[0]).says}"
 
 
 # ---------------------------------------------------------------- the steps
@@ -296,10 +298,13 @@ class _Found:
     def _bounds(self) -> Iterator[Cause]:
         for each in self._of_decision():
             event_id = self.decided.event_id if self.decided else ""
+            removed = self.target is None and not each.after
             if each.measured is None or each.limit is None:
-                yield Cause(step=each.step, says=each.says, change="that it can be told", event_id=event_id)
+                change = "that it can be told"
+                yield Cause(step=each.step, says=each.says, change=change, event_id=event_id, removed=removed)
             else:
-                yield _figured(each.step, each.says, each.measured, each.limit, each.unit, event_id)
+                figures = each.measured, each.limit, each.unit
+                yield replace(_figured(each.step, each.says, *figures, event_id), removed=removed)
 
     def _trims(self) -> Iterator[Cause]:
         for event in self.today:
@@ -337,7 +342,8 @@ class _Found:
                 yield Cause(step="person", says=says, change="a tap in time", event_id=event.event_id)
 
     def _broker(self) -> Iterator[Cause]:
-        orders = {order.order_id for order in self.placed()}
+        # What protects a position is not meant to trade.
+        orders = {order.order_id for order in self.placed() if order.purpose is not Purpose.PROTECTION}
         filled = {event.order_id for event in self.today if isinstance(event, Filled)}
         ended = set()
         for event in self.today:
@@ -377,7 +383,8 @@ class _Found:
 
 
 def _trimmed(trim: Trim, event_id: str) -> Cause:
-    return _figured(trim.step, trim.says, float(trim.measured), float(trim.limit), trim.unit, event_id)
+    found = _figured(trim.step, trim.says, float(trim.measured), float(trim.limit), trim.unit, event_id)
+    return replace(found, removed=not trim.after)
 
 
 def _figured(step: str, says: str, measured: float, limit: float, unit: Unit, event_id: str) -> Cause:

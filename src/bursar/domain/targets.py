@@ -42,7 +42,7 @@ class Unit(StrEnum):
 class Bound(NamedTuple):
     """One step that left a symbol with less than was wished, or with nothing, and the figure that bound.
 
-    step           a condition, "confidence", "rank", "position", "sector", "invested", "calm", "band", "pace" ...
+    step           a condition, "confidence", "rank", "position", "sector", "invested", "calm", "near", "pace" ...
     measured       against ``limit``, in ``unit``; None where it could not be told
     before, after  weights on both sides of the step, fractions of equity; before a choice there is no weight: both 0
 

@@ -197,7 +197,7 @@ def test_what_is_nearly_right_and_what_is_put_off_say_so() -> None:
     wishes = TemplateStrategy(template=template("equal_weight"), shape=FREE).wishes(seen, (), CASH)
     made = shape.targets("test", wishes, seen, holding(A=0.3))
     near = only(made, "A")
-    assert (near.step, near.limit, near.after) == ("band", 0.05, 0.3)
+    assert (near.step, near.limit, near.after) == ("near", 0.05, 0.3)
     put_off = only(made, "C")
     assert (put_off.step, put_off.measured, put_off.limit) == ("pace", 2.0, 1.0)
     assert made.weight("C") == 0.0

@@ -131,7 +131,7 @@ class Shape:
             if weight != wanted[symbol]:
                 said = f"{wanted[symbol]:.2%} is nearer than {self.band:.1%} to the {weight:.2%} that are held"
                 off = abs(wanted[symbol] - weight)
-                bounds.append(Bound(symbol, "band", off, self.band, Unit.FRACTION, wanted[symbol], weight, said))
+                bounds.append(Bound(symbol, "near", off, self.band, Unit.FRACTION, wanted[symbol], weight, said))
         weights = self._pace(wanted, damped, holdings, bounds)
         kept = [replace(target, weight=weights[target.symbol]) for target in fitted if weights[target.symbol] > 0.0]
         return Targets(
