@@ -348,6 +348,8 @@ def test_an_account_is_left_when_no_proposal_is_halfway_and_nothing_is_bare(shar
     engine = seat.loop.engine
     engine.recover(seat.loop.beginning())
     seat.leave(asked())
+    asyncio.run(seat.prepare())  # a new line is told again; the loop takes a command once
+    assert [each.command_id for each in seat.loop._inbox] == ["c-1", "c-1"]
     at, why = engine.market.at, "leaving"
     engine.absorb(KillOrdered(event_id="g-1", at=at, account="DU9000001", form=KillForm.HALT, reason=why, by="ann"))
     assert not seat.left
