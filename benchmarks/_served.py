@@ -56,7 +56,9 @@ async def _moves(desk: Desk) -> None:
 
 
 async def _serve(desk: Desk, listening: socket.socket) -> None:
-    server = uvicorn.Server(uvicorn.Config(create_app(desk), log_level="error", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(desk), log_level="error", access_log=False, timeout_keep_alive=120)
+    )
     tasks = [asyncio.create_task(each) for each in (server.serve(sockets=[listening]), _moves(desk))]
     await asyncio.to_thread(sys.stdin.read)
     server.should_exit = True

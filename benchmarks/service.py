@@ -29,8 +29,7 @@ from typing import Any
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import httpx  # noqa: E402  # threads are set first
-import numpy as np  # noqa: E402
+import numpy as np  # noqa: E402  # threads are set first
 from websockets.asyncio.client import connect as listening_to  # noqa: E402
 
 from benchmarks import _plots  # noqa: E402
@@ -78,6 +77,7 @@ ASKED = (
 )
 TOKEN = "bursar_bench"  # it opens nothing but this
 PEERS = ("flask",)
+OK = 200
 
 
 def history(portfolios: int) -> list[Event]:
@@ -214,24 +214,47 @@ def served(portfolios: int) -> Iterator[tuple[str, int]]:
         process.communicate()
 
 
+class Lines:
+    """Connections that are kept open, one more whenever all are busy. Bare, so that asking costs the machine little."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.partition(":")
+        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def get(self, path: str) -> int:
+        """The status of an answer that has come whole."""
+        reader, writer = self._free.pop() if self._free else await asyncio.open_connection(self._host, int(self._port))
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(line for line in head.lower().splitlines() if line.startswith("content-length:"))
+        await reader.readexactly(int(length.partition(":")[2]))
+        self._free.append((reader, writer))
+        return int(head.split(" ", 2)[1])
+
+    async def close(self) -> None:
+        """Let all of them go."""
+        for _, writer in self._free:
+            writer.close()
+            await writer.wait_closed()
+
+
 async def ask_steadily(address: str, rate: int, seconds: int) -> list[float]:
     """Seconds of each answer since the moment at which it was to be asked for, whether or not others were out."""
     taken: list[float] = []
-    loop = asyncio.get_running_loop()
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, timeout=30) as client:
-        await client.get(ASKED[0])
-        began = loop.time() + 0.1
+    loop, lines = asyncio.get_running_loop(), Lines(address)
+    await lines.get(ASKED[0])
+    began = loop.time() + 0.1
 
-        async def ask(number: int) -> None:
-            due = began + number / rate
-            await asyncio.sleep(due - loop.time())
-            answer = await client.get(ASKED[number % len(ASKED)])
-            if answer.status_code != httpx.codes.OK:
-                raise SystemExit(f"{ASKED[number % len(ASKED)]} answered {answer.status_code}: {answer.text[:200]}")
-            taken.append(loop.time() - due)
+    async def ask(number: int) -> None:
+        due = began + number / rate
+        await asyncio.sleep(due - loop.time())
+        status = await lines.get(ASKED[number % len(ASKED)])
+        if status != OK:
+            raise SystemExit(f"{ASKED[number % len(ASKED)]} answered {status}")
+        taken.append(loop.time() - due)
 
-        await asyncio.gather(*(ask(number) for number in range(rate * seconds)))
+    await asyncio.gather(*(ask(number) for number in range(rate * seconds)))
+    await lines.close()
     return taken
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import FastAPI
 
+from bursar.adapters.history import MemoryHistory
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
 from bursar.config import Given, Settings, build
@@ -55,6 +57,19 @@ def test_a_home_is_opened_and_its_admin_is_let_in(tmp_path: Path) -> None:
         assert asyncio.run(visit()) == [401, 200]
     with service.opened(tmp_path, Settings()) as again:
         assert again.password == "", "a second start makes no second admin"
+
+
+def test_risk_is_told_from_the_prices_that_the_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[Path, int]] = []
+    source = MemoryHistory({})
+
+    def library(settings: Settings, home: Path, *, seed: int) -> SimpleNamespace:
+        opened.append((home, seed))
+        return SimpleNamespace(history=lambda: source)
+
+    monkeypatch.setattr("bursar.runtime.library.open_library", library)
+    assert service.history_of(settings(demo__seed=11), tmp_path) is source
+    assert opened == [(tmp_path, 11)]
 
 
 def test_what_is_worth_a_line_is_logged_with_its_place_in_the_journal(tmp_path: Path) -> None:

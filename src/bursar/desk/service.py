@@ -119,7 +119,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
-            desk.monitor.model_of = Believed(lambda: _history(settings, home), lambda: desk.past.book.at)
+            desk.monitor.model_of = Believed(lambda: history_of(settings, home), lambda: desk.past.book.at)
             desk.listeners.append(told)
             app = create_app(desk, hosts=settings.service.hosts)
             yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
@@ -127,7 +127,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             engine.dispose()
 
 
-def _history(settings: Settings, home: Path) -> History:
+def history_of(settings: Settings, home: Path) -> History:
     """The past prices of the source that the settings name."""
     from bursar.runtime.library import open_library  # reading its manifests takes a while
 
