@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.config import Settings
 from bursar.domain.events import (
     AmendRequested,
+    CancelRejected,
     Filled,
     OrderAccepted,
     OrderAmended,
@@ -347,3 +348,23 @@ def test_a_split_moves_protection_with_the_shares_and_a_new_name_takes_the_old_o
     step = do(engine, Task.MONITOR)
     assert step.cancels == (stop.order_id, target.order_id)
     assert step.orders == ()  # what is not traded here under its new name gets none until it is
+
+
+def test_a_cancellation_that_the_broker_refuses_is_asked_for_again_after_a_minute() -> None:
+    """The stop was filled most likely, and its fill is not told yet: there is nothing to cancel for ever."""
+    engine = fresh(Wants(weights=()))
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    engine.absorb(filled("1", 10, 100, order_id=""))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "100"))
+    names = tuple(sent.order.order_id for sent in do(engine, Task.MONITOR).orders)
+    for number, name in enumerate(names, start=1):
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=OPEN, order_id=name, permanent_id=number, number=1))
+    engine.absorb(filled("2", 10, 100, side=Side.SELL, order_id=""))
+    assert do(engine, Task.MONITOR).cancels == names
+    for name in names:
+        engine.absorb(CancelRejected(event_id=f"{name}/no", at=OPEN, order_id=name, code=10148, message="filled"))
+    assert do(engine, Task.MONITOR).cancels == ()
+    see(engine, OPEN + timedelta(seconds=59))
+    assert do(engine, Task.MONITOR).cancels == ()
+    see(engine, OPEN + timedelta(seconds=60))
+    assert do(engine, Task.MONITOR).cancels == names

@@ -71,6 +71,8 @@ from bursar.trading.view import MarketView
 
 __all__ = ["Ask", "Engine", "Mandate", "Step"]
 
+#: How long what the broker would not cancel or change is left as it is.
+RETRY = timedelta(minutes=1)
 #: Tasks that wait while the line to the broker cannot be trusted. The others report, and go on.
 NEED_THE_LINE = frozenset({Task.DECIDE, Task.TRADE, Task.MONITOR})
 
@@ -98,6 +100,7 @@ class Engine:
         self.decided: Decided | None = None
         self.exits: dict[str, datetime] = {}
         self._refused: dict[str, datetime] = {}
+        self._stayed: dict[str, datetime] = {}
         self._midnights = market.session.day_around(market.at)
         self._local = market.at, market.session.local(market.at).date()
         self._past: Past | None = None
@@ -162,10 +165,10 @@ class Engine:
                 self.exits[symbol] = event.at
             case Filled(order_id=order_id) if self._protects(order_id):
                 self.exits[event.symbol] = event.at
-            case (
-                OrderRejected(order_id=order_id) | CancelRejected(order_id=order_id) | AmendRejected(order_id=order_id)
-            ):
+            case OrderRejected(order_id=order_id):
                 self._refused[self.orders[order_id].order.symbol] = event.at
+            case CancelRejected(order_id=order_id) | AmendRejected(order_id=order_id):
+                self._stayed[self.orders[order_id].order.symbol] = event.at
             case LineChanged(state=state):
                 self._line = state
             case _:
@@ -216,9 +219,14 @@ class Engine:
     def _protects(self, order_id: str) -> bool:
         return order_id in self.orders and self.orders[order_id].order.purpose is Purpose.PROTECTION
 
-    def refused_at(self, symbol: str) -> datetime | None:
-        """When the broker last refused an order of ``symbol``, or to cancel or change one."""
-        return self._refused.get(symbol)
+    def told_no(self, symbol: str) -> bool:
+        """Whether what protects ``symbol`` is left as it is for now, since the broker has just refused something of it.
+
+        An order until the market has moved on; to cancel or change one for a minute: it was most likely filled, and
+        that is not told yet.
+        """
+        stayed, at = self._stayed.get(symbol), self.market.at
+        return self._refused.get(symbol) == at or (stayed is not None and at - stayed < RETRY)
 
     def sight(self) -> Sight:
         """What the gate may know at this instant."""

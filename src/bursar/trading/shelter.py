@@ -8,7 +8,6 @@ for its stop, and nothing is sold before protection has made room for it, confir
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -47,8 +46,8 @@ class Desk(Protocol):
         """What the gate says of a basket."""
         ...
 
-    def refused_at(self, symbol: str) -> datetime | None:
-        """When the broker last refused an order of ``symbol``, or to cancel or change one."""
+    def told_no(self, symbol: str) -> bool:
+        """Whether the broker has just refused something of ``symbol``, and is not to be asked at once again."""
         ...
 
 
@@ -60,8 +59,8 @@ def shelter(desk: Desk, kept_back: Mapping[str, Decimal] | None = None) -> tuple
     back = kept_back or {}
     steps, waits = [], False
     for symbol in _symbols(desk):
-        if desk.refused_at(symbol) == desk.market.at:
-            waits = True  # what was refused is tried again when the market has moved on
+        if desk.told_no(symbol):
+            waits = True
             continue
         told = _told(desk, symbol, back.get(symbol, ZERO))
         waits |= told.waits or bool(told.place)
