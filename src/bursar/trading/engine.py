@@ -104,6 +104,7 @@ class Engine:
         self._midnights = market.session.day_around(market.at)
         self._local = market.at, market.session.local(market.at).date()
         self._past: Past | None = None
+        self._volatility: float | None = None  # of the past, told once a morning and asked for at every instant
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
         self.cover = Cover()
@@ -138,6 +139,7 @@ class Engine:
         """
         self.market = replace(self.market, closes=closes, facts=facts or {})
         self._past, self._closes, self._earnings = past_of(closes), last_closes(closes), earnings or {}
+        self._volatility = self._past.market_volatility if self._past else None
 
     def absorb(self, event: Event) -> None:
         """Take in one committed event."""
@@ -251,7 +253,7 @@ class Engine:
 
     def limits(self) -> RiskLimits:
         """The mandate's limits as the present market leaves them: never larger."""
-        return self.mandate.limits.adapted(self._past.market_volatility if self._past else None)
+        return self.mandate.limits.adapted(self._volatility)
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
