@@ -112,6 +112,7 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
     ),
     (e.SessionOpened, {"day": DAY, "exchange": "XNYS"}),
     (e.TaskFinished, {"task": "decide", "day": DAY}),
+    (e.TasksMissed, {"exchange": "XNYS", "day": DAY, "tasks": ("close", "review")}),
     (e.Marked, {"prices": {AAPL: Decimal("182.01")}, "official": True, "rates": {"EUR": Decimal("1.1300")}}),
     (
         e.SessionClosed,

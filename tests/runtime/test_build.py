@@ -13,6 +13,7 @@ from bursar.domain.sessions import Session
 from bursar.research.strategies.blend import Blend
 from bursar.research.templates import TemplateStrategy
 from bursar.runtime.build import mandate, shape, strategy, universe
+from bursar.trading.agenda import Missed, Rhythm
 from bursar.trading.mandate import TAPS, Execution
 from tests.builders import instrument
 
@@ -62,6 +63,16 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
     assert made.agenda.zone == "Europe/London"
     assert made.capital == 50_000
     assert made.hands_off == frozenset({"KO"})
+
+
+def test_the_mandate_is_told_how_often_to_rebalance_and_what_becomes_of_what_was_missed() -> None:
+    usual = mandate(settings())
+    assert (usual.agenda.rhythm, usual.agenda.missed, usual.drift_min) == (Rhythm.DAILY, Missed.CATCH_UP, Decimal(0))
+    made = mandate(settings(schedule__rebalance="weekly", schedule__missed="skip", schedule__late_minutes_max=20))
+    assert (made.agenda.rhythm, made.agenda.missed, made.drift_min) == (Rhythm.WEEKLY, Missed.SKIP, Decimal(0))
+    assert made.agenda.late_max == timedelta(minutes=20)
+    by_threshold = mandate(settings(schedule__rebalance="threshold", schedule__drift_min="3%"))
+    assert (by_threshold.agenda.rhythm, by_threshold.drift_min) == (Rhythm.DAILY, Decimal("0.03"))
 
 
 def test_the_store_is_sealed_with_the_key_that_is_named_and_with_none_by_default(tmp_path: Path) -> None:

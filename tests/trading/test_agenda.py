@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from bursar.domain.sessions import Session
 from bursar.errors import InputError
-from bursar.trading.agenda import Agenda, Rhythm, Task
+from bursar.trading.agenda import Agenda, Rhythm, Task, agenda
 from tests.builders import SESSION
 
 NOTHING: frozenset[Task] = frozenset()
 AGENDA = Agenda()
+
+
+def due(
+    at: datetime,
+    done: AbstractSet[Task] = NOTHING,
+    session: Session = SESSION,
+    *,
+    before: tuple[Session, ...] = (),
+    rules: Agenda = AGENDA,
+) -> tuple[Task, ...]:
+    """What is due of one session."""
+    found = agenda((*before, session), rules, at, dict.fromkeys(done, session.day)).items
+    return tuple(item.task for item in found if item.day == session.day)
 
 
 def utc(hour: int, minute: int = 0) -> datetime:
@@ -54,29 +69,29 @@ def test_times_may_be_given_on_another_clock_than_the_exchange_has() -> None:
 
 
 def test_each_task_is_due_from_its_time_until_it_is_done() -> None:
-    assert AGENDA.due(SESSION, utc(13, 59), NOTHING) == ()
-    assert AGENDA.due(SESSION, utc(14, 0), NOTHING) == (Task.ANALYZE,)
-    assert AGENDA.due(SESSION, utc(14, 0), {Task.ANALYZE}) == ()
-    assert AGENDA.due(SESSION, utc(14, 30), {Task.ANALYZE}) == (Task.OPEN, Task.DECIDE, Task.MONITOR)
-    assert AGENDA.due(SESSION, utc(14, 35), {Task.ANALYZE, Task.OPEN, Task.DECIDE}) == (Task.TRADE, Task.MONITOR)
+    assert due(utc(13, 59)) == ()
+    assert due(utc(14, 0)) == (Task.ANALYZE,)
+    assert due(utc(14, 0), {Task.ANALYZE}) == ()
+    assert due(utc(14, 30), {Task.ANALYZE}) == (Task.OPEN, Task.DECIDE, Task.MONITOR)
+    assert due(utc(14, 35), {Task.ANALYZE, Task.OPEN, Task.DECIDE}) == (Task.TRADE, Task.MONITOR)
 
 
 def test_monitoring_is_due_at_every_instant_of_the_session_and_at_no_other() -> None:
     done = set(Task) - {Task.CLOSE, Task.REVIEW}
-    assert AGENDA.due(SESSION, utc(18, 17), done) == (Task.MONITOR,)
-    assert AGENDA.due(SESSION, utc(21, 0), done) == (Task.CLOSE,)
-    assert AGENDA.due(SESSION, utc(21, 30), done | {Task.CLOSE}) == (Task.REVIEW,)
+    assert due(utc(18, 17), done) == (Task.MONITOR,)
+    assert due(utc(21, 0), done) == (Task.CLOSE,)
+    assert due(utc(21, 30), done | {Task.CLOSE}) == (Task.REVIEW,)
 
 
 def test_what_was_missed_is_caught_up_but_nothing_is_bought_after_the_bell() -> None:
-    assert AGENDA.due(SESSION, utc(15, 0), NOTHING) == (
+    assert due(utc(15, 0)) == (
         Task.ANALYZE,
         Task.OPEN,
         Task.DECIDE,
         Task.TRADE,
         Task.MONITOR,
     )
-    assert AGENDA.due(SESSION, utc(21, 5), NOTHING) == (Task.ANALYZE, Task.OPEN, Task.CLOSE)
+    assert due(utc(21, 5)) == (Task.ANALYZE, Task.OPEN, Task.CLOSE)
 
 
 def test_a_decision_waits_for_the_bell_and_trading_for_the_decision() -> None:
@@ -115,7 +130,10 @@ def test_a_period_begins_with_its_first_session(rhythm: Rhythm, before: date, da
 
 def test_between_two_decisions_everything_else_is_done_as_ever() -> None:
     monthly = Agenda(rhythm=Rhythm.MONTHLY)
-    assert monthly.due(SESSION, utc(14, 40), NOTHING, before=date(2021, 12, 31)) == (
+    december = replace(
+        SESSION, day=date(2021, 12, 31), open=SESSION.open - timedelta(days=3), close=SESSION.close - timedelta(days=3)
+    )
+    assert due(utc(14, 40), before=(december,), rules=monthly) == (
         Task.ANALYZE,
         Task.OPEN,
         Task.DECIDE,
@@ -128,7 +146,7 @@ def test_between_two_decisions_everything_else_is_done_as_ever() -> None:
         close=datetime(2022, 1, 4, 21, 0, tzinfo=UTC),
     )
     noon = datetime(2022, 1, 4, 17, 0, tzinfo=UTC)
-    assert monthly.due(third, noon, NOTHING, before=SESSION.day) == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
+    assert due(noon, session=third, before=(SESSION,), rules=monthly) == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
 
 
 def test_a_decision_at_the_close_comes_a_minute_before_the_bell_on_half_days_too() -> None:

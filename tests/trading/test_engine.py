@@ -30,6 +30,7 @@ from bursar.domain.events import (
     PositionAdopted,
     Rejected,
     TaskFinished,
+    TasksMissed,
     Trimmed,
 )
 from bursar.domain.market import Quote, Slice
@@ -73,16 +74,17 @@ def closes(days: int = 2, symbols: tuple[str, ...] = ("AAPL", "XOM")) -> Panel:
     return Panel(dates, symbols, np.full((days, len(symbols)), 100.0))
 
 
+BEGUN = (
+    AccountOpened(event_id="account", at=OPEN, account=ACCOUNT, base_currency="USD"),
+    *(InstrumentListed(event_id=f"i/{name}", at=OPEN, instrument=each) for name, each in INSTRUMENTS.items()),
+    Deposited(event_id="cash", at=OPEN, account=ACCOUNT, portfolio="main", amount=money(100_000)),
+)
+
+
 def fresh(strategy: Wants | None = None, at: datetime = OPEN) -> Engine:
     market = MarketView(at=at, instruments=INSTRUMENTS, quotes={}, closes=closes(), session=SESSION)
     engine = Engine(Mandate(account=ACCOUNT), strategy or Wants(), market, (SESSION,))
-    engine.recover(
-        [
-            AccountOpened(event_id="account", at=OPEN, account=ACCOUNT, base_currency="USD"),
-            *(InstrumentListed(event_id=f"i/{name}", at=OPEN, instrument=each) for name, each in INSTRUMENTS.items()),
-            Deposited(event_id="cash", at=OPEN, account=ACCOUNT, portfolio="main", amount=money(100_000)),
-        ]
-    )
+    engine.recover(BEGUN)
     return engine
 
 
@@ -130,6 +132,49 @@ def test_what_was_done_is_not_due_again_even_after_a_restart() -> None:
     again.recover(step.events)
     see(again, OPEN, quote("AAPL", "100"))
     assert again.due() == (Task.ANALYZE, Task.OPEN, Task.MONITOR)
+
+
+def test_by_threshold_nothing_is_traded_until_something_is_far_from_its_target() -> None:
+    engine = fresh(Wants(weights=(("AAPL", 0.04),)))
+    engine.mandate = replace(engine.mandate, drift_min=Decimal("0.05"))
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    skipped = do(engine, Task.DECIDE).events[0]
+    assert isinstance(skipped, DecisionSkipped)
+    assert skipped.reason == (
+        "the furthest from its target is 4.0% of equity away, and a rebalance is worth it from 5.0% on "
+        "(schedule.drift_min)"
+    )
+    engine.strategy = Wants(weights=(("AAPL", 0.05),))
+    assert kinds(do(engine, Task.DECIDE)) == [Decided, TaskFinished]
+    engine.strategy = Wants(weights=())  # and nothing is held of it
+    assert kinds(do(engine, Task.DECIDE)) == [DecisionSkipped, TaskFinished]
+
+
+def test_what_nobody_did_while_we_were_away_is_told_once_with_the_next_analysis() -> None:
+    days = [
+        replace(SESSION, day=DAY + timedelta(days=n), open=OPEN + timedelta(days=n), close=CLOSE + timedelta(days=n))
+        for n in range(3)
+    ]
+    first = fresh()
+    engine = Engine(first.mandate, Wants(), first.market, days)
+    done = [
+        TaskFinished(event_id=f"{task}/XNYS/{DAY}", at=OPEN, task=task, day=DAY)
+        for task in (Task.ANALYZE, Task.OPEN, Task.DECIDE, Task.TRADE)
+    ]
+    engine.recover([*BEGUN, *done])
+    see(engine, OPEN + timedelta(days=2), quote("AAPL", "100"))
+    assert engine.due() == (Task.ANALYZE, Task.OPEN, Task.DECIDE, Task.MONITOR)
+    step = engine.finish_analysis(())
+    told = [(event.day.day, event.tasks) for event in step.events if isinstance(event, TasksMissed)]
+    assert told == [
+        (DAY.day, ("close", "review")),
+        (DAY.day + 1, ("analyze", "open", "decide", "trade", "close", "review")),
+    ]
+    again = Engine(first.mandate, Wants(), first.market, days)
+    again.recover([*BEGUN, *done, *step.events])
+    see(again, OPEN + timedelta(days=2), quote("AAPL", "100"))
+    assert again.missed() == ()
+    assert again.due() == (Task.OPEN, Task.DECIDE, Task.MONITOR)
 
 
 def test_a_strategy_that_lacks_something_skips_the_day_and_says_so() -> None:

@@ -162,4 +162,6 @@ AgentName = Literal[
 AgentNames = Annotated[tuple[AgentName, ...], BeforeValidator(_names), Field(min_length=1)]
 ProviderName = Annotated[Literal["openai", "anthropic"], BeforeValidator(_lower)]
 SourceNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], ...], BeforeValidator(_names)]
+MarketName = Literal["US", "AU", "EU", "UK"]
+MarketNames = Annotated[tuple[MarketName, ...], BeforeValidator(_names), Field(min_length=1)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_key)]

@@ -24,6 +24,7 @@ from bursar.config.kinds import (
     Clock,
     Count,
     Fraction,
+    MarketNames,
     MinuteStep,
     Number,
     Port,
@@ -37,7 +38,7 @@ from bursar.config.kinds import (
 from bursar.config.risk import Risk
 from bursar.config.section import FILE, Section, setting
 from bursar.config.service import Service
-from bursar.trading.agenda import Agenda
+from bursar.trading.agenda import Agenda, Missed, Rhythm
 
 if TYPE_CHECKING:
     from bursar.adapters.store.sealing import Cipher
@@ -209,10 +210,40 @@ class Schedule(Section):
     post_market_minutes: Count = setting(
         30, "The look back on the day comes so long after the close, in minutes.", "0 to 300", ge=0, le=300
     )
+    rebalance: Literal["daily", "weekly", "monthly", "quarterly", "annually", "threshold"] = setting(
+        "daily",
+        "How often is decided and traded: on the first session of each period, or on each day on which something is "
+        "further from its target than schedule.drift_min.",
+        "daily, weekly, monthly, quarterly, annually or threshold",
+    )
+    drift_min: Fraction = setting(
+        Decimal("0.05"),
+        "From which distance to its target, as a fraction of equity, something is worth a rebalance by threshold.",
+        'a fraction from 0 to 1, such as 0.05 or "5%"',
+        ge=0,
+        le=1,
+    )
+    missed: Literal["catch_up", "skip"] = setting(
+        "catch_up",
+        "What was not done at its time, since the program was away: done as soon as it can be (a decision within its "
+        "session, a rebalance within its period), or let be.",
+        "catch_up or skip",
+    )
+    late_minutes_max: Count = setting(
+        15, "By how much analysis and decision may be late where they are let be, in minutes.", "1 to 300", ge=1, le=300
+    )
+    markets: MarketNames = setting(
+        ("US",),
+        "Markets whose agenda is shown, each on its own clock; what is traded is in the United States so far.",
+        'names of markets, such as ["US", "AU", "EU", "UK"]',
+    )
 
     def agenda(self) -> Agenda:
         """These times, as the engine takes them."""
         return Agenda(
+            rhythm=Rhythm.DAILY if self.rebalance == "threshold" else Rhythm(self.rebalance),
+            missed=Missed(self.missed),
+            late_max=timedelta(minutes=self.late_minutes_max),
             analyze_at=self.pre_market,
             decide_at=self.analysis,
             trade_after_open=timedelta(minutes=self.trade_after_open_minutes),

@@ -53,6 +53,7 @@ def mandate(settings: Settings) -> Mandate:
         reentry_wait=timedelta(days=risk.reentry_wait_days),
         cost_rate=fees,
         trade_min=settings.strategy.trade_min,
+        drift_min=settings.schedule.drift_min if settings.schedule.rebalance == "threshold" else Decimal(0),
         autonomy=Autonomy(settings.strategy.autonomy),
         # What a person is shown before a tap is reckoned with the figure that sizes are: one, and not two.
         taps=replace(TAPS, cost_rate=fees),

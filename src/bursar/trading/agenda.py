@@ -1,16 +1,22 @@
-"""What is due, and when: the tasks of a trading day.
+"""What is due, and when: the tasks of a trading day, market by market, each on its exchange's own clock.
 
-The agenda knows nothing of waiting. Whoever owns the clock asks what became due between two instants;
-each task of a session is due once, except monitoring, which is due at every instant while it is open.
+The agenda knows nothing of waiting, and remembers nothing. Whoever owns the clock asks what is due by now, given what
+was done last (``agenda``); each task of a session is due once, and is missed once where nobody came in time. Only
+monitoring is due at every look while the exchange is open.
+
+Sessions come from the exchange's calendar, so that holidays, half days and the weekends on which clocks change are its
+business: the tasks follow the bells and the clock of the exchange's zone, in UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bursar.domain.sessions import Session
@@ -18,6 +24,8 @@ from bursar.errors import InputError
 
 #: How long before the closing bell a decision at the close is made, and its orders sent.
 BEFORE_THE_CLOSE = timedelta(minutes=1)
+#: How long a task that falls due late at night has at least.
+SOON = timedelta(hours=1)
 
 
 class Rhythm(StrEnum):
@@ -48,6 +56,13 @@ class Rhythm(StrEnum):
                 return day.year, 0
 
 
+class Missed(StrEnum):
+    """What becomes of a task that was not done at its time."""
+
+    CATCH_UP = "catch_up"
+    SKIP = "skip"
+
+
 class Task(StrEnum):
     """The work of a day, in its order."""
 
@@ -60,6 +75,31 @@ class Task(StrEnum):
     REVIEW = "review"
 
 
+#: Every task with its place in the day; those that a rebalance is made of; and those that are about its morning.
+ORDER = {task: place for place, task in enumerate(Task)}
+REBALANCE = frozenset({Task.DECIDE, Task.TRADE})
+MORNING = REBALANCE | {Task.ANALYZE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One task of one session. Due from ``at``, and too late from ``until``; both UTC."""
+
+    at: datetime
+    until: datetime
+    exchange: str
+    day: date
+    task: Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is to be done now, in order, and what nobody did in time and nobody will."""
+
+    items: tuple[Item, ...] = ()
+    missed: tuple[Item, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agenda:
     """Times of the tasks.
@@ -69,6 +109,9 @@ class Agenda:
     review_after_close     how long the look back waits after the closing bell
     rhythm                 how often is decided and traded; the other tasks are of every session
     at_the_close           decide and trade in the last minute before the closing bell instead of ``decide_at``
+    missed                 whether analysis, decision and trade that were not done at their time are done as soon as
+                           that is possible (within the session, and a rebalance within its period), or let be
+    late_max               by how much they may be late where they are let be
     """
 
     analyze_at: time = time(9, 0)
@@ -78,6 +121,8 @@ class Agenda:
     zone: str = ""
     rhythm: Rhythm = Rhythm.DAILY
     at_the_close: bool = False
+    missed: Missed = Missed.CATCH_UP
+    late_max: timedelta = timedelta(minutes=15)
 
     def __post_init__(self) -> None:
         if self.decide_at < self.analyze_at:
@@ -105,21 +150,23 @@ class Agenda:
             Task.REVIEW: session.close + self.review_after_close,
         }
 
-    def due(
-        self, session: Session, at: datetime, done: AbstractSet[Task], before: date | None = None
-    ) -> tuple[Task, ...]:
-        """Tasks of ``session`` that are due at ``at`` and not ``done``, in the order of the day.
+    def items(self, session: Session) -> tuple[Item, ...]:
+        """The tasks of ``session`` that happen once, each with the time from which it is too late for it.
 
-        Deciding and trading are given up when the session is over: yesterday's opinion buys nothing today.
-
-        before  the day of the session before, which tells whether a period of ``rhythm`` begins; without it one does
+        Deciding and trading are given up when the session is over: yesterday's opinion buys nothing today. The others
+        are of the exchange's day, and over at its midnight.
         """
-        tasks = [task for task, when in self.times(session).items() if when <= at and task not in done]
-        if at >= session.close or not self.rhythm.begins(session.day, before):
-            tasks = [task for task in tasks if task not in (Task.DECIDE, Task.TRADE)]
-        if session.contains(at):
-            tasks.append(Task.MONITOR)
-        return tuple(sorted(tasks, key=list(Task).index))
+        return _items(self, session)
+
+    def rebalances(self, day: date, before: date | None, traded: date | None) -> bool:
+        """Whether there is a rebalance in the session of ``day``: the first of a period, or a later one to catch up.
+
+        before  the day of the session before
+        traded  the day of the last rebalance before ``day``; without one there is none to catch up
+        """
+        if traded is None or self.missed is Missed.SKIP:
+            return self.rhythm.begins(day, before)
+        return self.rhythm.period(day) != self.rhythm.period(traded)
 
     def next_trade(
         self, sessions: Sequence[Session], at: datetime, done: Callable[[date], AbstractSet[Task]]
@@ -128,13 +175,89 @@ class Agenda:
 
         sessions  in order, with the one before those that are asked about, which tells whether a period begins
         """
+        traded: date | None = None
         for before, session in zip((None, *sessions), sessions, strict=False):
-            begins = self.rhythm.begins(session.day, before.day if before else None)
+            if Task.TRADE in done(session.day):
+                traded = session.day
+                continue
             when = max(self.times(session)[Task.TRADE], at)
-            if begins and when < session.close and Task.TRADE not in done(session.day):
+            if self.rebalances(session.day, before.day if before else None, traded) and when < session.close:
                 return when
         return None
 
     def _at(self, session: Session, moment: time) -> datetime:
         zone = ZoneInfo(self.zone or session.zone)
         return datetime.combine(session.day, moment, tzinfo=zone).astimezone(UTC)
+
+
+def agenda(calendar: Sequence[Session], rhythm: Agenda, now: datetime, last_done: Mapping[Task, date]) -> Due:
+    """What is due at ``now`` in the sessions of one exchange, and what was missed since it was done last.
+
+    calendar   sessions of one exchange, oldest first
+    last_done  by task, the day of the last session for which it was done, or missed and told. A task that is not named
+               was never done; it was to be done from the earliest of those days on, or from today without any
+
+    Whoever does what is due, and remembers for each task the day of what he did or was told to have missed, is told of
+    each task of each session once. A rebalance that can still be caught up in its period is not missed yet.
+    """
+    place = bisect_right(calendar, now, key=_begin) - 1
+    if place < 0:
+        return Due()
+    nothing = min([*last_done.values(), calendar[place].day]) - timedelta(days=1)
+    first = bisect_right(calendar, nothing, hi=place, key=_day)
+    due: list[Item] = []
+    missed: list[Item] = []
+    for number in range(first, place + 1):
+        session, before = calendar[number], calendar[number - 1].day if number else None
+        after = calendar[number + 1].day if number + 1 < len(calendar) else session.day
+        rebalances = rhythm.rebalances(session.day, before, last_done.get(Task.TRADE))
+        waits = rhythm.missed is Missed.CATCH_UP and rhythm.rhythm.period(after) == rhythm.rhythm.period(session.day)
+        for item in rhythm.items(session):
+            of_rebalance = item.task in REBALANCE
+            if item.at > now or last_done.get(item.task, nothing) >= item.day or (of_rebalance and not rebalances):
+                continue
+            if now < item.until:
+                due.append(item)
+            elif not (of_rebalance and waits):
+                missed.append(item)
+        if session.contains(now):
+            due.append(Item(at=now, until=session.close, exchange=session.exchange, day=session.day, task=Task.MONITOR))
+    return Due(items=tuple(sorted(due, key=_place)), missed=tuple(sorted(missed, key=_place)))
+
+
+def ahead(calendar: Sequence[Session], rhythm: Agenda, now: datetime, last_done: Mapping[Task, date]) -> Item | None:
+    """The next task that falls due after ``now``; None where the calendar ends. Monitoring is not told."""
+    traded = last_done.get(Task.TRADE)
+    place = max(bisect_right(calendar, now, key=_begin) - 1, 0)
+    for number, session in enumerate(calendar[place:], place):
+        rebalances = rhythm.rebalances(session.day, calendar[number - 1].day if number else None, traded)
+        for item in rhythm.items(session):
+            if item.at > now and (rebalances or item.task not in REBALANCE):
+                return item
+    return None
+
+
+def _day(session: Session) -> date:
+    return session.day
+
+
+@lru_cache(maxsize=256)
+def _begin(session: Session) -> datetime:
+    """The midnight with which the exchange's day begins, UTC."""
+    return session.day_around(session.open)[0]
+
+
+@lru_cache(maxsize=256)
+def _items(rhythm: Agenda, session: Session) -> tuple[Item, ...]:
+    midnight = session.day_around(session.open)[1]
+    found = []
+    for task, at in rhythm.times(session).items():
+        until = session.close if task in REBALANCE else max(midnight, at + SOON)
+        if rhythm.missed is Missed.SKIP and task in MORNING:
+            until = min(until, at + rhythm.late_max)
+        found.append(Item(at=at, until=until, exchange=session.exchange, day=session.day, task=task))
+    return tuple(found)
+
+
+def _place(item: Item) -> tuple[date, int]:
+    return item.day, ORDER[item.task]

@@ -73,6 +73,12 @@ def decide(desk: DecidingDesk) -> Step:
         valuation = desk.valuation()
         holdings = Holdings(equity=valuation.net_asset_value, weights=valuation.weights)
         targets = desk.strategy.decide(desk.market, views, holdings)
+        drift = _drift(targets, holdings)
+        if drift < desk.mandate.drift_min:
+            return desk.skip(
+                f"the furthest from its target is {drift:.1%} of equity away, and a rebalance is worth it from "
+                f"{desk.mandate.drift_min:.1%} on (schedule.drift_min)"
+            )
         prices = {target.symbol: desk.market.price(target.symbol) for target in targets.targets}
     except DataError as error:
         return desk.skip(str(error))
@@ -88,6 +94,13 @@ def decide(desk: DecidingDesk) -> Step:
         bounds=targets.bounds,
     )
     return Step(events=(decided,))
+
+
+def _drift(targets: Targets, holdings: Holdings) -> float:
+    """The largest distance between a weight and its target; what no target names is to go."""
+    wanted = {target.symbol: target.weight for target in targets.targets}
+    held = holdings.weights
+    return max((abs(wanted.get(name, 0.0) - held.get(name, 0.0)) for name in {*wanted, *held}), default=0.0)
 
 
 def _prices_of_the_rest(desk: DecidingDesk, known: Mapping[str, Decimal]) -> dict[str, Decimal]:

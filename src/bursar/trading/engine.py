@@ -33,6 +33,7 @@ from bursar.domain.events import (
     Rejected,
     SessionClosed,
     TaskFinished,
+    TasksMissed,
     ViewFormed,
 )
 from bursar.domain.market import Slice
@@ -46,7 +47,7 @@ from bursar.ports import Panel
 from bursar.risk.gate import Verdict, is_exempt, judge
 from bursar.risk.limits import RiskLimits
 from bursar.trading import day, parents
-from bursar.trading.agenda import Task
+from bursar.trading.agenda import Item, Task, agenda
 from bursar.trading.baskets import Sagas
 from bursar.trading.breaks import Breaks, cash_agrees, compare
 from bursar.trading.deciding import decide, trade
@@ -94,6 +95,7 @@ class Engine:
         self._books = Bookkeeper()
         self._portfolio: PortfolioBook | None = None
         self._done: dict[date, set[Task]] = {}
+        self._last_done: dict[Task, date] = {}
         self.opinions: dict[tuple[str, str], View] = {}
         self.started = False
         self._meeting: CommitteeMet | None = None
@@ -157,6 +159,9 @@ class Engine:
         match event:
             case TaskFinished(task=task, day=day):
                 self._done.setdefault(day, set()).add(Task(task))
+                self._passed((task,), day)
+            case TasksMissed(tasks=tasks, day=day):
+                self._passed(tasks, day)
             case ViewFormed(view=view):
                 self.opinions[view.analyst, view.symbol] = view
             case CommitteeMet():
@@ -177,6 +182,11 @@ class Engine:
                 pass
         if self.mandate.protection_at_broker and (change or isinstance(event, MOVES_POSITIONS)):
             self.cover.look(event.at, self.ours.values(), self.orders.working())
+
+    def _passed(self, tasks: Iterable[str], day: date) -> None:
+        """Tasks of a session are done, or will not be."""
+        for task in map(Task, tasks):
+            self._last_done[task] = max(day, self._last_done.get(task, day))
 
     def recover(self, events: Iterable[Event]) -> None:
         """Take in a journal from its beginning."""
@@ -291,9 +301,27 @@ class Engine:
         session = self.session
         if session is None:
             return ()
-        done, before = self._done.get(session.day, set()), self._day_before.get(session.day)
-        due = self.mandate.agenda.due(session, self.market.at, done, before)
-        return due if self.trusts_the_line else tuple(task for task in due if task not in NEED_THE_LINE)
+        place = bisect_right(self._days, session.day)
+        around = self.sessions[max(place - 2, 0) : place + 1]
+        due = agenda(around, self.mandate.agenda, self.market.at, self._last_done).items
+        trusted = self.trusts_the_line
+        return tuple(item.task for item in due if trusted or item.task not in NEED_THE_LINE)
+
+    def missed(self) -> tuple[TasksMissed, ...]:
+        """What was not done in time and was not told yet, a session each."""
+        found: dict[date, list[Item]] = {}
+        for item in agenda(self.sessions, self.mandate.agenda, self.market.at, self._last_done).missed:
+            found.setdefault(item.day, []).append(item)
+        return tuple(
+            TasksMissed(
+                event_id=f"missed/{items[0].exchange}/{day}/{items[0].task}",
+                at=self.market.at,
+                exchange=items[0].exchange,
+                day=day,
+                tasks=tuple(item.task for item in items),
+            )
+            for day, items in found.items()
+        )
 
     def done(self, day: date) -> frozenset[Task]:
         """Tasks of the session of ``day`` that are done."""
@@ -353,7 +381,7 @@ class Engine:
         session = self.session
         if session is None:
             return Step(events=tuple(formed))
-        return self._finish(Task.ANALYZE, session, Step(events=tuple(formed)))
+        return self._finish(Task.ANALYZE, session, Step(events=(*self.missed(), *formed)))
 
     def reconcile(self, snapshot: AccountSnapshot, *, fresh: bool = True, unsent: frozenset[str] = frozenset()) -> Step:
         """Hold the books against the broker's account, once every report is booked.

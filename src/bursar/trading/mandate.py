@@ -57,6 +57,7 @@ class Mandate:
     reentry_wait            how long a symbol that was closed by an exit is not bought again
     cost_rate               of trading, as a fraction of notional
     trade_min               smallest trade worth its cost, as a fraction of equity
+    drift_min               nothing is traded while all is nearer to its target, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
     trades_without_quorum   whether strategies go by single analysts where a committee has a quorum on nothing
     autonomy                what is done with a decision
@@ -78,6 +79,7 @@ class Mandate:
     reentry_wait: timedelta = timedelta(days=5)
     cost_rate: Decimal = ZERO
     trade_min: Decimal = Decimal("0.005")
+    drift_min: Decimal = ZERO
     unsettled: bool = False
     trades_without_quorum: bool = True
     autonomy: Autonomy = Autonomy.AUTOMATIC

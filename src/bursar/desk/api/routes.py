@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from bursar.desk.api import (
+    agenda,
     attribution,
     figures,
     ibkr,
@@ -30,6 +31,7 @@ GROUPS = (
     sizing.router,
     optimization.router,
     risk.router,
+    agenda.router,
     attribution.router,
     proposals.router,
     research.router,

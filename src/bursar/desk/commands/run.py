@@ -36,7 +36,7 @@ def run(
     import asyncio
 
     from bursar.config import home
-    from bursar.desk import service
+    from bursar.desk import diary, service
     from bursar.desk.web.mount import mount
 
     settings, place = settings_of(config, said(("service.port", "--port", None if port is None else str(port)))), home()
@@ -54,5 +54,7 @@ def run(
                 soft_wrap=True,
             )
         console().print(f"{opened.url}  [dim]log {place / service.LOG_NAME}[/]", highlight=False)
+        for line in diary.lines(settings, opened.desk.past, opened.desk.now(), place / "data"):
+            console().print(line, style="dim", highlight=False, soft_wrap=True)
         keeper = service.keeper_of(opened.desk, place, config) if trading and journal is None else None
         asyncio.run(service.serve(opened, keeper))

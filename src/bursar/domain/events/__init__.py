@@ -129,6 +129,7 @@ from bursar.domain.events.run import (
     SessionClosed,
     SessionOpened,
     TaskFinished,
+    TasksMissed,
     TradingState,
     TradingStateChanged,
 )
@@ -221,6 +222,7 @@ __all__ = [
     "SwitchRefused",
     "SymbolChanged",
     "TaskFinished",
+    "TasksMissed",
     "TradingState",
     "TradingStateChanged",
     "Trimmed",

@@ -61,6 +61,15 @@ class TaskFinished(Event, kind="task_finished"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TasksMissed(Event, kind="tasks_missed"):
+    """Tasks of a session that nobody did in time, and that will not be done: the program was away, or was too late."""
+
+    exchange: str
+    day: date
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marked(Event, kind="marked"):
     """Prices at which positions are valued.
 
