@@ -6,6 +6,7 @@
     |-- BrokerError     the broker refused or did not answer; `retryable` says whether to try again
     |-- ProtocolError   bytes that cannot be understood: drop the connection they came from
     `-- LedgerError     the books do not balance: stop trading, keep the process, wake a person
+        `-- LeaseLostError  another process may trade now: stop at once, and begin again by asking for the lease
 
 Expected outcomes (a rejected order, an abstaining analyst) are events, not exceptions.
 A message names the thing, the value that it had, what is allowed, and the remedy.
@@ -52,3 +53,7 @@ class LedgerError(BursarError):
     def __init__(self, message: str, *, sequence: int | None = None) -> None:
         super().__init__(message if sequence is None else f"event {sequence}: {message}")
         self.sequence = sequence
+
+
+class LeaseLostError(LedgerError):
+    """The right to trade went to another process, or ran out. Whoever had it writes and sends nothing any more."""

@@ -275,11 +275,23 @@ class Command:
 
 
 class Commands(Protocol):
-    """The operator's inbox; a command is taken once."""
+    """The operator's inbox. A command that was taken stays there until what it led to is journalled.
 
-    def send(self, command: Command) -> None: ...
+    Whoever dies between the two leaves it to the next one, which takes it again: so it may be taken twice and must be
+    obeyed once, which the journal sees to, since it knows the ids of the commands that it holds.
+    """
 
-    def take(self) -> tuple[Command, ...]: ...
+    def send(self, command: Command) -> None:
+        """Leave a command. One that is sent again under its id is there once."""
+        ...
+
+    def take(self) -> tuple[Command, ...]:
+        """Commands that are not done, oldest first; they are this taker's until a later one takes them."""
+        ...
+
+    def done(self, command: Command) -> None:
+        """What the command led to is journalled: nobody is to take it any more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

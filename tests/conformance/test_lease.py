@@ -1,4 +1,4 @@
-"""What every lease and every inbox promises: one holder at a time, a number that rises, a command taken once."""
+"""What every lease and every inbox promises: one holder at a time, a number that rises, a command until it is done."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from bursar.adapters.memory import MemoryCommands, MemoryLease
 from bursar.adapters.store.database import connect, migrate
 from bursar.adapters.store.lease import StoreCommands, StoreLease
 from bursar.adapters.store.sealing import Cipher, new_key
+from bursar.adapters.store.tables import CommandRow
 from bursar.ports import Command, Commands, Lease
 from tests import databases
 from tests.samples import AT
@@ -169,20 +171,38 @@ def test_of_many_who_ask_at_once_one_gets_it(lease: Lease) -> None:
 HALT = Command(command_id="c-1", name="halt", arguments={"account": U}, by="operator", at=AT)
 
 
-def test_a_command_is_taken_once_even_when_it_is_sent_twice(commands: Commands) -> None:
+def test_a_command_is_there_until_it_is_done_and_once_even_when_it_is_sent_twice(commands: Commands) -> None:
     go_on = replace(HALT, command_id="c-2", name="resume", arguments={})
     commands.send(HALT)
     commands.send(go_on)
     commands.send(HALT)
     assert commands.take() == (HALT, go_on)
+    assert commands.take() == (HALT, go_on), "whoever died before it was done finds it again"
+    commands.done(HALT)
+    assert commands.take() == (go_on,)
     commands.send(HALT)
+    assert commands.take() == (go_on,), "what is done stays done"
+    commands.done(go_on)
+    commands.done(go_on)
     assert commands.take() == ()
 
 
-def test_of_many_who_take_at_once_each_command_goes_to_one(commands: Commands) -> None:
-    for number in range(20):
-        commands.send(replace(HALT, command_id=f"c-{number}"))
-    taken: list[Command] = []
-    with together(4, lambda _: taken.extend(commands.take())):
-        pass
-    assert sorted(int(each.command_id[2:]) for each in taken) == list(range(20))
+@pytest.mark.parametrize("made", [sqlite, postgresql], ids=lambda made: made.__name__)
+def test_what_a_later_holder_claimed_an_earlier_one_gets_no_more(
+    made: Callable[[Path], Iterator[Pair]], tmp_path: Path
+) -> None:
+    for _, inbox in made(tmp_path):
+        assert isinstance(inbox, StoreCommands)
+        first, second = (StoreCommands(inbox._engine, holder=name, fence=fence) for name, fence in (("a", 1), ("b", 2)))
+        first.send(HALT)
+        assert first.take() == (HALT,)
+        assert second.take() == (HALT,), "it may have died"
+        assert first.take() == (), "and if it only slept, it is too late"
+        first.done(HALT)
+        assert second.take() == (HALT,), "nor can it say that it was done"
+        second.done(HALT)
+        assert second.take() == ()
+        with inbox._engine.connect() as connection:
+            row = connection.execute(select(CommandRow.claimed_by, CommandRow.fence, CommandRow.done_at)).one()
+        assert (row.claimed_by, row.fence) == ("b", 2)
+        assert row.done_at is not None

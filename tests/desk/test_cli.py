@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -18,8 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from bursar.adapters.store.database import connect, sqlite_url
+from bursar.adapters.store.lease import StoreLease
 from bursar.desk import cli
 from bursar.desk.settings_pages import example_file
+from bursar.desk.turns import turn
+from bursar.errors import InputError
+from bursar.runtime.demo import Turn
 
 BURSAR = Path(sys.executable).with_name("bursar")
 
@@ -85,6 +91,47 @@ def test_a_demo_shows_its_days_and_leaves_report_journal_and_log(two_days: Said,
     assert [line.split("  ")[0] for line in two_days.err.splitlines()] == ["Mon 3\u00a0Jan 2022", "Tue 4\u00a0Jan 2022"]
     made = {path.name for path in (house / "runs" / "demo").iterdir()}
     assert made >= {"report.html", "report.json", "journal.sqlite", "ibkr_hedge_fund.log"}
+
+
+def test_a_demo_that_takes_turns_has_the_lease_while_it_runs(
+    run: Run, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trades(request: object, observer: object, ours: Turn) -> None:
+        asyncio.run(ours.tenure.take(ours.waiting))
+        ours.tenure.check()
+        ours.tenure.leave()
+        raise InputError("that is all")
+
+    monkeypatch.setattr("bursar.runtime.demo.run", trades)
+    assert "that is all" in run("demo", "--take-turns").err
+    (grant,) = StoreLease(connect(sqlite_url(house / "desk.sqlite"))).holders()
+    assert (grant.account, grant.fence, grant.until.year) == ("DU9000001", 1, 1970)
+    assert grant.holder.endswith(f"/{os.getpid()}")
+
+
+def test_a_turn_that_is_told_to_end_ends_as_by_an_exception(house: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ended = []
+
+    def trades() -> None:
+        with turn(house, "DU9000001", None):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                ended.append("in order")
+
+    with pytest.raises(SystemExit, match="143"):
+        trades()
+    assert ended == ["in order"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_who_has_to_wait_says_so(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with turn(house, "DU9000001", None) as ours:
+        ours.waiting()
+    assert capsys.readouterr().err == (
+        "another process trades DU9000001; this one waits, and goes on where that one ends\n"
+    )
 
 
 def test_with_json_standard_output_holds_json_alone_and_the_same_bytes_again(run: Run) -> None:

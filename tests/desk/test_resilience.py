@@ -75,7 +75,7 @@ def test_health_says_which_part_since_when_and_what_still_works_and_to_those_ins
     (inside,) = said(desk, "/api/v1/health")["away"]
     assert inside == public | {"why": "it still is"}
     desk.degraded.back("store")
-    assert said(desk) == {"status": "ok", "away": [], "sequence": desk.past.sequence}
+    assert said(desk) == {"status": "ok", "away": [], "trades": "nowhere", "sequence": desk.past.sequence}
     desk.degraded["store"] = "again"
     assert desk.degraded.told()[0]["since"] == "2022-01-05T15:05:00Z", "it begins anew"
 

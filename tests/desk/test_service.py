@@ -26,8 +26,11 @@ from fastapi import FastAPI
 from bursar.adapters.history import MemoryHistory
 from bursar.adapters.journal import SQLiteJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
+from bursar.adapters.store.database import connect, sqlite_url
+from bursar.adapters.store.lease import StoreLease
 from bursar.config import Given, Settings, build
 from bursar.desk import service
+from bursar.desk.api.figures import traders
 from bursar.desk.guard.guard import Guard
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.monitor import Monitor
@@ -51,7 +54,8 @@ def test_a_home_is_opened_and_its_admin_is_let_in(tmp_path: Path) -> None:
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8005") as client:
                 refused = await client.get("/api/v1/portfolios")
                 well = await client.get("/health")
-                assert well.json() == {"status": "ok", "away": [], "sequence": opened.desk.past.sequence}
+                said = {"status": "ok", "away": [], "trades": "nowhere", "sequence": opened.desk.past.sequence}
+                assert well.json() == said
                 return [refused.status_code, well.status_code]
 
         assert asyncio.run(visit()) == [401, 200]
@@ -70,6 +74,28 @@ def test_risk_is_told_from_the_prices_that_the_settings_name(tmp_path: Path, mon
     monkeypatch.setattr("bursar.runtime.library.open_library", library)
     assert service.history_of(settings(demo__seed=11), tmp_path) is source
     assert opened == [(tmp_path, 11)]
+
+
+def test_a_service_says_whether_its_own_process_trades_or_another_or_none(tmp_path: Path) -> None:
+    with service.opened(tmp_path, Settings()) as opened:
+        desk = opened.desk
+        lease = StoreLease(connect(sqlite_url(tmp_path / "desk.sqlite")))
+        told = []
+        for holder, seconds in ((f"{desk.name}/1", 60), ("elsewhere/7", -1), ("elsewhere/8", 60)):
+            now = desk.now() - timedelta(seconds=1)
+            for each in lease.holders():
+                lease.release(each)
+            lease.acquire("DU9000001", holder, now + timedelta(seconds=seconds + 1), now)
+            told.append(asyncio.run(traders(desk)))
+        assert [where for where, _ in told] == ["here", "nowhere", "elsewhere"]
+        (last,) = told[-1][1]
+        assert (last["account"], last["holder"], last["number"], last["holds"]) == ("DU9000001", "elsewhere/8", 3, True)
+
+        def away() -> tuple[()]:
+            raise InputError("the database is away")
+
+        desk.traders = away
+        assert asyncio.run(traders(desk)) == ("unknown", [])
 
 
 def test_what_is_worth_a_line_is_logged_with_its_place_in_the_journal(tmp_path: Path) -> None:
@@ -127,8 +153,8 @@ def test_a_service_that_ends_takes_its_loop_with_it(tmp_path: Path) -> None:
 def test_the_loop_that_trades_lives_as_long_as_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with service.opened(tmp_path, Settings()) as opened:
         keeper = service.keeper_of(opened.desk, tmp_path, tmp_path / "bursar.toml")
-        assert keeper.command[-3:] == ("demo", "--config", str(tmp_path / "bursar.toml"))
-        assert dict(keeper.environment) == {"BURSAR_HOME": str(tmp_path)}
+        assert keeper.command[-4:] == ("demo", "--take-turns", "--config", str(tmp_path / "bursar.toml"))
+        assert dict(keeper.environment) == {"BURSAR_HOME": str(tmp_path), "BURSAR_SERVICE": opened.desk.name}
         keeper.command = [sys.executable, "-c", "import signal; signal.pause()"]
 
         async def until_it_trades(server: object) -> None:

@@ -1,6 +1,8 @@
 """A desk in a process of its own, to be killed: it trades a demo over the wire and prints the book it ends with.
 
-Usage: python -m tests.e2e.desk HOME DAYS SEED
+Usage: python -m tests.e2e.desk HOME DAYS SEED [NAME]
+
+With a NAME it takes turns with others under other names, by a lease in HOME/desk.sqlite that lasts two seconds.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.store.database import connect, sqlite_url
+from bursar.adapters.store.lease import StoreLease
 from bursar.config import Settings
 from bursar.config.settings import Broker
 from bursar.domain.events import BreakFound, Event, Filled, OrderPlaced
@@ -23,6 +27,7 @@ from bursar.runtime import wire
 from bursar.runtime.demo import JOURNAL_NAME
 from bursar.runtime.request import DemoRequest
 from bursar.runtime.stage import Stage, prepare
+from bursar.runtime.tenure import Tenure
 from bursar.trading.oms import Orders
 
 
@@ -65,10 +70,29 @@ def main() -> None:
     folder = home / "runs" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     stage.request.write(folder)
+    if len(sys.argv) > 4:
+        in_turn(stage, folder, sys.argv[4])
+        return
     journal = SQLiteJournal(folder / JOURNAL_NAME)
     asyncio.run(wire.play(stage, journal, folder))
     sys.stdout.write(json.dumps(told([recorded.event for recorded in journal.read()])))
     journal.close()
+
+
+def in_turn(stage: Stage, folder: Path, name: str) -> None:
+    """Wait for the lease, trade under it, and print the book; the journal is opened once the lease is there."""
+    lease = StoreLease(connect(sqlite_url(folder.parents[1] / "desk.sqlite")))
+    tenure = Tenure(lease=lease, account=stage.mandate.account, holder=name, length=timedelta(seconds=2))
+    asyncio.run(tenure.take(lambda: None))
+    assert tenure.grant is not None
+    sys.stderr.write(f"{tenure.grant.fence}\n")
+    sys.stderr.flush()
+    journal = SQLiteJournal(folder / JOURNAL_NAME)
+    journal.fence(tenure.check)
+    asyncio.run(tenure.during(wire.play(stage, journal, folder, tenure=tenure)))
+    sys.stdout.write(json.dumps(told([recorded.event for recorded in journal.read()])))
+    journal.close()
+    tenure.leave()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import pytest
 
 from bursar.adapters.journal import SQLiteJournal, verify
 from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.domain.record import encode
 from bursar.runtime import demo, wire
 from tests.conftest import Evidence
@@ -133,3 +134,71 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(
 ) -> None:
     killed, runs = kill_until(200, home, 1000, undisturbed)
     evidence(kills=killed, runs=runs, lost=0, doubled=0)
+
+
+# ---------------------------------------------------------------- two that take turns
+
+
+class Ring:
+    """Two desks of one home, each of which is started again when it was killed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.started, self.said = home, 0, ""
+        self.running: list[subprocess.Popen[str]] = []
+
+    def start(self) -> None:
+        self.started += 1
+        command = [sys.executable, "-m", "tests.e2e.desk", str(self.home), str(DAYS), "7", f"desk {self.started}"]
+        desk = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.running.append(desk)
+
+    def kill(self, desk: subprocess.Popen[str]) -> str:
+        """Kill it, and return what it said last."""
+        self.running.remove(desk)
+        desk.kill()
+        out, said = desk.communicate()
+        self.said += said
+        return out
+
+
+def fought(home: Path, seed: int, kills: int) -> tuple[dict[str, Any], int, int]:
+    """The book that two desks end with of which ``kills`` were killed, how many were, and how many held the lease."""
+    chance = random.Random(seed)
+    shutil.rmtree(home / "runs", ignore_errors=True)
+    (home / "desk.sqlite").unlink(missing_ok=True)
+    engine = connect(sqlite_url(home / "desk.sqlite"))
+    migrate(engine)
+    engine.dispose()
+    ring, killed = Ring(home), 0
+    for _ in range(2):
+        ring.start()
+    while not (ended := [desk for desk in ring.running if desk.poll() == 0]):
+        for fallen in [desk for desk in ring.running if desk.poll()]:
+            assert "LeaseLostError" in fallen.communicate()[1]  # a machine under load: the other was granted it
+            ring.running.remove(fallen)
+            ring.start()
+        if killed < kills:
+            # Not a wait for anything: the moment of death is what the test is about.
+            time.sleep(chance.uniform(0.5, 4.0))
+            ring.kill(chance.choice(ring.running))
+            ring.start()
+            killed += 1
+        else:
+            time.sleep(0.2)
+    book: dict[str, Any] = json.loads(ring.kill(ended[0]))
+    ring.kill(ring.running[0])
+    return book, killed, len(set(ring.said.split()))
+
+
+@pytest.mark.prove
+def test_two_desks_that_are_killed_a_hundred_times_take_turns_and_double_nothing(
+    home: Path, undisturbed: tuple[dict[str, Any], float], evidence: Evidence
+) -> None:
+    expected, _ = undisturbed
+    killed = runs = turns = 0
+    while killed < 100:
+        book, deaths, holders = fought(home, runs, kills=10)
+        assert book == expected
+        verify(home / "runs/demo/journal.sqlite")
+        killed, runs, turns = killed + deaths, runs + 1, turns + holders
+    evidence(kills=killed, runs=runs, turns=turns, lost=0, doubled=0)

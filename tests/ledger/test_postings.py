@@ -45,7 +45,7 @@ def test_every_kind_of_event_is_known_to_the_books_and_none_by_accident() -> Non
         "promotion_judged", "proposal_ended", "proposal_made",
         "proposal_tapped", "rearm_refused", "rejected", "risk_budget_set", "run_started", "session_closed",
         "session_opened", "sign_in_refused", "signal_received", "signed_in", "switch_refused", "task_finished",
-        "trading_state_changed", "trimmed", "view_formed",
+        "tasks_missed", "trading_state_changed", "trimmed", "view_formed",
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bursar.adapters.history import Facts, MemoryHistory, closes_known_at
-from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.memory import MemoryJournal, MemoryLease
 from bursar.config import Given, Settings, build
 from bursar.domain.events import Event, Filled, OrderPlaced, SessionClosed, ViewFormed
 from bursar.domain.money import round_money
@@ -25,7 +25,9 @@ from bursar.runtime import demo
 from bursar.runtime import stage as stages
 from bursar.runtime.morning import Heard
 from bursar.runtime.request import DemoRequest
+from bursar.runtime.results import DemoResult
 from bursar.runtime.stage import Stage
+from tests.runtime.test_tenure import Time, tenure
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +130,13 @@ def test_cash_is_never_negative_and_the_gate_limits_hold_at_every_decision(event
         assert len(opened) <= 10
 
 
-def test_the_result_adds_up(home: Path) -> None:
-    result = demo.run(request(home))
+@pytest.fixture(scope="module")
+def result(home: Path) -> DemoResult:
+    """What the usual request came to; its run is kept in ``home``."""
+    return demo.run(request(home))
+
+
+def test_the_result_adds_up(result: DemoResult) -> None:
     assert [day.day for day in result.days] == [
         date(2022, 1, 3),
         date(2022, 1, 4),
@@ -153,8 +160,7 @@ def test_the_result_adds_up(home: Path) -> None:
     assert {line.symbol: line.name for line in result.book.positions}["XOM"] == "Exxon Mobil"
 
 
-def test_the_yardstick_is_equal_weight_bought_the_evening_before(home: Path, stage: Stage) -> None:
-    result = demo.run(request(home))
+def test_the_yardstick_is_equal_weight_bought_the_evening_before(result: DemoResult, stage: Stage) -> None:
     before = len(stage.past) - 1
     growth = (stage.closes.values[before + 5] / stage.closes.values[before]).mean()
     # One basis point of commission is paid on the purchase.
@@ -195,6 +201,21 @@ def test_a_second_demo_in_the_same_home_is_kept_out_and_disturbs_nothing(home: P
         with pytest.raises(InputError, match="another demo is running"):
             demo.run(request(home, seed=8))
     assert (folder / "journal.sqlite").read_bytes() == before
+
+
+def test_who_waited_for_a_turn_and_finds_the_days_traded_tells_them_and_trades_nothing(
+    home: Path, result: DemoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "spread", lambda *_: result.spread)
+    lease, time, told = MemoryLease(), Time(), []
+    assert lease.acquire("DU9000001", "another", time.now() + timedelta(seconds=4), time.now())
+    turn = demo.Turn(tenure=tenure(lease, time), waiting=lambda: told.append(time.seconds))
+    monkeypatch.setattr(demo, "play", lambda *_: pytest.fail("there is nothing to trade any more"))
+    again = demo.run(request(home), turn=turn)
+    assert told == [0.0]
+    assert again == result
+    assert turn.tenure.grant is None
+    assert lease.acquire("DU9000001", "a third", time.now() + timedelta(seconds=4), time.now()), "it was given back"
 
 
 def test_other_seeds_ask_no_model_and_no_analyst_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -96,16 +97,20 @@ def sent(number: str) -> Command:
     return Command(command_id=number, name="rearm", arguments={"reason": "ok"}, by="ann", at=AT)
 
 
-def test_a_command_is_found_again_by_who_died_before_he_took_the_next(tmp_path: Path) -> None:
+def test_a_command_is_found_again_until_it_is_done(tmp_path: Path) -> None:
     FolderCommands(tmp_path / "commands").send(sent("1"))
-    FolderCommands(tmp_path / "commands").send(sent("1"))
+    FolderCommands(tmp_path / "commands").send(replace(sent("1"), at=AT + timedelta(seconds=1)))
     inbox = FolderCommands(tmp_path / "commands")
     assert inbox.take() == (sent("1"),)
-    assert FolderCommands(tmp_path / "commands").take() == (sent("1"),)  # nobody took the next one yet
     inbox.send(sent("2"))
+    assert FolderCommands(tmp_path / "commands").take() == (sent("1"), sent("2"))
+    inbox.done(sent("1"))
     assert inbox.take() == (sent("2"),)
+    (tmp_path / "commands" / "by hand.json").write_text(next((tmp_path / "commands").iterdir()).read_text())
+    (tmp_path / "commands" / "nonsense.json").write_text("?")
+    inbox.done(sent("2"))
     assert inbox.take() == ()
-    assert list((tmp_path / "commands").iterdir()) == []
+    assert [path.name for path in (tmp_path / "commands").iterdir()] == ["nonsense.refused"]
 
 
 def test_a_folder_that_is_not_there_holds_no_commands_and_nonsense_is_put_aside(tmp_path: Path) -> None:

@@ -260,6 +260,28 @@ def test_a_command_changes_the_account_once_and_nothing_that_was_typed_is_kept(s
     assert house.closed == ["first", "second"]
 
 
+def test_a_change_that_was_asked_for_before_a_death_is_made_by_the_next_process(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(shared)
+    house.sent = {14: asked()}
+
+    async def dies(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(house.trader, "_validated", dies)
+    with pytest.raises(SystemExit):
+        house.play()
+    again = House(shared)
+    again.journals, again.exchanges = house.journals, house.exchanges
+    again.sent = {1: asked()}  # as the inbox has it still
+    again.play()
+    (left,) = only(again.events("first"), AccountSwitched)
+    assert isinstance(left, AccountSwitched)
+    assert (left.to, left.by) == ("DU9000002", "bob")
+    assert len([each for each in only(again.events("first"), CommandReceived) if each.event_id == left.causes[0]]) == 1
+
+
 def test_a_process_that_ends_before_the_old_account_is_left_changes_nothing(shared: Path) -> None:
     house = House(shared)
     house.at[14] = ("second", "at the last moment", "")

@@ -6,7 +6,8 @@ different connections overtake each other. Tasks that are ready at the same inst
 
 A *process* is a name under which coroutines run. ``kill`` ends one as power does: whatever it awaited is
 never resumed, no ``finally`` and no ``except`` of it runs, its sockets are reset, and what it had not
-synced to its ``Disk`` is gone. The code under test is not changed: it is given this loop.
+synced to its ``Disk`` is gone. ``freeze`` ends nothing and lets nothing go on, as SIGSTOP does: its lines stay up.
+The code under test is not changed: it is given this loop.
 
     with VirtualLoop(seed=7) as loop:
         loop.start("gateway", serve(...))
@@ -80,6 +81,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._listeners: dict[int, VirtualServer] = {}
         self._transports: list[VirtualTransport] = []
         self._killed: set[int] = set()
+        self._stopped: dict[int, list[asyncio.Handle]] = {}
         self.set_exception_handler(self._unhandled)
         self.unhandled: list[dict[str, Any]] = []
 
@@ -110,6 +112,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         due = self._now + self._clock_resolution
         while timers and timers[0].when() < due:
             ready.append(heapq.heappop(timers))
+        if self._stopped:
+            self._bury()
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle.cancelled():
@@ -130,12 +134,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready.extend(handles)
 
     def _bury(self) -> None:
-        """Take out the work of the dead, and keep it from being collected."""
+        """Take out the work of the dead, which is never collected, and put aside that of who stands still."""
         ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
         living = []
         for handle in ready:
             if self._is_dead(handle):
                 _GRAVEYARD.append(handle)
+            elif (life := handle._context.get(_LIFE, 0)) in self._stopped:  # type: ignore[attr-defined]
+                self._stopped[life].append(handle)
             else:
                 living.append(handle)
         ready.clear()
@@ -179,6 +185,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         for transport in list(self._transports):
             if transport.life == life:
                 transport.reset()
+
+    def freeze(self, process: str) -> None:
+        """Let ``process`` stand still between two of its steps, as kill -STOP does."""
+        self._stopped.setdefault(self._lives[process].get(_LIFE, 0), [])
+
+    def go_on(self, process: str) -> None:
+        """Let it go on with what it was at, and with what came meanwhile."""
+        self._ready.extend(self._stopped.pop(self._lives[process].get(_LIFE, 0)))  # type: ignore[attr-defined]
 
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> asyncio.Task[Any]:
         """As every loop does, remembering whose task it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +40,7 @@ from bursar.adapters.store.database import (
     shown,
     sqlite_url,
 )
+from bursar.adapters.store.lease import StoreCommands
 from bursar.adapters.store.projections import table_of
 from bursar.adapters.store.tables import PROJECTIONS, Base, OrderRow, PerformanceRow, SnapshotRow, TransactionRow
 from bursar.errors import InputError, LedgerError
@@ -88,7 +90,7 @@ def test_each_step_leads_to_the_next(bare: Engine) -> None:
     from bursar.adapters.store.database import _config
 
     config = _config()
-    for revision in ("0001", "0002", "0003", "0004"):
+    for revision in ("0001", "0002", "0003", "0004", "0005", "0006"):
         with for_writing(bare).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
@@ -113,6 +115,28 @@ def test_seconds_that_were_kept_before_they_lay_in_order_are_still_there(bare: E
             made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'snapshots'")).scalar_one()
             assert "WITHOUT ROWID" in made
         assert "snapshots_before" not in inspect(bare).get_table_names()
+
+
+def test_commands_of_yesterdays_database_are_there_and_those_that_were_taken_are_done(bare: Engine) -> None:
+    from alembic import command
+
+    from bursar.adapters.store.database import _config
+
+    config = _config()
+    old = (
+        "INSERT INTO commands (command_id, name, arguments, sender, at, taken) VALUES (:id, 'kill', :said, 'ann', :at, "
+    )
+    with for_writing(bare).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        for name, taken in (("c-1", "TRUE"), ("c-2", "FALSE")):
+            said = {"id": name, "said": b'{"reason": "because"}', "at": "2022-01-03 15:00:00"}
+            connection.execute(text(f"{old}{taken})"), said)
+    migrate(bare)
+    inbox = StoreCommands(bare)
+    assert [(each.command_id, dict(each.arguments)) for each in inbox.take()] == [("c-2", {"reason": "because"})]
+    inbox.send(replace(inbox.take()[0], command_id="c-3"))
+    assert [each.command_id for each in inbox.take()] == ["c-2", "c-3"], "and it goes on counting"
 
 
 def test_a_database_one_migration_ahead_is_refused_and_left_alone(bare: Engine) -> None:

@@ -1,7 +1,7 @@
 """The operator's inbox as a folder: one JSON file a command, so that any program can leave one.
 
-A file is taken away when the next ones are asked for, by when what it led to is journalled. Whoever dies before finds
-it again; the journal knows its id and lets it do nothing twice.
+A file stays until what it led to is journalled. Whoever dies before leaves it to the next one; the journal knows its id
+and lets it do nothing twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ class FolderCommands:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._taken: set[Path] = set()
 
     def send(self, command: Command) -> None:
         """Leave a command; it appears whole or not at all."""
@@ -37,19 +36,22 @@ class FolderCommands:
         draft.replace(path)
 
     def take(self) -> tuple[Command, ...]:
-        """Commands that were not taken before, oldest first."""
-        for path in self._taken:
-            path.unlink(missing_ok=True)
-        self._taken = set()
+        """Commands that are not done, oldest first."""
         if not self.folder.is_dir():
             return ()
         found: dict[str, Command] = {}
         for path in sorted(self.folder.glob("*.json")):
-            self._taken.add(path)
             command = _read(path)
             if command is not None:
                 found.setdefault(command.command_id, command)
         return tuple(found.values())
+
+    def done(self, command: Command) -> None:
+        """Take its file away, and those that say it again, whatever they are called."""
+        for path in self.folder.glob("*.json"):
+            said = _read(path)
+            if said is not None and said.command_id == command.command_id:
+                path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Command | None:

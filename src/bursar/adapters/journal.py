@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -75,6 +75,7 @@ class SQLiteJournal:
                 self._connection.close()
                 raise
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._may_write: Callable[[], None] | None = None
 
     def _open(self) -> None:
         """Lay out a new file, or see that an old one is ours, not too new, and the one of its head.
@@ -103,6 +104,14 @@ class SQLiteJournal:
         # Shielded: once handed over the events will be committed, and whoever is canceled must not believe otherwise.
         return await asyncio.shield(loop.run_in_executor(self._writer, self._commit, encoded))
 
+    def fence(self, may_write: Callable[[], None]) -> None:
+        """From now on ask ``may_write`` within each transaction; where it raises, nothing is written.
+
+        Opening a journal waits for the transaction of whoever writes. So a successor that was granted the lease first
+        and opens the journal then has read all that its predecessor could ever write.
+        """
+        self._may_write = may_write
+
     def read(self, first: int = 1) -> Iterator[Recorded]:
         """Events from ``first`` on, as committed when the reading began."""
         return read(self.path, first, self._cipher)
@@ -119,6 +128,8 @@ class SQLiteJournal:
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._may_write is not None:
+                    self._may_write()
                 recorded = _insert(connection, encoded, self._cipher)
                 connection.execute("COMMIT")
             except BaseException:

@@ -102,7 +102,7 @@ class MemoryMarks:
 
 
 class MemoryCommands:
-    """An inbox in which a command stays until it is taken; one that was sent twice is taken once."""
+    """An inbox that lives as long as its process; one that was sent twice is there once."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Command] = {}
@@ -114,9 +114,10 @@ class MemoryCommands:
             self._waiting[command.command_id] = command
 
     def take(self) -> tuple[Command, ...]:
-        taken = tuple(self._waiting.values())
-        self._waiting.clear()
-        return taken
+        return tuple(self._waiting.values())
+
+    def done(self, command: Command) -> None:
+        self._waiting.pop(command.command_id, None)
 
 
 class MemoryLease:

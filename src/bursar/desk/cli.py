@@ -18,6 +18,7 @@ from bursar.desk.options import (
     AsJson,
     ConfigFile,
     JournalFile,
+    cipher_of,
     console,
     journal_path,
     records,
@@ -110,6 +111,9 @@ def demo(
     in_process: Annotated[
         bool, typer.Option("--in-process", metavar="", help="Without the wire between Bursar and the exchange.")
     ] = False,
+    take_turns: Annotated[
+        bool, typer.Option("--take-turns", metavar="", help="Wait while another process trades the account.")
+    ] = False,
     json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -127,7 +131,7 @@ def demo(
     given = said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
     given |= said(("account.initial_cash", "--cash", cash), ("market.source", "--world", world))
     settings = settings_of(config, given)
-    result = _play(_request(settings, in_process=in_process))
+    result = _play(_request(settings, in_process=in_process), take_turns=take_turns)
     from bursar.desk import logbook, report
 
     page = report.write_page(result, result.run_folder)
@@ -233,13 +237,18 @@ def _request(settings: Settings, *, in_process: bool = False) -> DemoRequest:
     )
 
 
-def _play(request: DemoRequest) -> DemoResult:
+def _play(request: DemoRequest, *, take_turns: bool = False) -> DemoResult:
     from bursar.desk.progress import watching
     from bursar.runtime.demo import run
 
-    currency = request.settings.account.base_currency
-    with watching(request.days, currency, console(stderr=True)) as observer:
-        return run(request, observer)
+    account = request.settings.account
+    with watching(request.days, account.base_currency, console(stderr=True)) as observer:
+        if not take_turns:
+            return run(request, observer)
+        from bursar.desk.turns import turn
+
+        with turn(request.home, account.account_id, cipher_of(request.settings)) as ours:
+            return run(request, observer, ours)
 
 
 # ---------------------------------------------------------------- look

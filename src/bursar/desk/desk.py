@@ -34,7 +34,7 @@ from bursar.desk.prices import Prices
 from bursar.desk.register import Register
 from bursar.domain.events import CommandReceived, Event
 from bursar.domain.market import Quote
-from bursar.ports import Commands, Journal, Recorded
+from bursar.ports import Commands, Grant, Journal, Recorded
 
 #: How often the journal is looked at for what is new.
 LOOK_SECONDS = 0.1
@@ -71,6 +71,8 @@ class Desk:
     accounts       those that are set up, by name
     prices         the latest prices and their age
     source         where the process that trades publishes them; None where none does
+    name           of this process; who trades for it has a name below it
+    traders        who was granted the right to trade which account last
     degraded       what is away at the moment, by its name: for /health and the page
     owed           what the desk's own journal did not take, and is brought to it again
     listeners      told of every record that is new, and None when the journal is another one
@@ -95,6 +97,8 @@ class Desk:
     numbered: int = 0
     register: Register = field(default_factory=Register)
     accounts: Mapping[str, AccountProfile] = field(default_factory=dict)
+    name: str = ""
+    traders: Callable[[], Sequence[Grant]] = tuple
     jobs: Jobs = field(default_factory=Jobs)
     degraded: Degraded = field(default_factory=Degraded)
     owed: list[Event] = field(default_factory=list)

@@ -30,6 +30,7 @@ from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.marks import FILE_NAME as MARKS_NAME
 from bursar.adapters.marks import ReadMarks, redis_at
 from bursar.adapters.store.database import connect, sqlite_url
+from bursar.adapters.store.lease import StoreLease
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import all_accounts
@@ -46,6 +47,7 @@ from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
 from bursar.runtime.keeper import Keeper
 from bursar.runtime.switch import COMMANDS_NAME
+from bursar.runtime.tenure import SERVICE, service_name
 
 LOG_NAME, TRADING_LOG_NAME = "service.log", "trading.log"
 #: Kinds of events that are worth a line; the journal has all of them.
@@ -116,6 +118,8 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 accounts=all_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
                 snapshots=Snapshots(engine, home / "seconds", cipher=cipher),
+                name=service_name(),
+                traders=StoreLease(engine, cipher).holders,
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
@@ -212,10 +216,10 @@ def keeper_of(desk: Desk, home: Path, config: Path | None) -> Keeper:
 
     named = () if config is None else ("--config", str(config))
     return Keeper(
-        command=(*COMMAND, "demo", *named),
+        command=(*COMMAND, "demo", "--take-turns", *named),
         log=home / TRADING_LOG_NAME,
         degraded=desk.degraded,
-        environment={"BURSAR_HOME": str(home)},
+        environment={"BURSAR_HOME": str(home), SERVICE: desk.name},
         ticks=time.monotonic,
     )
 

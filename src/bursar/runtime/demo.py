@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,6 +29,7 @@ from bursar.runtime.results import DayResult, DemoResult, SeedSpread, Universe
 from bursar.runtime.stage import Progress, Stage, Teller, exchange, loop, prepare
 from bursar.runtime.summary import Summary
 from bursar.runtime.switch import Controls
+from bursar.runtime.tenure import Tenure
 from bursar.runtime.yardstick import Bill, equal_weight, made_up_bill, report_keys, treasury_bill, without_best
 
 __all__ = ["DemoRequest", "DemoResult", "Progress", "play", "run", "spread", "tell"]
@@ -45,41 +46,67 @@ HELD_BILL = (
 )
 
 
-def run(request: DemoRequest, progress: Progress | None = None) -> DemoResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Where processes take turns: the right to trade, and whom to tell that another has it."""
+
+    tenure: Tenure
+    waiting: Callable[[], None]
+
+
+def run(request: DemoRequest, progress: Progress | None = None, turn: Turn | None = None) -> DemoResult:
     """Run the demo, then its days again under other seeds, and tell what came of it.
 
     Over the wire, an unfinished run with an equal request goes on where it stood.
     Raises InputError for a request that cannot be run, before anything is written.
+
+    turn  where several processes may want to trade: the right to, for which this one waits before it touches anything
     """
     stage = prepare(request)
     reasoner(request.settings, request.home)
     cipher = request.settings.store.cipher()
     folder = request.home / "runs" / "demo"
-    with alone(folder, "another demo is running"):
-        return _run(stage, folder, progress, cipher)
+    if turn is None:
+        with alone(folder, "another demo is running"):
+            return _run(stage, folder, progress, cipher)
+    waited = asyncio.run(turn.tenure.take(turn.waiting))
+    try:
+        with alone(folder, "another demo is running"):
+            if waited and _is_finished(stage, folder, cipher):
+                return _told(stage, folder, cipher)
+            return _run(stage, folder, progress, cipher, turn.tenure)
+    finally:
+        turn.tenure.leave()
 
 
-def _run(stage: Stage, folder: Path, progress: Progress | None, cipher: Cipher | None) -> DemoResult:
+def _told(stage: Stage, folder: Path, cipher: Cipher | None) -> DemoResult:
+    """What came of a run that is there, under its own seed and others."""
+    with closing(SQLiteJournal(folder / JOURNAL_NAME, cipher)) as journal:
+        result = tell(stage, [recorded.event for recorded in journal.read()], folder)
+    return replace(result, spread=spread(stage, result.keys.total_return_pct))
+
+
+def _run(
+    stage: Stage, folder: Path, progress: Progress | None, cipher: Cipher | None, tenure: Tenure | None = None
+) -> DemoResult:
     request = stage.request
     if not _is_unfinished(stage, folder, cipher):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         request.write(folder)
-    journal = SQLiteJournal(folder / JOURNAL_NAME, cipher)
-    try:
+    with closing(SQLiteJournal(folder / JOURNAL_NAME, cipher)) as journal:
         if progress:
             Teller(progress).committed(tuple(journal.read()))
-        if request.in_process:
-            asyncio.run(
-                play(stage, journal, progress, Controls.of(request.home, folder, request.settings.service.cache))
-            )
-        else:
-            asyncio.run(wire.play(stage, journal, folder, progress))
-        events = [recorded.event for recorded in journal.read()]
-    finally:
-        journal.close()
-    result = tell(stage, events, folder)
-    return replace(result, spread=spread(stage, result.keys.total_return_pct))
+        playing = (
+            play(stage, journal, progress, Controls.of(request.home, folder, request.settings.service.cache))
+            if request.in_process
+            else wire.play(stage, journal, folder, progress, tenure=tenure)
+        )
+        if tenure is not None:
+            journal.fence(tenure.check)
+            playing = tenure.during(playing)
+        asyncio.run(playing)
+    return _told(stage, folder, cipher)
 
 
 def _is_unfinished(stage: Stage, folder: Path, cipher: Cipher | None) -> bool:
@@ -87,15 +114,18 @@ def _is_unfinished(stage: Stage, folder: Path, cipher: Cipher | None) -> bool:
 
     An exchange in process ended with its process, so such a run begins anew.
     """
+    return not stage.request.in_process and _is_finished(stage, folder, cipher) is False
+
+
+def _is_finished(stage: Stage, folder: Path, cipher: Cipher | None) -> bool | None:
+    """Whether this very run, which ``folder`` holds, came to the end of its last day; None where it holds another."""
     path = folder / JOURNAL_NAME
-    if stage.request.in_process or not stage.request.is_kept_in(folder) or not path.is_file():
-        return False
-    journal = SQLiteJournal(path, cipher)
-    try:
-        closed = [each.event.day for each in journal.read() if isinstance(each.event, SessionClosed)]
-    finally:
-        journal.close()
-    return stage.days[-1] not in closed
+    if not stage.request.is_kept_in(folder) or not path.is_file():
+        return None
+    with closing(SQLiteJournal(path, cipher)) as journal:
+        return any(
+            isinstance(each.event, SessionClosed) and each.event.day == stage.days[-1] for each in journal.read()
+        )
 
 
 def spread(stage: Stage, total_return_pct: float) -> SeedSpread:

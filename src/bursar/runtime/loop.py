@@ -91,6 +91,7 @@ class Loop:
     patient: bool = False
     _unwritten: list[Event] = field(default_factory=list)
     _inbox: list[Command] = field(default_factory=list)
+    _handed: list[Command] = field(default_factory=list)
     _killer: Killer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +123,7 @@ class Loop:
 
     async def look(self, market: Slice) -> None:
         """One instant: book what was reported, look, do what operators ask, and then what is due."""
-        self._inbox += self.commands.take() if self.commands else ()
+        self._inbox = [*self._handed, *(self.commands.take() if self.commands else ())]
         await self._book()
         self.engine.see(market)
         self._refresh()
@@ -159,6 +160,7 @@ class Loop:
 
     def hand(self, command: Command) -> None:
         """Give the run a command that is meant for it alone, and for none that shares its inbox."""
+        self._handed.append(command)
         self._inbox.append(command)
 
     def _stopping(self) -> bool:
@@ -174,21 +176,33 @@ class Loop:
         return ordered(self.engine, pulled.form, pulled.reason, pulled.by, everything=pulled.everything)
 
     async def _obey(self) -> None:
-        """Do what operators sent, each of it once."""
-        while self._inbox:
-            command = self._inbox[0]
-            if command.name == SWITCH and self.change is not None:
-                step = received(self.engine, command)
-                await self.commit(step.events)
-                del self._inbox[0]
-                if step.events:
-                    await self.change(command)
+        """Do what operators sent, each of it once. What is not done stays, for the next look or the next process."""
+        place = 0
+        while place < len(self._inbox):
+            command = self._inbox[place]
+            place += 1
+            if not await self._obeyed(command):
                 continue
-            step = obey(self.engine, command)
-            await self._take(step)
-            del self._inbox[0]
-            if self.switch and any(map(_rearms, step.events)):
-                self.switch.clear()
+            if command in self._handed:
+                self._handed.remove(command)
+            elif self.commands is not None:
+                self.commands.done(command)
+        self._inbox = []
+
+    async def _obeyed(self, command: Command) -> bool:
+        """Do one of them; True once what it led to is journalled."""
+        if command.name == SWITCH and self.change is not None:
+            came = received(self.engine, command)
+            await self.commit(came.events)
+            name = f"command/{command.command_id}"
+            if name not in self.engine.standing.answered:
+                await self.change(command)
+            return name in self.engine.standing.answered
+        step = obey(self.engine, command)
+        await self._take(step)
+        if self.switch and any(map(_rearms, step.events)):
+            self.switch.clear()
+        return True
 
     # ------------------------------------------------------------ books and broker
 

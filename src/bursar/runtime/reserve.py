@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bursar.domain.events import Event
 from bursar.domain.record import decode, encode
-from bursar.errors import BursarError, InputError
+from bursar.errors import BursarError, InputError, LeaseLostError
 from bursar.ports import Journal, Recorded
 
 
@@ -50,6 +50,8 @@ class Reserve:
         try:
             await self._move()
             recorded = await self._journal.append(events)
+        except LeaseLostError:
+            raise  # another process trades, and whatever is in force there it is for that one to carry out
         except (BursarError, OSError) as error:
             if not self._allowed():
                 if isinstance(error, OSError | InputError):

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -144,18 +144,28 @@ class Trader:
             await self.seat.close()
 
     async def obey(self, command: Command) -> AccountSwitched | SwitchRefused:
-        """Do what was asked for by ``bursar switch`` or over the API."""
-        said = command.arguments
+        """Do what was asked for by ``bursar switch`` or over the API; it is asked again until that is journalled."""
+        said, cause = command.arguments, f"command/{command.command_id}"
+        if self._next is not None and cause in self._next[1].causes:
+            return self._next[1]
         return await self.change(
             said.get("account", ""),
             by=command.by,
             reason=said.get("reason", ""),
             typed=said.get("phrase", ""),
             asked_at=command.at,
+            causes=(cause,),
         )
 
     async def change(
-        self, name: str, *, by: str, reason: str, typed: str = "", asked_at: datetime | None = None
+        self,
+        name: str,
+        *,
+        by: str,
+        reason: str,
+        typed: str = "",
+        asked_at: datetime | None = None,
+        causes: tuple[str, ...] = (),
     ) -> AccountSwitched | SwitchRefused:
         """Trade in another account from now on: what both journals will say of it.
 
@@ -169,12 +179,13 @@ class Trader:
             self._check_age(asked_at)
             following, admitted = await self._validated(old, name, reason, typed)
         except BursarError as error:
-            refused = _refused(old, name, str(error), by)
+            refused = replace(_refused(old, name, str(error), by), causes=causes)
             await old.loop.commit([refused])
             return refused
         switched = AccountSwitched(
             event_id=f"switch/{old.profile.account_id}/{admitted.account}/{at:%Y-%m-%dT%H:%M:%SZ}",
             at=at,
+            causes=causes,
             account=old.profile.account_id,
             to=admitted.account,
             mode=admitted.mode,

@@ -22,6 +22,7 @@ from bursar.ports import Journal
 from bursar.runtime.gateway_process import Child, Gateway, spawn
 from bursar.runtime.stage import Progress, Stage, loop
 from bursar.runtime.switch import Controls, Switch
+from bursar.runtime.tenure import Fenced, Tenure
 from bursar.runtime.watch import Heard, LineWatch, policy
 
 #: Where the folder of a run keeps the gateway's port, and its log of commands.
@@ -42,9 +43,12 @@ async def play(
     folder: Path,
     progress: Progress | None = None,
     *,
+    tenure: Tenure | None = None,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Trade every day of ``stage`` over TCP, starting the gateway again whenever it is gone.
+
+    tenure  the right to trade, where several processes may want to; without it nobody is asked
 
     Raises BrokerError when the line broke more often than ``broker.reconnect_attempts_max`` allows without anything
     having been journalled between. Between attempts it waits ``broker.reconnect_delay_seconds``, doubled each time.
@@ -54,8 +58,9 @@ async def play(
     controls = Controls.of(stage.request.home, folder, stage.request.settings.service.cache)
 
     async def over_one_connection() -> None:
-        child = _attend(folder, stage.request.home)
-        await _over_one_connection(stage, journal, _port(folder), progress, watch, controls)
+        # In a thread: a gateway takes its time to start, and the lease is renewed meanwhile.
+        child = await asyncio.to_thread(_attend, folder, stage.request.home)
+        await _over_one_connection(stage, journal, _port(folder), progress, watch, controls, tenure)
         if child:
             child.stop()
 
@@ -128,7 +133,13 @@ async def told(journal: Journal, watch: LineWatch, heard: Heard) -> None:
 
 
 async def _over_one_connection(
-    stage: Stage, journal: Journal, port: int, progress: Progress | None, watch: LineWatch, controls: Controls
+    stage: Stage,
+    journal: Journal,
+    port: int,
+    progress: Progress | None,
+    watch: LineWatch,
+    controls: Controls,
+    tenure: Tenure | None,
 ) -> None:
     """Run a new desk over a new connection, on from what ``journal`` holds."""
     settings = stage.request.settings
@@ -148,7 +159,8 @@ async def _over_one_connection(
     try:
         watch.attach(broker.connection.notices, feed.resubscribe, lambda: broker.connection.skew)
         await told(journal, watch, watch.up(watch.last_at or stage.sessions[0].open))
-        desk = loop(stage, feed, broker, journal, progress, controls)
+        sender = Fenced(broker, tenure.check) if tenure else broker
+        desk = loop(stage, feed, sender, journal, progress, controls)
         desk.watch = watch
         await desk.run()
     finally:

@@ -23,6 +23,7 @@ from decimal import Decimal
 
 from bursar.domain.events import (
     AccountOpened,
+    AccountSwitched,
     AmendRequested,
     CancelRequested,
     CommandReceived,
@@ -34,6 +35,7 @@ from bursar.domain.events import (
     OrderRejected,
     SessionClosed,
     SessionOpened,
+    SwitchRefused,
     TradingState,
     TradingStateChanged,
 )
@@ -58,6 +60,7 @@ class Standing:
     stopped_by   who or what brought it out of ACTIVE
     rates        units of the base currency for one of each other, as last marked
     commands     the ids under which operators' commands were journalled
+    answered     those of them that asked for another account, once it is journalled what came of that
     """
 
     def __init__(self) -> None:
@@ -71,6 +74,7 @@ class Standing:
         self._base = ""
         self.messages: deque[datetime] = deque()
         self.commands: set[str] = set()
+        self.answered: set[str] = set()
         self._sent: dict[str, tuple[Order, datetime]] = {}
         self._today: date | None = None
         self._equity: Decimal | None = None
@@ -98,8 +102,8 @@ class Standing:
                 self._sent.pop(order_id, None)
             case AmendRequested() | CancelRequested():
                 self._note(event.at)
-            case CommandReceived(event_id=event_id):
-                self.commands.add(event_id)
+            case CommandReceived() | AccountSwitched() | SwitchRefused():
+                self._asked(event)
             case KillOrdered():
                 self.kill, self.finished = event, False
             case KillFinished():
@@ -108,6 +112,12 @@ class Standing:
                 self._changed(state, by)
             case _:
                 pass
+
+    def _asked(self, event: CommandReceived | AccountSwitched | SwitchRefused) -> None:
+        if isinstance(event, CommandReceived):
+            self.commands.add(event.event_id)
+        else:
+            self.answered.update(event.causes)
 
     def loss(self, equity: Decimal, portfolio: PortfolioBook, prices: Mapping[str, Decimal], base: str = "") -> Decimal:
         """Lost since the previous official close, as a fraction of what was there; negative for a gain.

@@ -18,12 +18,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, select, update
+from sqlalchemy import Connection, Engine, case, func, select, update
 
 from bursar.adapters.store.database import explained, for_writing, upsert
 from bursar.adapters.store.sealing import ACCOUNT, Cipher, opened, sealed, text_opened, text_sealed
 from bursar.adapters.store.tables import CommandRow, LeaseRow
-from bursar.errors import LedgerError
+from bursar.errors import LeaseLostError
 from bursar.ports import Command, Grant
 
 #: The end of a lease that was given back.
@@ -75,10 +75,10 @@ class StoreLease:
 
 
 def check_fence(connection: Connection, grant: Grant, cipher: Cipher | None = None) -> None:
-    """Raise LedgerError unless ``grant`` is the latest of its account, and keep it so until the transaction ends."""
+    """Raise LeaseLostError unless ``grant`` is the latest of its account, and keep it so until the transaction ends."""
     fence, _ = _present(connection, text_sealed(cipher, grant.account, ACCOUNT), keep=True)
     if fence != grant.fence:
-        raise LedgerError(
+        raise LeaseLostError(
             f"{grant.holder} held the lease of {grant.account} as number {grant.fence}, and number {fence} was granted "
             "since; it must not trade any more, so stop it and let the other go on"
         )
@@ -93,12 +93,17 @@ def _present(connection: Connection, account: str, *, keep: bool = False) -> tup
 class StoreCommands:
     """The operator's inbox in a database. See ``ports.Commands``.
 
-    A command is marked as taken by the transaction that hands it out: of several who ask at once, one gets it.
+    Whoever takes a command claims it under the number of its lease. It stays claimed until it is done: should its
+    holder die before, the next one, whose number is higher, claims it anew, and the one that slept gets it no more.
+
+    holder, fence  whose claims these are, as in ``ports.Grant``; without a lease nobody's claim keeps others out
     """
 
-    def __init__(self, engine: Engine, cipher: Cipher | None = None) -> None:
+    def __init__(self, engine: Engine, cipher: Cipher | None = None, *, holder: str = "", fence: int = 0) -> None:
         self._engine = engine
         self._cipher = cipher
+        self._holder = holder
+        self._fence = fence
 
     def send(self, command: Command) -> None:
         """Put ``command`` into the inbox, unless one with its id was ever there."""
@@ -109,18 +114,26 @@ class StoreCommands:
             "arguments": sealed(self._cipher, said, command.command_id),
             "sender": command.by,
             "at": command.at,
-            "taken": False,
+            "fence": 0,
         }
         with explained(self._engine), for_writing(self._engine).begin() as connection:
             connection.execute(upsert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
 
     def take(self) -> tuple[Command, ...]:
-        """What nobody has taken yet, in the order in which it was sent."""
-        waiting = update(CommandRow).where(CommandRow.taken.is_(False)).values(taken=True)
+        """Claim what is not done, unless a later holder did; in the order in which it was sent."""
+        free = CommandRow.done_at.is_(None) & (CommandRow.fence <= self._fence)
+        claim = update(CommandRow).where(free).values(claimed_by=self._holder, fence=self._fence, claimed_at=func.now())
         columns = (CommandRow.number, CommandRow.command_id, CommandRow.name, CommandRow.arguments, CommandRow.sender)
         with explained(self._engine), for_writing(self._engine).begin() as connection:
-            found = connection.execute(waiting.returning(*columns, CommandRow.at)).all()
+            found = connection.execute(claim.returning(*columns, CommandRow.at)).all()
         return tuple(self._command(row) for row in sorted(found, key=lambda row: row.number))
+
+    def done(self, command: Command) -> None:
+        """Say that what the command led to is journalled. It stays in the table, with who carried it out and when."""
+        mine = (CommandRow.command_id == command.command_id) & CommandRow.done_at.is_(None)
+        mine &= CommandRow.fence <= self._fence
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            connection.execute(update(CommandRow).where(mine).values(done_at=func.now()))
 
     def _command(self, row: Any) -> Command:
         said = opened(self._cipher, bytes(row.arguments), row.command_id)

@@ -301,7 +301,10 @@ class LeaseRow(Base):
 
 
 class CommandRow(Base):
-    """What somebody asked for, and whether it was taken. The arguments are JSON, sealed where there is a key."""
+    """What somebody asked for, who is at it, and when it was done. The arguments are JSON, sealed where there is a key.
+
+    fence  of the lease under which it was claimed, 0 for none
+    """
 
     __tablename__ = "commands"
 
@@ -311,9 +314,12 @@ class CommandRow(Base):
     arguments: Mapped[bytes] = mapped_column(LargeBinary)
     sender: Mapped[str]
     at: Mapped[datetime]
-    taken: Mapped[bool]
+    claimed_by: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(BigInteger)
+    claimed_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("commands_waiting", "taken"),)
+    __table_args__ = (Index("commands_waiting", "done_at"),)
 
 
 class PersonRow(Base):

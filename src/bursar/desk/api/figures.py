@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bursar.desk import views
 from bursar.desk.api.parts import TheDesk, Told, Viewer, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.desk import Desk
+from bursar.errors import InputError
 from bursar.ledger.performance import performance
 
 router = APIRouter(tags=["metrics"])
@@ -30,9 +33,36 @@ async def well(desk: TheDesk) -> Response:
     """Say whether the service is well: what is away, since when, and what works without it.
 
     Anybody may ask, so that it does not say why.
+
+    trades  ``here`` where the process that trades is this service's own, ``elsewhere`` where this one only serves
     """
+    trades, _ = await traders(desk)
     away = [{name: each[name] for name in ("part", "since", "still_works")} for each in desk.degraded.told()]
-    return Told({"status": "degraded" if away else "ok", "away": away, "sequence": desk.past.sequence})
+    return Told(
+        {"status": "degraded" if away else "ok", "away": away, "trades": trades, "sequence": desk.past.sequence}
+    )
+
+
+async def traders(desk: Desk) -> tuple[str, list[dict[str, Any]]]:
+    """Whether trading goes on here, elsewhere or nowhere, and who was granted the right to which account last."""
+    now = desk.now()
+    try:
+        granted = await asyncio.to_thread(desk.traders)
+    except InputError:
+        return "unknown", []
+    running = [grant for grant in granted if now < grant.until]
+    here = any(grant.holder.startswith(f"{desk.name}/") for grant in running)
+    told = [
+        {
+            "account": grant.account,
+            "holder": grant.holder,
+            "number": grant.fence,
+            "until": views.moment(grant.until),
+            "holds": grant in running,
+        }
+        for grant in granted
+    ]
+    return "here" if here else "elsewhere" if running else "nowhere", told
 
 
 @health.get("/metrics", include_in_schema=False)
@@ -44,6 +74,7 @@ async def prometheus(request: Request, caller: Viewer) -> Response:
 @router.get("/health", responses=described())
 async def health_in_full(request: Request, desk: TheDesk, caller: Viewer) -> Response:
     """Say whether the service is well and, where it is not, what is away, since when, why, and what still works."""
+    trades, told = await traders(desk)
     past, stream = desk.past, request.app.state.stream
     heard = desk.prices.heard_at
     return Told(
@@ -51,6 +82,8 @@ async def health_in_full(request: Request, desk: TheDesk, caller: Viewer) -> Res
             desk,
             status="degraded" if desk.degraded else "ok",
             away=desk.degraded.told(),
+            trades=trades,
+            traders=told,
             line=past.line.state if past.line else None,
             trading=past.standing.state.value,
             seen_at=views.moment(desk.second.at) if desk.second else None,
