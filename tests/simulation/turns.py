@@ -29,7 +29,7 @@ from bursar.runtime.watch import LineWatch
 from bursar.trading.line import Policy
 from tests.simulation import small
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.schedule import PORT, STEPS_MAX, TIMEOUT_SECONDS, Run, _Stage, check
+from tests.simulation.schedule import AGAIN_SECONDS, PORT, STEPS_MAX, TIMEOUT_SECONDS, Run, _Stage, check
 from tests.simulation.slow import SlowDisk
 
 BEGAN = datetime(2022, 1, 5, 12, tzinfo=UTC)
@@ -181,6 +181,9 @@ class _Ring(_Stage):
         loop.run_until(lambda: self.ended, steps_max=STEPS_MAX)
         for name in NAMES:
             loop.kill(name)
+        # A gateway learns of a broken line a little later, and refuses a second one under the client id until then.
+        rest = loop.start("rest", asyncio.sleep(AGAIN_SECONDS))
+        loop.run_until(rest.done, steps_max=STEPS_MAX)
         calm = loop.start("desk", self.desk())
         loop.run_until(calm.done, steps_max=STEPS_MAX)
         calm.result()
