@@ -120,7 +120,7 @@ def change(each: Change) -> dict[str, Any]:
     }
 
 
-def kept(promise: Promise | None) -> dict[str, Any] | None:
+def promise_told(promise: Promise | None) -> dict[str, Any] | None:
     """What a completed proposal did so far, beside what it promised by now; None for one that is not completed."""
     if promise is None:
         return None
@@ -159,7 +159,7 @@ def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
         "refusals": [] if shown is None else list(shown.refusals),
         "tapped_by": saga.tapped.by if saga.tapped else None,
         "loss": str(sagas.loss(saga)),
-        "kept": kept(sagas.promises.get(made.proposal_id)),
+        "kept": promise_told(sagas.promises.get(made.proposal_id)),
         "legs": [
             {
                 "symbol": leg.symbol,
