@@ -9,7 +9,8 @@ import pytest
 from bursar.domain import events as e
 from bursar.domain.events import CATALOGUE
 from bursar.errors import LedgerError
-from bursar.ledger.book import HANDLERS, Bookkeeper, Log
+from bursar.ledger.book import HANDLERS, Bookkeeper
+from bursar.ledger.log import Log
 from bursar.ledger.postings import AccountName, LedgerAccount, Nature, post
 from tests.ledger.tale import Tale, dec
 

@@ -39,6 +39,21 @@ def test_selling_150_of_two_lots_takes_the_older_first() -> None:
     ]
 
 
+def test_what_was_closed_is_found_one_by_one_and_stays_as_it_was() -> None:
+    tale = Tale().buy(100, 10).buy(100, 12).buy(100, 14).sell(150, 15)
+    before = tale.main().closings
+    after = tale.sell(100, 16).main().closings
+    # (100 x 10, 50 x 12), and then (50 x 12, 50 x 14) for 16
+    gains = [500, 150, 200, 100]
+    assert [closing.gain for closing in before] == gains[:2]
+    assert [closing.gain for closing in after] == gains
+    assert [after[place].gain for place in range(-1, 3)] == [100, *gains[:3]]
+    assert after[1:3] == list(after)[1:3]
+    assert (len(before), len(after), after == before, list(Tale().main().closings)) == (2, 4, False, [])
+    with pytest.raises(IndexError):
+        before[2]
+
+
 def test_both_commissions_lower_the_gain() -> None:
     main = Tale().buy(100, 10, fee=1).sell(40, 12, fee=1).main()
     # proceeds 480 - 1 = 479; cost 1001 x 40/100 = 400.40; gain 78.60

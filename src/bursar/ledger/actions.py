@@ -33,7 +33,7 @@ from bursar.ledger.lots import Lot, insert, rounded
 from bursar.ledger.position import Action, Flow, Part
 from bursar.ledger.postings import Nature, Posting
 from bursar.ledger.state import Books, Holding
-from bursar.ledger.trades import close_all, take_parts, trade
+from bursar.ledger.trades import close_all, take_lots, trade
 
 _ONE = Decimal(1)
 
@@ -200,7 +200,7 @@ def option_ended(books: Books, event: OptionEnded) -> None:
     assert terms.strike is not None, f"{terms.symbol} has no strike"
     shares = signed * terms.multiplier * (1 if terms.right is OptionRight.CALL else -1)
     holding = books.holding(event.account, event.portfolio, terms.underlying)
-    parts = take_parts(books, option, signed, ZERO, event.at.date())
+    parts = take_lots(books, option, signed, event.at.date())
     premium, cash = sum((lot.cost for lot in parts), ZERO), -shares * terms.strike
     postings = [(holding.owner.cash_in(holding.currency), cash), (option.basis, -premium)]
     strategy = parts[0].strategy
@@ -292,7 +292,7 @@ def _leave(books: Books, holding: Holding, event: PositionReleased | PositionMov
     if not 0 < event.quantity <= abs(holding.quantity):
         raise LedgerError(f"{event.quantity} {event.symbol} cannot leave: {holding.quantity} are held")
     signed = event.quantity.copy_sign(holding.quantity)
-    parts = take_parts(books, holding, signed, ZERO, event.at.date())
+    parts = take_lots(books, holding, signed, event.at.date())
     if not holding.quantity:
         holding.begin(None)
         holding.hands_off = False

@@ -12,12 +12,12 @@ What each kind of event means is told in trades, cash and actions; that it balan
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, cast
 
 from bursar.domain import events
 from bursar.domain.events import AccountOpened, Event, FillCorrected, Income, InstrumentListed, LotsChosen, Marked
@@ -25,6 +25,7 @@ from bursar.domain.instruments import Instrument
 from bursar.domain.money import ZERO
 from bursar.errors import BursarError, LedgerError
 from bursar.ledger import actions, cash, trades
+from bursar.ledger.log import Closings, Log
 from bursar.ledger.lots import Closing, Lot
 from bursar.ledger.position import Action, Flow, Position, RoundTrip
 from bursar.ledger.postings import COSTS, INCOME, AccountName, Nature
@@ -34,45 +35,6 @@ __all__ = ["Book", "Bookkeeper", "Closing", "Flow", "Income", "Lot", "PortfolioB
 
 #: The portfolio of what belongs to none: fills that were not ours, cash that nobody has assigned.
 UNALLOCATED = ""
-
-_Item_co = TypeVar("_Item_co", covariant=True)
-
-
-class Log(Sequence[_Item_co]):
-    """The first ``length`` items of a list that only grows: a frozen view that costs nothing to take."""
-
-    __slots__ = ("_items", "_length")
-
-    def __init__(self, items: list[_Item_co], length: int | None = None) -> None:
-        self._items = items
-        self._length = len(items) if length is None else length
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> _Item_co: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[_Item_co]: ...
-    def __getitem__(self, index: int | slice) -> _Item_co | Sequence[_Item_co]:
-        if isinstance(index, slice):
-            return [self._items[place] for place in range(*index.indices(self._length))]
-        return self._items[range(self._length)[index]]
-
-    def __iter__(self) -> Iterator[_Item_co]:
-        return (self._items[place] for place in range(self._length))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Sequence)
-            and len(self) == len(other)
-            and all(a == b for a, b in zip(self, other, strict=True))
-        )
-
-    def __repr__(self) -> str:
-        return f"Log of {self._length}"
-
-    __hash__ = None  # type: ignore[assignment]  # as unhashable as the list that it shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +149,7 @@ class Bookkeeper:
     def apply(self, event: Event) -> None:
         """Take one committed event. Raises LedgerError with its sequence number, and is then as it was before."""
         books = self._books
-        books.postings = []
+        books.postings = ()
         handler = HANDLERS.get(type(event), _unknown)
         try:
             if handler is not None:
@@ -287,7 +249,7 @@ def _refolded(history: Sequence[Event], before: Books) -> Books:
         if handler is not None:
             handler(books, event)
     books.executions = names
-    books.postings = []
+    books.postings = ()
     books.sequence, books.at = before.sequence, before.at
     return books
 
@@ -305,7 +267,7 @@ def _frozen(state: PortfolioState) -> PortfolioBook:
             balances=MappingProxyType({name: account.balance for name, account in state.chart.items()}),
             commissions=MappingProxyType(dict(state.commissions)),
             round_trips=Log(state.trips),
-            closings=Log(state.closings),
+            closings=Closings(state.sales),
             flows=Log(state.flows),
         )
     return cast(PortfolioBook, state.frozen)

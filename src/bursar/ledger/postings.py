@@ -77,18 +77,24 @@ def post(postings: Sequence[Posting]) -> None:
     """Enter all of ``postings``, or raise LedgerError and enter none: they must be exact, and must balance."""
     currency, total, mixed = postings[0][0].currency, ZERO, False
     for account, amount in postings:
-        # Nearly all amounts have been rounded already, and then to look at their exponent is enough.
-        if not amount.same_quantum(QUANTUM) and amount != amount.quantize(QUANTUM):
-            raise LedgerError(f"an amount of {amount} {account.currency} is finer than a hundred-millionth")
         if account.currency != currency:
             mixed = True
         total += amount
+    # A sum has the digits of its finest term, and nearly all terms have been rounded: then one look is enough.
+    if not total.same_quantum(QUANTUM):
+        _check_each_amount(postings)
     if mixed:
         _check_each_currency(postings)
     elif total:
         raise LedgerError(f"the event does not balance: {total} {currency} came from nowhere")
     for account, amount in postings:
         account.balance += amount
+
+
+def _check_each_amount(postings: Sequence[Posting]) -> None:
+    for account, amount in postings:
+        if amount != amount.quantize(QUANTUM):
+            raise LedgerError(f"an amount of {amount} {account.currency} is finer than a hundred-millionth")
 
 
 def _check_each_currency(postings: Sequence[Posting]) -> None:

@@ -14,7 +14,7 @@ from bursar.domain.events import AccountOpened, FillCorrected
 from bursar.domain.instruments import Instrument, InstrumentKind
 from bursar.domain.money import CURRENCIES, ZERO
 from bursar.errors import LedgerError
-from bursar.ledger.lots import Closing, Lot
+from bursar.ledger.lots import Lot, Sale, Taken, reached
 from bursar.ledger.position import Action, Flow, Position, RoundTrip
 from bursar.ledger.postings import AccountName, LedgerAccount, Nature, Posting, post
 
@@ -43,6 +43,7 @@ class Holding:
         "opened_at",
         "owner",
         "paid",
+        "place",
         "profit",
         "quantity",
         "symbol",
@@ -55,6 +56,7 @@ class Holding:
         self.symbol = instrument.symbol
         self.currency = instrument.currency
         self.multiplier = instrument.multiplier
+        self.place = owner.account, owner.name, instrument.symbol, instrument.currency
         self.basis = owner.ledger(Nature.COST, instrument.currency, instrument.symbol)
         self.gains: dict[str, LedgerAccount] = {}
         self.quantity = ZERO
@@ -126,13 +128,13 @@ class PortfolioState:
         "account",
         "cash",
         "chart",
-        "closings",
         "commissions",
         "flows",
         "frozen",
         "holdings",
         "name",
         "pending",
+        "sales",
         "trips",
     )
 
@@ -144,7 +146,7 @@ class PortfolioState:
         self.pending: dict[str, dict[date, Decimal]] = {}
         self.commissions: dict[str, Decimal] = {}
         self.holdings: dict[str, Holding] = {}
-        self.closings: list[Closing] = []
+        self.sales: list[Sale] = []
         self.trips: list[RoundTrip] = []
         self.flows: list[Flow] = []
         self.frozen: object = None
@@ -162,6 +164,11 @@ class PortfolioState:
     def cash_in(self, currency: str) -> LedgerAccount:
         """The cash account of one currency."""
         return self.cash.get(currency) or self.ledger(Nature.CASH, currency)
+
+    def sold(self, place: tuple[str, str, str, str], parts: list[Taken], proceeds: Decimal, day: date, by: str) -> None:
+        """Note what event ``by`` closed."""
+        before = reached(self.sales[-1]) if self.sales else 0
+        self.sales.append((place, parts, proceeds, day, by, before + len(parts)))
 
     def settle_later(self, currency: str, amount: Decimal, day: date) -> None:
         """Proceeds that will be there on ``day``. What settled long ago is forgotten: it is cash."""
@@ -189,7 +196,7 @@ class Books:
         self.marked_at: dict[str, datetime] = {}
         self.rates: dict[str, Decimal] = {}
         self.actions: list[Action] = []
-        self.postings: list[Posting] = []
+        self.postings: Sequence[Posting] = ()
         # Executions that were booked, by the name under which they were first reported.
         self.executions: dict[str, str] = {}
         self.corrections: dict[str, FillCorrected] = {}
@@ -250,7 +257,7 @@ class Books:
     def enter_all(self, postings: Sequence[Posting]) -> None:
         """``enter`` for postings that were gathered."""
         post(postings)
-        self.postings += postings
+        self.postings = [*self.postings, *postings] if self.postings else postings
 
 
 def check_currency(currency: str) -> None:

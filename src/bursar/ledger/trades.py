@@ -14,12 +14,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from bursar.domain.events import Filled, LotMethod
+from bursar.domain.events import Filled
 from bursar.domain.instruments import InstrumentKind
 from bursar.domain.money import ZERO, Money
 from bursar.domain.orders import Side
 from bursar.errors import LedgerError
-from bursar.ledger.lots import Lot, insert, new_closing, new_lot, rounded, take, take_chosen, take_oldest
+from bursar.ledger.lots import Lot, Taken, insert, new_lot, rounded, shares, take, take_chosen
 from bursar.ledger.position import RoundTrip
 from bursar.ledger.postings import QUANTUM, Nature, Posting
 from bursar.ledger.state import Books, Holding, PortfolioState, check_currency
@@ -100,7 +100,7 @@ def convert(books: Books, owner: PortfolioState, postings: list[Posting], *legs:
     for currency, amount in legs:
         check_currency(currency)
         postings += ((owner.cash_in(currency), amount), (owner.ledger(Nature.CONVERSION, currency), -amount))
-    books.enter(*postings)
+    books.enter_all(postings)
 
 
 def trade(
@@ -124,11 +124,11 @@ def trade(
     paid      quantity times price, signed like the quantity, without commission
     """
     held = holding.quantity
-    if held and (held > ZERO) != (signed > ZERO):
-        closing = signed if abs(signed) <= abs(held) else -held
-        opening = signed - closing
-    else:
-        closing, opening = ZERO, signed
+    closing, opening = ZERO, signed
+    if held and held.is_signed() is not signed.is_signed():
+        left = held + signed
+        crosses = left and left.is_signed() is signed.is_signed()
+        closing, opening = (-held, left) if crosses else (signed, ZERO)
     if opening < ZERO and not _may_short(books, holding):
         have = f"only {held} are held" if held > 0 else "none are held"
         raise LedgerError(f"{abs(signed)} {holding.symbol} were sold, but {have} and shorts are not allowed")
@@ -167,32 +167,34 @@ def close(
     execution: str = "",
 ) -> None:
     """Take ``-signed`` out of the lots for ``proceeds``, and add cost and gains to ``postings``."""
-    owner, symbol, currency = holding.owner, holding.symbol, holding.currency
-    account, name, closings = owner.account, owner.name, owner.closings
-    parts = take_parts(books, holding, -signed, proceeds, day, execution)
-    left, total, last, cost_out = proceeds, -signed, parts[-1], ZERO
-    gains: dict[str, Decimal] = {}
-    for part in parts:
-        quantity, cost, _, acquired, _, lot_source, strategy, known = part
-        if part is last:
-            share = left
-        else:
-            share = (proceeds * quantity / total).quantize(QUANTUM, ROUND_HALF_EVEN)
-            left -= share
-        gain = None
+    parts = _taken(books, holding, -signed, proceeds, day, execution)
+    holding.owner.sold(holding.place, parts, proceeds, day, source)
+    of, alike, basis = parts[0][6], True, ZERO
+    for _, cost, paid, _, _, _, strategy, known in parts:
+        holding.paid -= paid
         if known:
-            gain = share - cost
-            cost_out += cost
-            gains[strategy] = gains[strategy] + gain if strategy in gains else gain
-        else:
-            postings.append((owner.ledger(Nature.UNKNOWN_BASIS, currency, symbol, strategy), -share))
-        told = account, name, symbol, currency, strategy, quantity, cost, share, gain, acquired, day, lot_source, source
-        closings.append(new_closing(told))
+            basis -= cost
+        alike = alike and known and strategy == of
+    gains = {of: proceeds + basis} if alike else _gains_apart(holding, parts, proceeds, postings)
     if gains:
-        postings.append((holding.basis, -cost_out))
-        for strategy, gain in gains.items():
-            postings.append((holding.gain(strategy), -gain))
-            holding.profit += gain
+        postings.append((holding.basis, basis))
+    for strategy, gain in gains.items():
+        postings.append((holding.gain(strategy), -gain))
+        holding.profit += gain
+
+
+def _gains_apart(
+    holding: Holding, parts: list[Taken], proceeds: Decimal, postings: list[Posting]
+) -> dict[str, Decimal]:
+    """The gains of each strategy; what lots of unknown cost brought is added to ``postings``."""
+    gains: dict[str, Decimal] = {}
+    for (_, cost, _, _, _, _, strategy, known), share in zip(parts, shares(parts, proceeds), strict=True):
+        if known:
+            gains[strategy] = gains.get(strategy, ZERO) + share - cost
+        else:
+            account = holding.owner.ledger(Nature.UNKNOWN_BASIS, holding.currency, holding.symbol, strategy)
+            postings.append((account, -share))
+    return gains
 
 
 def close_all(
@@ -200,26 +202,26 @@ def close_all(
 ) -> None:
     """Everything is taken for ``proceeds``."""
     close(books, holding, postings, -holding.quantity, proceeds, at.date(), source)
-    books.enter(*postings)
+    books.enter_all(postings)
     _end_trip(holding, at)
 
 
-def take_parts(
+def take_lots(books: Books, holding: Holding, quantity: Decimal, day: date) -> list[Lot]:
+    """Remove ``quantity`` (signed like the lots) for nothing, by the account's method, to put it elsewhere."""
+    lots = [Lot(*part) for part in _taken(books, holding, quantity, ZERO, day)]
+    for lot in lots:
+        holding.paid -= lot.paid
+    return lots
+
+
+def _taken(
     books: Books, holding: Holding, quantity: Decimal, proceeds: Decimal, day: date, execution: str = ""
-) -> list[Lot]:
+) -> list[Taken]:
     """Remove ``quantity`` (signed like the lots) by the account's method, or as a person chose."""
-    if books.chosen and (chosen := books.chosen.get(execution)):
-        parts = take_chosen(holding.lots, quantity, chosen)
-    else:
-        method = books.accounts[holding.owner.account].lot_method
-        if method is LotMethod.FIFO:
-            parts = take_oldest(holding.lots, quantity)
-        else:
-            parts = take(holding.lots, quantity, method, proceeds, day)
     holding.quantity -= quantity
-    for part in parts:
-        holding.paid -= part.paid
-    return parts
+    if books.chosen and (chosen := books.chosen.get(execution)):
+        return take_chosen(holding.lots, quantity, chosen)
+    return take(holding.lots, quantity, books.accounts[holding.owner.account].lot_method, proceeds, day)
 
 
 def _end_trip(holding: Holding, at: datetime) -> None:
