@@ -521,6 +521,7 @@ SHOWN_ELSEWHERE = {
     "sleeve.capital": "tests/runtime/test_build.py",
     "sleeve.hands_off": "tests/runtime/test_build.py",
     "store.key_file": "tests/runtime/test_build.py",
+    "store.database": "tests/desk/test_following.py",
     "service.host": "tests/desk/test_service.py",
     "service.port": "tests/desk/test_service.py",
     "service.hosts": "tests/desk/test_service.py",

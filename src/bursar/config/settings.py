@@ -439,7 +439,7 @@ class Log(Section):
 
 
 class Store(Section):
-    """How what is kept is sealed. What was written before a key was named stays as it is."""
+    """How what is kept is sealed, and where its tables are. What was written before a key was named stays as it is."""
 
     key_file: str = setting(
         "",
@@ -448,6 +448,17 @@ class Store(Section):
         'a path from / or ~, such as "~/.bursar.key", which `bursar key` makes, or nothing',
         pattern=FILE,
     )
+
+    database: Secret = setting(
+        None,
+        "Database that the desk's service keeps the nine tables in, in step with the journal; nothing for none.",
+        'a URL, such as "postgresql+psycopg://me@localhost/bursar", or a file of SQLite; it counts as a secret',
+    )
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """The database that is named, or none."""
+        return (self.database.get_secret_value(),) if self.database else ()
 
     def cipher(self) -> Cipher | None:
         """What seals and opens, or None without a key. Raises InputError for a key that is missing or is none."""

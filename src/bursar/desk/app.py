@@ -54,9 +54,10 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None, hosts:
 
 @asynccontextmanager
 async def _alive(app: FastAPI) -> AsyncIterator[None]:
-    """While the application serves, the desk follows the journal and the prices, and looks once a second."""
+    """While the application serves, the desk and the tables follow the journal, and it looks once a second."""
     desk: Desk = app.state.desk
-    tasks = [asyncio.create_task(each) for each in (desk.tail(), desk.hear(), app.state.heartbeat.run())]
+    works = [desk.tail(), desk.hear(), app.state.heartbeat.run(), *(each.run(desk.degraded) for each in desk.followers)]
+    tasks = [asyncio.create_task(each) for each in works]
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ class Rebuilt:
 
 def url_of(named: str) -> str:
     """The URL that was given, or that of a SQLite file."""
-    return named if "://" in named else sqlite_url(Path(named))
+    return named if "://" in named else sqlite_url(Path(named).expanduser())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
     home/desk.sqlite                people and their passes, and the seconds of the last days
     home/seconds/                   the seconds of the days before
     home/service.log                one JSON object a line, with the journal's sequence number
+    store.database                  the nine tables, where one is named
 
 The loop that trades is a process of its own (``runtime/keeper.py``), so that nothing here can hold it up.
 """
@@ -38,6 +39,7 @@ from bursar.config.service import Service as Where
 from bursar.desk.app import create_app
 from bursar.desk.believed import Believed
 from bursar.desk.desk import Desk, JournalFile
+from bursar.desk.following import Follower
 from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import STORE_NAME, kept
 from bursar.desk.guard.roles import Role
@@ -101,12 +103,13 @@ class Service:
 def opened(home: Path, settings: Settings, journal: Path | None = None) -> Iterator[Service]:
     """The desk on the files of ``home``, made where they are not there yet; closed when the block ends."""
     cipher = settings.store.cipher()
+    path = journal or home / "runs" / "demo" / "journal.sqlite"
+    followers = [Follower(named, JournalFile(path, cipher), cipher) for named in settings.store.databases]
     engine = connect(sqlite_url(home / STORE_NAME))
     with kept(home, cipher) as there:
         try:
             check(settings.service, there.guard)
             first = there.guard.first_password()
-            path = journal or home / "runs" / "demo" / "journal.sqlite"
             desk = Desk(
                 journal=JournalFile(path, cipher),
                 source=ReadMarks(path.parent / MARKS_NAME, redis_at(settings.service.cache)),
@@ -120,6 +123,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 snapshots=Snapshots(engine, home / "seconds", cipher=cipher),
                 name=service_name(),
                 traders=StoreLease(engine, cipher).holders,
+                followers=followers,
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
@@ -128,7 +132,8 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             app = create_app(desk, hosts=settings.service.hosts)
             yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
         finally:
-            engine.dispose()
+            for each in (engine, *(follower.engine for follower in followers)):
+                each.dispose()
 
 
 def history_of(settings: Settings, home: Path) -> History:

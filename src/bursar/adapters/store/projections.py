@@ -51,7 +51,7 @@ class Projector:
         self._engine = engine
         self._cipher = cipher
         self._tables = _Tables(cipher)
-        self._sequence = 0
+        self._sequence, self._digest = 0, b""
 
     @property
     def sequence(self) -> int:
@@ -67,7 +67,9 @@ class Projector:
         if not self._sequence:
             self._resume(journal)
         new = 0
-        records = journal.read(self._sequence + 1)
+        records = journal.read(max(self._sequence, 1))
+        if self._sequence:
+            self._meet(next(records, None))
         while stretch := list(islice(records, STRETCH)):
             for record in stretch:
                 self._tables.take(record)
@@ -83,10 +85,15 @@ class Projector:
         record = None
         for record in islice(journal.read(), reached.sequence):
             self._tables.take(record)
-        if record is None or (record.sequence, record.digest) != (reached.sequence, bytes(reached.digest)):
-            raise LedgerError("the tables were made from another journal; make them again with `bursar books rebuild`")
+        self._sequence, self._digest = reached.sequence, bytes(reached.digest)
+        self._meet(record)
         self._tables.changes()
-        self._sequence = reached.sequence
+
+    def _meet(self, record: Recorded | None) -> None:
+        """See that the journal has at our place what the tables were made from."""
+        if record is None or (record.sequence, record.digest) != (self._sequence, self._digest):
+            self._forget()
+            raise LedgerError("the tables were made from another journal; make them again with `bursar books rebuild`")
 
     def _write(self, record: Recorded) -> None:
         try:
@@ -100,11 +107,11 @@ class Projector:
         except BaseException:
             self._forget()
             raise
-        self._sequence = record.sequence
+        self._sequence, self._digest = record.sequence, record.digest
 
     def _forget(self) -> None:
         """What was to be written is lost; the next time everything is read again."""
-        self._tables, self._sequence = _Tables(self._cipher), 0
+        self._tables, self._sequence, self._digest = _Tables(self._cipher), 0, b""
 
 
 def rebuild(engine: Engine, journal: Readable, cipher: Cipher | None = None) -> int:

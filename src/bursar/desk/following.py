@@ -1,0 +1,69 @@
+"""The tables, kept in step with the journal while the desk serves.
+
+Whoever names a database (``store.database``) finds the nine tables there, a second after each commit. The loop that
+trades is another process and waits for nothing here: what it has committed is read after it, in a thread, and written
+together with how far it goes. A service that is killed goes on from there; a database that is away is said to be
+away, and is brought up to date when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from bursar.adapters.store.database import connect, migrate, shown
+from bursar.adapters.store.projections import Projector, Readable, rebuild
+from bursar.adapters.store.sealing import Cipher
+from bursar.desk.keeping import url_of
+from bursar.errors import LedgerError
+
+#: How often the journal is looked at, and how long a database that is away is left alone.
+LOOK_SECONDS, AGAIN_SECONDS = 1.0, 30.0
+
+Pause = Callable[[float], Awaitable[None]]
+
+_log = logging.getLogger("bursar.tables")
+
+
+class Follower:
+    """Follows one journal into the tables of the database that is ``named``, a URL or a file.
+
+    Raises InputError for a URL that names no database we know; whether it is there is seen later.
+    """
+
+    def __init__(self, named: str, journal: Readable, cipher: Cipher | None = None) -> None:
+        self.engine = connect(url_of(named))
+        self._journal = journal
+        self._cipher = cipher
+        self._projector: Projector | None = None
+
+    def follow(self) -> int:
+        """Bring the tables to the journal's end, and return how many events that took. Blocks.
+
+        Tables of another journal are made anew: they say nothing that a journal does not.
+        """
+        if next(iter(self._journal.read()), None) is None:
+            return 0  # no run has begun, or its disk is away: what is in the tables stays
+        if self._projector is None:
+            migrate(self.engine)
+            self._projector = Projector(self.engine, self._cipher)
+        try:
+            return self._projector.catch_up(self._journal)
+        except LedgerError:
+            events = rebuild(self.engine, self._journal, self._cipher)
+            self._projector = Projector(self.engine, self._cipher)
+            _log.warning("%s held the tables of another journal; they were made anew", shown(self.engine))
+            return events
+
+    async def run(self, away: dict[str, str], pause: Pause = asyncio.sleep) -> None:
+        """Follow until canceled; whatever stops it is told in ``away``, and tried again."""
+        while True:
+            try:
+                await asyncio.to_thread(self.follow)
+            except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
+                away["tables"] = str(error)
+                await pause(AGAIN_SECONDS)
+            else:
+                away.pop("tables", None)
+                await pause(LOOK_SECONDS)
