@@ -145,7 +145,8 @@ def test_the_service_follows_where_a_database_is_named_and_only_there(tmp_path: 
     url = sqlite_url(Path(database))
     settings = set_to(store__database=url)
     with service.opened(tmp_path, settings) as opened:
-        assert [str(each.engine.url) for each in opened.desk.followers] == [url]
+        assert isinstance(opened.desk.works[0], Follower)
+        assert str(opened.desk.works[0].engine.url) == url
     assert Settings().store.databases == ()
     with (
         pytest.raises(InputError, match="is not known"),
@@ -169,7 +170,7 @@ def test_the_application_follows_while_it_serves(database: str) -> None:
     alive = Telling(database, of_a_day(5))
 
     async def serve() -> None:
-        app = create_app(Desk(followers=[alive]))
+        app = create_app(Desk(works=[alive]))
         async with app.router.lifespan_context(app):
             await followed.wait()
 

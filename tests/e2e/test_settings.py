@@ -522,6 +522,8 @@ SHOWN_ELSEWHERE = {
     "sleeve.hands_off": "tests/runtime/test_build.py",
     "store.key_file": "tests/runtime/test_build.py",
     "store.database": "tests/desk/test_following.py",
+    "store.days_in_database": "tests/desk/test_packing.py",
+    "store.days_kept": "tests/desk/test_packing.py",
     "service.host": "tests/desk/test_service.py",
     "service.port": "tests/desk/test_service.py",
     "service.hosts": "tests/desk/test_service.py",

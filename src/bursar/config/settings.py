@@ -42,6 +42,7 @@ from bursar.trading.agenda import Agenda, Missed, Rhythm
 
 if TYPE_CHECKING:
     from bursar.adapters.store.sealing import Cipher
+    from bursar.adapters.store.snapshots import Retention
 
 #: What keys are also called in the environment, beside BURSAR_<SECTION>_<KEY>.
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
@@ -455,6 +456,14 @@ class Store(Section):
         'a URL, such as "postgresql+psycopg://me@localhost/bursar", or a file of SQLite; it counts as a secret',
     )
 
+    days_in_database: Count = setting(
+        2,
+        "Full days for which what portfolios were worth each second stays in the database. Then a day is a file.",
+        "a whole number from 1 to store.days_kept",
+        ge=1,
+    )
+    days_kept: Count = setting(30, "Days after which such a file is deleted.", "a whole number from 1", ge=1)
+
     @property
     def databases(self) -> tuple[str, ...]:
         """The database that is named, or none."""
@@ -467,6 +476,12 @@ class Store(Section):
         from bursar.adapters.store.sealing import Cipher  # the store's packages take a while, and few have a key
 
         return Cipher.from_file(Path(self.key_file).expanduser())
+
+    def retention(self) -> Retention:
+        """How long seconds are kept. Raises InputError where they would leave the files before the database."""
+        from bursar.adapters.store.snapshots import Retention  # as above
+
+        return Retention(days_in_database=self.days_in_database, days_kept=self.days_kept)
 
 
 class Settings(Section):

@@ -56,7 +56,7 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None, hosts:
 async def _alive(app: FastAPI) -> AsyncIterator[None]:
     """While the application serves, the desk and the tables follow the journal, and it looks once a second."""
     desk: Desk = app.state.desk
-    works = [desk.tail(), desk.hear(), app.state.heartbeat.run(), *(each.run(desk.degraded) for each in desk.followers)]
+    works = [desk.tail(), desk.hear(), app.state.heartbeat.run(), *(each.run(desk.degraded) for each in desk.works)]
     tasks = [asyncio.create_task(each) for each in works]
     try:
         yield

@@ -18,6 +18,7 @@ WORKS: Mapping[str, str] = MappingProxyType(
         "notes": "all can be read and the kill switch works; what has to be written down first is refused",
         "store": "every second is kept in memory for an hour, and stored once that can be done again",
         "tables": "all of it; they go on where they stopped once their database is there again",
+        "days": "all of it; seconds stay in the database until their days can be packed",
         "people": "who came in within ten minutes stays in; `bursar kill` needs nobody's sign-in",
         "gateway": "books and prices are shown as they were last known; nothing is sent to a broker that is not there",
         "trading": "all that was journaled is shown; the program that trades is started again by itself",

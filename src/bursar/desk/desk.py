@@ -24,7 +24,7 @@ from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
 from bursar.desk.degraded import Degraded
-from bursar.desk.following import Follower
+from bursar.desk.following import Work
 from bursar.desk.guard.door import Door
 from bursar.desk.guard.gate import Authenticator
 from bursar.desk.guard.guard import Guard
@@ -78,7 +78,7 @@ class Desk:
     owed           what the desk's own journal did not take, and is brought to it again
     listeners      told of every record that is new, and None when the journal is another one
     watchers       told of every second that was seen
-    followers      what goes on beside them while the desk serves: the tables that follow the journal
+    works          what goes on beside them while the desk serves: tables follow the journal, days are packed
     """
 
     journal: Readable = field(default_factory=MemoryJournal)
@@ -106,7 +106,7 @@ class Desk:
     owed: list[Event] = field(default_factory=list)
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
     watchers: list[Callable[[Second], None]] = field(default_factory=list)
-    followers: list[Follower] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.accounts:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from bursar.adapters.store.database import connect, migrate, shown
 from bursar.adapters.store.projections import Projector, Readable, rebuild
@@ -22,6 +23,13 @@ from bursar.errors import LedgerError
 LOOK_SECONDS, AGAIN_SECONDS = 1.0, 30.0
 
 Pause = Callable[[float], Awaitable[None]]
+
+
+class Work(Protocol):
+    """What goes on beside the desk until it is canceled."""
+
+    async def run(self, away: dict[str, str]) -> None: ...
+
 
 _log = logging.getLogger("bursar.tables")
 
@@ -57,13 +65,18 @@ class Follower:
             return events
 
     async def run(self, away: dict[str, str], pause: Pause = asyncio.sleep) -> None:
-        """Follow until canceled; whatever stops it is told in ``away``, and tried again."""
-        while True:
-            try:
-                await asyncio.to_thread(self.follow)
-            except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
-                away["tables"] = str(error)
-                await pause(AGAIN_SECONDS)
-            else:
-                away.pop("tables", None)
-                await pause(LOOK_SECONDS)
+        """Follow until canceled."""
+        await keep_on("tables", self.follow, away, LOOK_SECONDS, pause)
+
+
+async def keep_on(part: str, work: Callable[[], object], away: dict[str, str], every: float, pause: Pause) -> None:
+    """Do ``work`` in a thread, ``every`` so many seconds; what stops it is told in ``away``, and it is tried again."""
+    while True:
+        try:
+            await asyncio.to_thread(work)
+        except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
+            away[part] = str(error)
+            await pause(AGAIN_SECONDS)
+        else:
+            away.pop(part, None)
+            await pause(every)

@@ -44,6 +44,7 @@ from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import STORE_NAME, kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
+from bursar.desk.packing import Packer
 from bursar.errors import InputError
 from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
@@ -110,6 +111,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
         try:
             check(settings.service, there.guard)
             first = there.guard.first_password()
+            snapshots = Snapshots(engine, home / "seconds", settings.store.retention(), cipher)
             desk = Desk(
                 journal=JournalFile(path, cipher),
                 source=ReadMarks(path.parent / MARKS_NAME, redis_at(settings.service.cache)),
@@ -120,15 +122,16 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 guard=there.guard,
                 accounts=all_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
-                snapshots=Snapshots(engine, home / "seconds", cipher=cipher),
+                snapshots=snapshots,
                 name=service_name(),
                 traders=StoreLease(engine, cipher).holders,
-                followers=followers,
+                works=[*followers],
             )
             if first is not None:
                 asyncio.run(desk.note("first start", "admin", {}, first[1]))
             desk.monitor.model_of = Believed(lambda: history_of(settings, home), lambda: desk.past.book.at)
             desk.listeners.append(told)
+            desk.works.append(Packer(snapshots=snapshots, now=desk.now))
             app = create_app(desk, hosts=settings.service.hosts)
             yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
         finally:
