@@ -340,6 +340,16 @@ def test_while_ibkr_is_out_of_reach_orders_are_refused_and_nothing_is_told() -> 
     assert only(r.TickPrice, told)  # market data goes on by itself
 
 
+def test_who_comes_in_while_ibkr_is_out_of_reach_is_told_so_instead_of_farms_that_are_fine() -> None:
+    hub, client = listening(f.ConnectivityLost(after="openOrder", instants=2))
+    client.ask(limit(1, "95.00"))
+    later = Client(hub, client_id=2)
+    assert errors(later.greeting) == [(-1, 2110)]
+    hub.step()
+    hub.step()
+    assert (-1, 1102) in errors(later.told())
+
+
 def test_connectivity_comes_back_without_data_or_reports() -> None:
     hub, client = listening(f.ConnectivityLost(after="openOrder", data="lost", reports="lost"))
     assert errors(client.ask(limit(1, "95.00"))) == [(-1, 1100)]

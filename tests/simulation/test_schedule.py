@@ -24,6 +24,7 @@ FAILED_ONCE = (
     147,  # a stop was filled before its change arrived, and was flagged
     300311,  # a stop was filled before its fill was told, and was asked to be cancelled for ever at one instant
     400037,  # not of the product: an order that was late was lost with its line, and stays flagged in calm as well
+    400303,  # who came in while IBKR was out of reach was not told, and sent orders of which nothing was reported
     50,  # orders that ended unanswered before the gateway's count went back: their numbers were given again
 )
 

@@ -45,6 +45,11 @@ FARMS_ARE_OK = (
     (2106, "HMDS data farm connection is OK:ushmds"),
     (2158, "Sec-def data farm connection is OK:secdefil"),
 )
+#: What is told instead while IBKR is out of reach.
+OUT_OF_REACH = (
+    2110,
+    "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
+)
 #: The option with which a client asks that messages too many wait instead of being refused.
 PACED = "+PACEAPI"
 #: The number of startApi, before which nothing else is answered.
@@ -238,8 +243,13 @@ class Session:
         return (
             *self._accounts.managed(q.ReqManagedAccts()),
             *self._orders.next_id(q.ReqIds()),
-            *(r.ErrMsg(req_id=r.NO_REQUEST, code=code, text=text) for code, text in FARMS_ARE_OK),
+            *(r.ErrMsg(req_id=r.NO_REQUEST, code=code, text=text) for code, text in self._standing()),
         )
+
+    def _standing(self) -> tuple[tuple[int, str], ...]:
+        """How the gateway stands to IBKR, as whoever comes in is told: he was not there when it changed."""
+        faults = self._hub.faults
+        return (OUT_OF_REACH,) if faults and faults.weather.unreachable else FARMS_ARE_OK
 
     def _break_off(self, error: ProtocolError) -> NoReturn:
         """Tell a client that knows our version what is wrong, and say no more."""
