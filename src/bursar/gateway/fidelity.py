@@ -259,6 +259,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         2107: "the history farm sleeps (on command)",
         2108: "the market data farm sleeps (on command)",
         2109: "outside of regular hours was asked for, and is ignored",
+        2110: "IBKR is out of reach, for a client that connects meanwhile (unconfirmed)",
         2157: "the contract farm is gone (on command)",
         2158: "the contract farm is there",
         10147: "a cancellation of an order that never was",
