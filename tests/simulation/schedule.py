@@ -37,6 +37,7 @@ from bursar.domain.record import GENESIS, decode, link
 from bursar.errors import BrokerError
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.faults import KINDS, Faults, Plan, plan
+from bursar.gateway.faults.weather import LOST, Weather
 from bursar.gateway.hub import Hub
 from bursar.gateway.server import Server
 from bursar.ledger.book import Bookkeeper, fold
@@ -127,6 +128,7 @@ class _Stage:
         self.outcome = Run(seed=seed, plan=drawn)
         self.engine: Engine | None = None
         self.in_vain = 0
+        self._listen_to(self.faults.weather)
 
     # ------------------------------------------------------------ lives
 
@@ -212,6 +214,20 @@ class _Stage:
         loop.run_until(calm.done, steps_max=STEPS_MAX)
         calm.result()
 
+    def _listen_to(self, weather: Weather) -> None:
+        """Notice a midnight while IBKR is out of reach and what happens is lost: no broker tells it afterwards."""
+        instant, last = weather.instant, small.SESSIONS[0].day
+
+        def listened() -> None:
+            nonlocal last
+            assert self.hub is not None
+            today, lost = self.hub.exchange.now.date(), weather.unreachable
+            self.outcome.gap |= lost is not None and lost.reports == LOST and today != last
+            last = today
+            instant()
+
+        weather.instant = listened  # type: ignore[method-assign]  # nothing but listening
+
     def _over(self) -> bool:
         return self.hub is not None and self.hub.exchange.next_instant is None
 
@@ -235,9 +251,8 @@ class _Stage:
             raise error
         pause = loop.start("desk", self.lost(error))
         loop.run_until(pause.done)
-        again = loop.time() + AGAIN_SECONDS
         rest = loop.start("rest", asyncio.sleep(AGAIN_SECONDS))
-        loop.run_until(lambda: rest.done() and loop.time() >= again)
+        loop.run_until(rest.done)
         self.in_vain += 1
         if self.in_vain >= PATIENCE and self.hub is not None:
             before = self.hub.exchange.now.date()
