@@ -26,15 +26,20 @@ FAILED_ONCE = (
     400037,  # not of the product: an order that was late was lost with its line, and stays flagged in calm as well
     400303,  # who came in while IBKR was out of reach was not told, and sent orders of which nothing was reported
     50,  # orders that ended unanswered before the gateway's count went back: their numbers were given again
+    711,  # a desk that was restarted twice dated a change that never arrived alike both times, and lost the second
+    2511,  # the partner's fill made an order smaller, all that was left was filled, and it was flagged
+    2635,  # a change of an order that its partner's fill had made smaller never arrived, and was named a break
+    2991,  # not of the product: the desk's pause was waited for by a clock that had stopped
+    662,  # not of the product: what happened before a midnight was lost, which nobody can tell from the books
 )
 
 
 def test_every_property_holds_after_whatever_the_seeds_do() -> None:
-    tally = play(0, 120)
+    tally = play(0, 500)
     assert tally.failed == {}
-    assert tally.runs == 120
-    assert tally.died.total() > 60
-    assert len(tally.struck) > 5
+    assert tally.runs == 500
+    assert tally.died.total() > 250
+    assert len(tally.struck) > 15
 
 
 @pytest.mark.parametrize("seed", FAILED_ONCE)

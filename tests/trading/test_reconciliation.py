@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -98,6 +98,19 @@ def engine_with(*events: Event, ours: Order | None = None, at: datetime = OPEN) 
     for event in (OrderPlaced(event_id=ours.order_id, at=OPEN, order=ours), *events):
         engine.absorb(event)
     see(engine, at, quote("AAPL", "99", "101", at=at), quote("XOM", "50", at=at))
+    return engine
+
+
+PARTNER = resting(order_id="o-00000002", oca_group="oca-1")
+
+
+def engine_with_a_pair(*events: Event) -> Engine:
+    """An engine with two orders of a group, of the first of which four are filled; and what became of them."""
+    engine = engine_with(ACCEPTED, ours=resting(oca_group="oca-1"))
+    accepted = replace(ACCEPTED, event_id="o-00000002/accepted", order_id=PARTNER.order_id, permanent_id=78)
+    placed = OrderPlaced(event_id=PARTNER.order_id, at=OPEN, order=PARTNER)
+    for event in (placed, accepted, filled("1", 4, 90), *events):
+        engine.absorb(event)
     return engine
 
 
@@ -300,6 +313,23 @@ def test_an_order_that_was_filled_before_its_change_arrived_is_done() -> None:
     assert status(engine) is OrderStatus.FILLED
 
 
+def test_a_second_change_that_never_arrived_is_told_apart_from_the_first_though_no_clock_moved() -> None:
+    """No event is booked twice: were both named by their second, the second one would be taken for the first."""
+    engine, names = engine_with(ACCEPTED), set[str]()
+    for number in (1, 2):
+        engine.absorb(AmendRequested(event_id=f"m-{number}", at=OPEN, order=resting(quantity=D(20))))
+        (kept,) = reconcile(engine, TheBroker(orders=[listed()])).events
+        assert isinstance(kept, AmendRejected)
+        names.add(kept.event_id)
+    assert len(names) == 2
+
+
+def test_what_comes_of_an_interrogation_is_dated_by_our_time_though_the_broker_told_none_yet() -> None:
+    engine = engine_with(ACCEPTED, AmendRequested(event_id="m-1", at=OPEN, order=resting(quantity=D(20))))
+    (kept,) = engine.reconcile(TheBroker(orders=[listed()]).snapshot(datetime.fromtimestamp(0, UTC))).events
+    assert kept.at == OPEN
+
+
 # ---------------------------------------------------------------- orders that are gone
 
 
@@ -488,14 +518,34 @@ def test_an_order_that_ended_with_us_and_works_at_the_broker_is_a_break() -> Non
 @pytest.mark.parametrize(("left", "breaks"), [(10, 0), (6, 0), (5, 1), (11, 1)])
 def test_the_partner_of_a_filled_order_may_be_smaller_by_what_was_filled_and_by_no_more(left: int, breaks: int) -> None:
     """Four of the stop are filled: the broker reduces the target from ten to six, before we ask for it."""
-    engine = engine_with(ACCEPTED, ours=resting(oca_group="oca-1"))
-    partner = resting(order_id="o-00000002", oca_group="oca-1")
-    engine.absorb(OrderPlaced(event_id=partner.order_id, at=OPEN, order=partner))
-    engine.absorb(replace(ACCEPTED, event_id="o-00000002/accepted", order_id=partner.order_id, permanent_id=78))
-    engine.absorb(filled("1", 4, 90))
-    orders = [listed(filled=4, remaining=6), listed(partner.order_id, remaining=left, permanent_id=78)]
+    engine = engine_with_a_pair()
+    orders = [listed(filled=4, remaining=6), listed(PARTNER.order_id, remaining=left, permanent_id=78)]
     reconcile(engine, TheBroker("99640", {"AAPL": 4}, orders, executions=[("1", ID)]))
     assert len(engine.breaks.open) == breaks
+
+
+@pytest.mark.parametrize(("left", "breaks"), [(10, 0), (6, 0), (5, 1), (20, 0), (16, 0)])
+def test_the_partner_of_a_filled_order_may_be_smaller_than_it_was_before_a_change_that_is_under_way(
+    left: int, breaks: int
+) -> None:
+    """Ten, to become twenty; four of its partner are filled: six to ten are left before the change, then sixteen on."""
+    engine = engine_with_a_pair(AmendRequested(event_id="m-1", at=OPEN, order=replace(PARTNER, quantity=D(20))))
+    orders = [listed(filled=4, remaining=6), listed(PARTNER.order_id, remaining=left, permanent_id=78)]
+    reconcile(engine, TheBroker("99640", {"AAPL": 4}, orders, executions=[("1", ID)]), fresh=False)
+    assert len(engine.breaks.open) == breaks
+
+
+@pytest.mark.parametrize(("filled_of_partner", "kind"), [(6, OrderCanceled), (5, OrderFlagged)])
+def test_an_order_whose_partners_fill_made_it_smaller_is_done_once_the_rest_is_filled(
+    filled_of_partner: int, kind: type[Event]
+) -> None:
+    """Ten less the four of its partner are six. With five filled something is missing, and a person must look."""
+    bought = 4 + filled_of_partner
+    engine = engine_with_a_pair(filled("2", filled_of_partner, 90, order_id=PARTNER.order_id))
+    executions = [("1", ID), ("2", PARTNER.order_id)]
+    broker = TheBroker(str(100_000 - 90 * bought), {"AAPL": bought}, [listed(filled=4, remaining=6)], executions)
+    (ended,) = reconcile(engine, broker).events
+    assert isinstance(ended, kind)
 
 
 def test_a_break_that_changes_is_explained_and_named_anew_and_one_that_stays_is_not_repeated() -> None:

@@ -283,7 +283,7 @@ class Loop:
             except BrokerError as error:
                 if error.retryable:
                     raise
-                await self.commit([_not_canceled(order_id, self.engine.market.at, error)])
+                await self.commit([self._not_canceled(order_id, error)])
 
     async def amend(self, orders: Sequence[ApprovedOrder]) -> None:
         """Ask the broker to change working orders. What it does not even take stays as it was."""
@@ -293,7 +293,27 @@ class Loop:
             except BrokerError as error:
                 if error.retryable:
                     raise
-                await self.commit([_not_amended(changed.order.order_id, self.engine.market.at, error)])
+                await self.commit([self._not_amended(changed.order.order_id, error)])
+
+    def _not_canceled(self, order_id: str, error: BrokerError) -> CancelRejected:
+        return CancelRejected(
+            event_id=self.engine.orders.next_name(order_id, "not_canceled"),
+            at=self.engine.market.at,
+            causes=(order_id,),
+            order_id=order_id,
+            code=error.code,
+            message=str(error),
+        )
+
+    def _not_amended(self, order_id: str, error: BrokerError) -> AmendRejected:
+        return AmendRejected(
+            event_id=self.engine.orders.next_name(order_id, "not_amended"),
+            at=self.engine.market.at,
+            causes=(order_id,),
+            order_id=order_id,
+            code=error.code,
+            message=str(error),
+        )
 
     async def _take(self, step: Step) -> None:
         await self.commit(step.events)
@@ -351,28 +371,6 @@ def _not_taken(order_id: str, at: datetime, error: BrokerError) -> OrderRejected
     """An order that surely did not leave, as ``Broker.place`` promises."""
     return OrderRejected(
         event_id=f"{order_id}/not_taken",
-        at=at,
-        causes=(order_id,),
-        order_id=order_id,
-        code=error.code,
-        message=str(error),
-    )
-
-
-def _not_canceled(order_id: str, at: datetime, error: BrokerError) -> CancelRejected:
-    return CancelRejected(
-        event_id=f"{order_id}/not_canceled/{at:%Y-%m-%dT%H:%M:%SZ}",
-        at=at,
-        causes=(order_id,),
-        order_id=order_id,
-        code=error.code,
-        message=str(error),
-    )
-
-
-def _not_amended(order_id: str, at: datetime, error: BrokerError) -> AmendRejected:
-    return AmendRejected(
-        event_id=f"{order_id}/not_amended/{at:%Y-%m-%dT%H:%M:%SZ}",
         at=at,
         causes=(order_id,),
         order_id=order_id,

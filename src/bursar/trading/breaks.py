@@ -39,7 +39,7 @@ from bursar.domain.money import ZERO, Money
 from bursar.domain.orders import OrderStatus, execution_root
 from bursar.errors import BrokerError, InputError
 from bursar.ledger.book import Book
-from bursar.trading.oms import Change, Orders, OrderState
+from bursar.trading.oms import Change, Orders
 
 #: Cash may differ by less than this in any currency: brokers round at other places than we do.
 CASH_TOLERANCE = Decimal(1)
@@ -138,15 +138,9 @@ def _disagrees(orders: Orders, theirs: BrokerOrder) -> str:
     total = theirs.filled + theirs.remaining
     sizes = {ours.order.quantity, ours.amended.quantity if ours.amended else ours.order.quantity}
     # Before its first status an order is listed without any size.
-    fits = total in sizes or _reduced(orders, ours) <= total - max(sizes) <= 0
+    # A change that is under way and never arrives leaves the size of before, and that is what fills made smaller.
+    fits = any(0 <= size - total <= orders.reduced(ours) for size in sizes)
     return told if total and (theirs.filled != ours.filled or not fits) else ""
-
-
-def _reduced(orders: Orders, ours: OrderState) -> Decimal:
-    """How far the broker may have reduced an order, below zero: by what was filled of the others of its group."""
-    group = ours.order.oca_group
-    others = orders.group(group) if group else ()
-    return -sum((each.filled for each in others if each.order.order_id != ours.order.order_id), ZERO)
 
 
 def _cash(book: Book, snapshot: AccountSnapshot, account: str) -> Iterator[Difference]:

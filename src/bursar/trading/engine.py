@@ -395,7 +395,9 @@ class Engine:
         differences = compare(self._books.book(), self.orders, snapshot, account, self.midnights)
         doubtful = {each.symbol for each in differences} | self.breaks.symbols
         cash = cash_agrees(differences, self.orders, snapshot)
-        aftermath = settle(self.orders, snapshot, doubtful, self._today, cash_agrees=cash, fresh=fresh, unsent=unsent)
+        aftermath = settle(
+            self.orders, snapshot, doubtful, self._today, at=at, cash_agrees=cash, fresh=fresh, unsent=unsent
+        )
         found = self.breaks.found(differences, self.orders, account, at)
         self._called_at = snapshot.called_at  # like a quote it is not journalled: no start goes on without asking
         rates = told_rates(snapshot, self.standing.rates, at)

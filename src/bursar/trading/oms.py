@@ -98,6 +98,7 @@ class Orders:
         self._on: dict[date, list[str]] = {}
         self._states: dict[str, OrderState] = {}
         self._working: dict[str, OrderState] = {}
+        self._moves: dict[str, int] = {}
         self._opened: list[OrderState] = []
 
     def apply(self, event: Event) -> Change | None:
@@ -173,6 +174,16 @@ class Orders:
         """All orders that cancel or reduce each other under one name, whether they work or not."""
         return tuple(state for state in self._states.values() if state.order.oca_group == oca_group)
 
+    def reduced(self, state: OrderState) -> Decimal:
+        """By how much the broker may have made an order smaller: what was filled of the others of its group."""
+        group = state.order.oca_group
+        others = self.group(group) if group else ()
+        return sum((each.filled for each in others if each.order.order_id != state.order.order_id), ZERO)
+
+    def next_name(self, order_id: str, what: str) -> str:
+        """An id for the next event of an order, which no earlier one of its events has, whatever the time is."""
+        return f"{order_id}/{what}/{self._moves.get(order_id, 0) + 1}"
+
     def opened_between(self, first: datetime, last: datetime) -> int:
         """Opening parent orders placed from ``first`` to ``last`` that the broker did not refuse."""
         # A decade of orders is not counted again for each new one: they are placed in the order of time.
@@ -198,6 +209,7 @@ class Orders:
     def _keep(self, event: Event, before: OrderState | None, state: OrderState) -> Change:
         order_id = state.order.order_id
         self._states[order_id] = state
+        self._moves[order_id] = self._moves.get(order_id, 0) + 1
         if not state.working:
             self._working.pop(order_id, None)
         elif order_id in self._working or before is None:

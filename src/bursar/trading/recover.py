@@ -10,7 +10,8 @@ But it reaches back to midnight only. What follows from that, order by order:
                             does not know it, and positions     FLAGGED: perhaps it was filled
                             differ
     works                   lists it                            goes on; a cancellation is asked for again
-                            lists it not, same day              FLAGGED: its end would have been told
+                            lists it not, same day              ended, where all is filled that its partners' fills
+                                                                left of it; else FLAGGED: its end would have been told
                             lists it not, earlier day           ended, where positions and cash agree, else FLAGGED
     is to be changed        lists it not, same day, and what    done: the change never arrived
                             it was before is filled
@@ -65,6 +66,7 @@ def settle(
     doubtful: AbstractSet[str],
     today: Callable[[datetime], bool],
     *,
+    at: datetime,
     cash_agrees: bool,
     fresh: bool,
     unsent: AbstractSet[str] = frozenset(),
@@ -72,6 +74,7 @@ def settle(
     """Look at every order that works, by the table above. To be asked when all reports are booked.
 
     doubtful     symbols on which books and broker disagree
+    at           now: what the broker dates its answer is its own affair
     today        whether a moment is since midnight in the exchange's zone
     cash_agrees  whether cash could be compared and is equal
     fresh        True after a start or a reconnection: nothing is on its way any more
@@ -87,21 +90,21 @@ def settle(
             continue
         if order_id in listed:
             if _is_back(state, listed[order_id]):
-                events.append(_found(state, listed[order_id].permanent_id, snapshot.at))
+                events.append(_found(orders, state, listed[order_id].permanent_id, at))
             elif fresh and state.status is OrderStatus.PENDING_REPLACE:
-                events.append(_not_amended(state, snapshot.at))
+                events.append(_not_amended(orders, state, at))
             elif fresh and state.status is OrderStatus.PENDING_CANCEL:
                 cancels.append(order_id)
         elif state.status is not OrderStatus.FLAGGED:
             same_day, doubt = today(state.placed_at), ""
             if fresh and same_day and state.amended and state.filled == state.order.quantity:
-                events.append(_not_amended(state, snapshot.at))  # and so it is filled
+                events.append(_not_amended(orders, state, at))  # and so it is filled
                 continue
             if state.order.symbol in doubtful:
                 doubt = "its position"
             elif not (cash_agrees or same_day):
                 doubt = "cash"
-            events += _missing(state, snapshot.at, doubt, same_day=same_day, fresh=fresh)
+            events += _missing(orders, state, at, doubt, same_day=same_day, fresh=fresh)
     return Aftermath(events=tuple(events), cancels=tuple(cancels))
 
 
@@ -112,25 +115,34 @@ def _is_back(state: OrderState, theirs: BrokerOrder) -> bool:
     return state.status is OrderStatus.FLAGGED and works and same
 
 
-def _missing(state: OrderState, at: datetime, doubt: str, *, same_day: bool, fresh: bool) -> list[Event]:
+def _missing(
+    orders: Orders, state: OrderState, at: datetime, doubt: str, *, same_day: bool, fresh: bool
+) -> list[Event]:
     """What becomes of an order that the broker does not list. ``doubt`` names what it may have moved unseen."""
     if not state.acknowledged:
         if not fresh:
             late = at - state.placed_at > IN_FLIGHT_MAX
-            return [_flagged(state, at, "the broker never answered to it")] if late else []
+            return [_flagged(orders, state, at, "the broker never answered to it")] if late else []
         if doubt:
-            return [_flagged(state, at, f"the broker does not know it, and {doubt} is in doubt")]
+            return [_flagged(orders, state, at, f"the broker does not know it, and {doubt} is in doubt")]
         if same_day and state.status is OrderStatus.PENDING_NEW:
             return []  # it never arrived: see Engine.resume
         return [_canceled(state, at, "it never reached the broker")]
+    if same_day and not doubt and _done_as_reduced(orders, state):
+        return [_canceled(state, at, "its partner's fill made it smaller, and of what was left all is filled")]
     if same_day:
-        return [_flagged(state, at, "the broker lists it neither as working nor as ended")]
+        return [_flagged(orders, state, at, "the broker lists it neither as working nor as ended")]
     if doubt:
-        return [_flagged(state, at, f"it ended before midnight, and {doubt} is in doubt")]
+        return [_flagged(orders, state, at, f"it ended before midnight, and {doubt} is in doubt")]
     if state.order.time_in_force is TimeInForce.GOOD_TILL_CANCELED:
         return [_canceled(state, at, "the broker ended it while we were away")]
     order_id = state.order.order_id
     return [OrderExpired(event_id=f"{order_id}/missing/expired", at=at, causes=(order_id,), order_id=order_id)]
+
+
+def _done_as_reduced(orders: Orders, state: OrderState) -> bool:
+    """True where the broker made an order as much smaller as its group was filled, and filled the rest."""
+    return state.filled > 0 and state.order.quantity - state.filled <= orders.reduced(state)
 
 
 def told_rates(snapshot: AccountSnapshot, known: Mapping[str, Decimal], at: datetime) -> tuple[Marked, ...]:
@@ -148,34 +160,29 @@ def _canceled(state: OrderState, at: datetime, reason: str) -> OrderCanceled:
     )
 
 
-def _flagged(state: OrderState, at: datetime, reason: str) -> OrderFlagged:
+def _flagged(orders: Orders, state: OrderState, at: datetime, reason: str) -> OrderFlagged:
     order_id = state.order.order_id
-    event_id = _once(order_id, "flagged", at)
+    event_id = orders.next_name(order_id, "flagged")
     return OrderFlagged(event_id=event_id, at=at, causes=(order_id,), order_id=order_id, reason=reason)
 
 
-def _found(state: OrderState, permanent_id: int, at: datetime) -> OrderAccepted:
+def _found(orders: Orders, state: OrderState, permanent_id: int, at: datetime) -> OrderAccepted:
     order_id = state.order.order_id
-    return OrderAccepted(
-        event_id=_once(order_id, "found", at), at=at, causes=(order_id,), order_id=order_id, permanent_id=permanent_id
-    )
+    event_id = orders.next_name(order_id, "found")
+    return OrderAccepted(event_id=event_id, at=at, causes=(order_id,), order_id=order_id, permanent_id=permanent_id)
 
 
-def _not_amended(state: OrderState, at: datetime) -> AmendRejected:
+def _not_amended(orders: Orders, state: OrderState, at: datetime) -> AmendRejected:
     """Its open order came with the old terms, or ``OrderAmended`` would be booked: the change never arrived."""
     order_id = state.order.order_id
     return AmendRejected(
-        event_id=_once(order_id, "not_amended", at),
+        event_id=orders.next_name(order_id, "not_amended"),
         at=at,
         causes=(order_id,),
         order_id=order_id,
         code=0,
         message="the change never reached the broker",
     )
-
-
-def _once(order_id: str, what: str, at: datetime) -> str:
-    return f"{order_id}/{what}/{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def adopt(

@@ -128,7 +128,7 @@ def _step(desk: Desk, symbol: str, told: Mend) -> Step:
     at, causes = desk.market.at, _causes(desk.portfolio.positions.get(symbol))
     canceled = tuple(
         CancelRequested(
-            event_id=f"{order_id}/cancel_requested/{at:%Y-%m-%dT%H:%M:%SZ}",
+            event_id=desk.orders.next_name(order_id, "cancel_requested"),
             at=at,
             causes=causes or (order_id,),
             order_id=order_id,

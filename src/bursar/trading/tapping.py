@@ -114,7 +114,7 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
         )
         return Step(events=(ended,))
     if move.cancel:
-        return Step(events=tuple(_cancel(order_id, at) for order_id in move.cancel), cancels=move.cancel)
+        return Step(events=tuple(_cancel(desk, order_id) for order_id in move.cancel), cancels=move.cancel)
     if move.send is None:
         return Step()
     place, leg = move.send
@@ -171,10 +171,10 @@ def refused(order_id: str, leg: LegOf, at: datetime, reason: str) -> LegRefused:
     )
 
 
-def _cancel(order_id: str, at: datetime) -> CancelRequested:
+def _cancel(desk: Desk, order_id: str) -> CancelRequested:
     return CancelRequested(
-        event_id=f"{order_id}/cancel_requested/{at:%Y-%m-%dT%H:%M:%SZ}",
-        at=at,
+        event_id=desk.orders.next_name(order_id, "cancel_requested"),
+        at=desk.market.at,
         causes=(order_id,),
         order_id=order_id,
         reason="the leg took too long; what was traded is traded back",
