@@ -46,17 +46,19 @@ def test_the_journal_over_the_wire_is_the_journal_in_process(home: Path, tmp_pat
     assert sum(b'"kind":"filled"' in line for line in expected) >= 5
 
 
-def start(home: Path) -> subprocess.Popen[str]:
+def start(home: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.e2e.desk", str(home), str(DAYS), "7"]
     # What is killed leaves no count of its lines, and counting them would take longer than the run.
     unmeasured = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=unmeasured)
+    # Into files: the gateway that a desk starts would hold a pipe open, and whoever reads it would wait until the
+    # gateway ended too, so that none would ever outlive its desk.
+    with (home / "desk.out").open("w") as out, (home / "desk.err").open("w") as err:
+        return subprocess.Popen(command, stdout=out, stderr=err, env=unmeasured)
 
 
-def finish(desk: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = desk.communicate(timeout=120)
-    assert desk.returncode == 0, err[-2000:]
-    book: dict[str, Any] = json.loads(out)
+def finish(home: Path, desk: subprocess.Popen[bytes]) -> dict[str, Any]:
+    assert desk.wait(timeout=120) == 0, (home / "desk.err").read_text()[-2000:]
+    book: dict[str, Any] = json.loads((home / "desk.out").read_text())
     return book
 
 
@@ -65,7 +67,7 @@ def undisturbed(home: Path) -> tuple[dict[str, Any], float]:
     """The book of a run that nobody disturbed, and how long it took."""
     shutil.rmtree(home / "runs", ignore_errors=True)
     begun = time.monotonic()
-    book = finish(start(home))
+    book = finish(home, start(home))
     return book, time.monotonic() - begun
 
 
@@ -93,10 +95,10 @@ def run_with_kills(home: Path, seed: int, kills: int, usual_seconds: float) -> t
         if desk.poll() is None and victim in ("desk", "both"):
             desk.kill()
             killed += 1
-            desk.communicate()
+            desk.wait()
         else:
-            return finish(desk), killed
-    return finish(start(home)), killed
+            return finish(home, desk), killed
+    return finish(home, start(home)), killed
 
 
 def check(home: Path, seed: int, kills: int, undisturbed: tuple[dict[str, Any], float]) -> int:
