@@ -266,6 +266,8 @@ def test_slices_and_events_are_to_the_byte_what_they_are_in_process() -> None:
             await hang_up(over_tcp)
         assert [encode(event) for event in there[0]] == [encode(event) for event in here[0]]
         assert list(map(repr, there[1])) == list(map(repr, here[1]))
+        told = {quote.volume for market in there[1] for quote in market.quotes}
+        assert len(told) > 10  # the day's volume is told as it grows
         assert {"order_accepted", "filled", "order_canceled", "order_rejected"} <= {event.kind for event in here[0]}
 
     run(script)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from bursar.domain.instruments import Instrument
 from bursar.errors import InputError
+from bursar.gateway.history import History
 from bursar.gateway.path import Shape, SimulatedTape
 from tests.conftest import Evidence
-from tests.gateway.worlds import session, tape
+from tests.gateway.worlds import session, simulated, tape
 
 
 def day_of(prices: SimulatedTape, row: int) -> date:
@@ -54,6 +55,16 @@ def test_quotes_stand_around_the_print_on_the_tick(start: float, seed: int) -> N
             assert not any(price % Decimal("0.01") for price in (quote.bid, quote.ask, quote.last))
             assert quote.bid_size >= 100
             assert quote.ask_size >= 100
+
+
+def test_the_volume_of_a_quote_is_all_that_was_printed_that_day_until_then() -> None:
+    world = simulated()
+    history, today = History(world), world.sessions[1]
+    for instant in world.tape.quotes(today):
+        for quote in instant:
+            so_far = history.day(quote.symbol, today, quote.at)
+            assert so_far is not None
+            assert quote.volume == so_far.volume
 
 
 def test_time_stops_before_the_bell_at_each_step_and_after_the_close() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -489,6 +490,23 @@ def test_prices_are_told_at_once_and_whenever_they_move(hub: Hub, client: Client
     client.ask(q.CancelMktData(req_id=7))
     hub.step()
     assert client.told() == []
+
+
+def test_the_days_volume_is_told_as_it_grows_where_somebody_counts_it(hub: Hub, client: Client) -> None:
+    client.ask(q.ReqMktData(req_id=7, contract=AAA))
+    hub.step()
+    assert only(r.TickSize, client.told()) == []  # quotes that were written down count nothing
+    counted = hub_of(worlds.simulated())
+    while not counted.exchange.open:
+        counted.step()
+    client = Client(counted)
+    client.ask(q.ReqMktData(req_id=7, contract=replace(AAA, symbol="S000")))
+    counted.step()
+    first = one(r.TickSize, client.told())
+    counted.step()
+    second = one(r.TickSize, client.told())
+    assert (first.tick_type, second.tick_type) == (8, 8)
+    assert 0 < first.size < second.size
 
 
 def test_a_client_that_does_not_take_its_ticks_gets_the_last_ones_alone(hub: Hub, client: Client) -> None:

@@ -187,9 +187,9 @@ BEHAVIOR: Final = (
     Trait(
         "Market data",
         APPROXIMATE,
-        "bid, ask, last and their sizes, the day's open, high, low, close and volume. Everybody has live data unless "
-        "`Permissions` say otherwise (354, 10167, 10168, 10197); delayed prices are those of a quarter of an hour ago. "
-        "The size of the last trade is 0. Generic ticks are not sent.",
+        "bid, ask, last and their sizes, the day's open, high, low, close, and volume with every print. Everybody has "
+        "live data unless `Permissions` say otherwise (354, 10167, 10168, 10197); delayed prices are those of a "
+        "quarter of an hour ago. The size of the last trade is 0. Generic ticks are not sent.",
     ),
     Trait("History", APPROXIMATE, "bars of trades, from the tape alone."),
     Trait(

@@ -279,7 +279,7 @@ def _displayed(normals: FloatArray) -> IntArray:
 
 
 def _as_quotes(walk: Walk) -> tuple[tuple[Quote, ...], ...]:
-    columns = (walk.last, walk.bid, walk.ask, walk.bid_size, walk.ask_size)
+    columns = (walk.last, walk.bid, walk.ask, walk.bid_size, walk.ask_size, walk.volume.cumsum(axis=0))
     rows = zip(walk.instants, *(column.tolist() for column in columns), strict=True)
     return tuple(
         tuple(
@@ -292,8 +292,9 @@ def _as_quotes(walk: Walk) -> tuple[tuple[Quote, ...], ...]:
                 bid_size=Decimal(bid_size),
                 ask_size=Decimal(ask_size),
                 last=last * instrument.tick,
+                volume=Decimal(volume),
             )
-            for instrument, last, bid, ask, bid_size, ask_size in zip(walk.symbols, *row, strict=True)
+            for instrument, last, bid, ask, bid_size, ask_size, volume in zip(walk.symbols, *row, strict=True)
         )
         for at, *row in rows
     )

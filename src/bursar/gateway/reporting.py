@@ -292,6 +292,11 @@ def quote_ticks(req_id: int, quote: Quote) -> tuple[object, ...]:
     return (*ticks, r.TickString(req_id=req_id, tick_type=LAST_TIMESTAMP, value=_seconds_text(quote.at)))
 
 
+def volume_tick(req_id: int, quote: Quote) -> tuple[object, ...]:
+    """How much has traded this day, as it grows; nothing where nobody counts it."""
+    return () if quote.volume is None else (r.TickSize(req_id=req_id, tick_type=VOLUME, size=quote.volume),)
+
+
 @lru_cache(maxsize=64)
 def _seconds_text(at: datetime) -> str:
     """Seconds since 1970: quotes of all symbols come at the same moments."""

@@ -68,11 +68,12 @@ class MarketAnswers:
         stale, self._stale = self._stale, {}
         for req_id, quote in stale.items():
             yield from report.quote_ticks(req_id, quote)
+            yield from report.volume_tick(req_id, quote)
         for req_id, told in self._late_told.items():
             was = self._delayed.quote(self.lines[req_id])
             if was is not None and was is not told:
                 self._late_told[req_id] = was
-                yield from late(report.quote_ticks(req_id, was))
+                yield from late((*report.quote_ticks(req_id, was), *report.volume_tick(req_id, was)))
 
     def lose(self, symbol: str) -> None:
         """Tell nothing more of ``symbol``, or of any without one, until it is asked for again."""
