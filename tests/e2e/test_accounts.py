@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,8 @@ from bursar.adapters import ib_connection
 from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import read
 from bursar.config import Settings
-from bursar.desk import cli
+from bursar.desk import cli, service
+from bursar.desk.desk import Desk
 from bursar.domain.events import (
     AccountSwitched,
     CommandReceived,
@@ -140,11 +142,23 @@ def test_accounts_are_changed_while_running_and_every_refusal_changes_nothing(
         assert {order.account for order in placed} == {"DU9000002"}
         assert person.reads("observe", "--account", "practice", "--config", str(toml), "--every", "0")["equal"]
 
+        # Whoever serves the desk over the old account's journal is shown the account that is traded.
+        with service.opened(person.home, Settings(), person.journal) as opened:
+            assert asyncio.run(_shown(opened.desk)) == "DU9000002"
+
         # And back, as it was left.
         person.types("switch", "practice", "--reason", "back again", "--config", str(toml))
         trades(person, "second", "11:00")
         states = [event.state for event in journal(person, "DU9000001") if isinstance(event, TradingStateChanged)]
         assert states == [TradingState.HALTED, TradingState.ACTIVE]
+
+
+async def _shown(desk: Desk) -> str:
+    """The account that a desk shows once it has looked."""
+    for _ in range(3):
+        await desk.tail_once()
+    assert desk.past.run is not None
+    return desk.past.run.account
 
 
 # ---------------------------------------------------------------- real money

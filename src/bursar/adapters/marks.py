@@ -173,6 +173,10 @@ class ReadMarks:
         self._due = float("-inf")
         self._seen: tuple[str, ...] = ()
 
+    def move(self, folder: Path) -> None:
+        """Read what is published for the run in another folder from now on."""
+        self.path, self._seen = folder / FILE_NAME, ()
+
     def read(self) -> Told | None:
         """What was published since the last reading; None where nothing was. Raises DataError as ``decode`` does."""
         texts = tuple(text for text in (self._of_the_file(), self._of_redis()) if text)

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bursar.adapters.journal import read
 from bursar.adapters.marks import ReadMarks
 from bursar.adapters.memory import MemoryCommands, MemoryJournal
-from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, single
@@ -33,9 +31,11 @@ from bursar.desk.monitor import Monitor, Second
 from bursar.desk.past import Past, Readable
 from bursar.desk.prices import Prices
 from bursar.desk.register import Register
-from bursar.domain.events import CommandReceived, Event
+from bursar.desk.traded import JournalFile, left_for
+from bursar.domain.events import AccountSwitched, CommandReceived, Event
 from bursar.domain.market import Quote
 from bursar.ports import Commands, Grant, Journal, Recorded
+from bursar.risk.watch import limits_of
 
 #: How often the journal is looked at for what is new.
 LOOK_SECONDS = 0.1
@@ -45,18 +45,6 @@ HEAR_SECONDS, PRICES_LATE = 0.2, timedelta(seconds=15)
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class JournalFile:
-    """A journal that another process writes, opened by ``cipher`` where it is sealed; empty where there is none."""
-
-    path: Path
-    cipher: Cipher | None = None
-
-    def read(self, first: int = 1) -> Iterator[Recorded]:
-        """Events from ``first`` on."""
-        return read(self.path, first, self.cipher) if self.path.is_file() else iter(())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +95,7 @@ class Desk:
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
     watchers: list[Callable[[Second], None]] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
+    _shipped: Settings = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.accounts:
@@ -114,6 +103,7 @@ class Desk:
         if self.guard is not None and self.authenticator is None:
             self.authenticator = Door(self.guard)
         self.degraded.now = self.now
+        self._shipped = self.settings
         self._note(self.notes.read())
         self.catch_up()
 
@@ -137,17 +127,43 @@ class Desk:
     async def tail_once(self) -> None:
         """Read what is new in the journal, without holding anybody up."""
         try:
-            new = await asyncio.to_thread(self.past.unread, self.journal)
+            new = await asyncio.to_thread(self._unread)
         except Exception as error:  # noqa: BLE001  # the edge of a task: it says so, and goes on
             self.degraded["journal"] = str(error)
         else:
-            self.degraded.back("journal")
             self._take(new)
+            self._mind_the_account()
+
+    def _unread(self) -> Sequence[Recorded] | None:
+        """What is new; None where it is another journal by now: one that began anew, or of another account."""
+        new, left = self.past.unread(self.journal), self._left()
+        if new or left is None or not isinstance(self.journal, JournalFile) or not self.journal.go_along(left):
+            return new
+        return None
+
+    def _left(self) -> AccountSwitched | None:
+        """The change by which the account that is shown was left for another one; None where it is traded."""
+        run = self.past.run
+        return left_for(run.account, self.past.records[-1].event) if run else None
+
+    def _mind_the_account(self) -> None:
+        """Say where another account is traded by now, and its journal is not there to be shown."""
+        left = self._left()
+        if left is None:
+            self.degraded.back("journal")
+            return
+        where = f", in {self.journal.of(left.to)}" if isinstance(self.journal, JournalFile) else ""
+        self.degraded["journal"] = (
+            f"{left.account} is shown, and was left for {left.to}, whose journal has not begun{where}; it is shown as "
+            "soon as it has"
+        )
 
     def _take(self, new: Sequence[Recorded] | None) -> None:
         if new is None:
             self.past, self.monitor = Past(), self.monitor.afresh()
             self.prices, self.register = Prices(), Register()
+            if self.source is not None and isinstance(self.journal, JournalFile):
+                self.source.move(self.journal.path.parent)
             self.degraded.back("gateway")
             for recorded in self.noted:
                 self.register.take(recorded, "n")
@@ -160,8 +176,19 @@ class Desk:
             self.register.take(recorded, "j")
             self.monitor.absorb(recorded.event)
             self.prices.absorb(recorded.event)
+        self._settle()
         self._mind_the_line()
         self._tell(new)
+
+    def _settle(self) -> None:
+        """Go by the settings and the limits of the account that is traded, where they are another's."""
+        run = self.past.run
+        if run is None or run.account == self.settings.account.account_id:
+            return
+        for profile in self.accounts.values():
+            if profile.account_id == run.account:
+                self.settings = profile.settings(self._shipped)
+                self.monitor.limits = limits_of(profile.limits())
 
     def _tell(self, new: Sequence[Recorded] | None) -> None:
         for listen in tuple(self.listeners):

@@ -38,13 +38,14 @@ from bursar.config.accounts import all_accounts
 from bursar.config.service import Service as Where
 from bursar.desk.app import create_app
 from bursar.desk.believed import Believed
-from bursar.desk.desk import Desk, JournalFile
+from bursar.desk.desk import Desk
 from bursar.desk.following import Follower
 from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import STORE_NAME, kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
 from bursar.desk.packing import Packer
+from bursar.desk.traded import JournalFile
 from bursar.errors import InputError
 from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
@@ -64,6 +65,8 @@ TOLD = frozenset(
         "proposal_made",
         "proposal_tapped",
         "proposal_ended",
+        "account_switched",
+        "switch_refused",
         "order_placed",
         "order_rejected",
         "order_canceled",
@@ -105,7 +108,8 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
     """The desk on the files of ``home``, made where they are not there yet; closed when the block ends."""
     cipher = settings.store.cipher()
     path = journal or home / "runs" / "demo" / "journal.sqlite"
-    followers = [Follower(named, JournalFile(path, cipher), cipher) for named in settings.store.databases]
+    traded = JournalFile(path, cipher)  # one for all: the tables go along where another account is traded
+    followers = [Follower(named, traded, cipher) for named in settings.store.databases]
     engine = connect(sqlite_url(home / STORE_NAME))
     with kept(home, cipher) as there:
         try:
@@ -113,7 +117,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             first = there.guard.first_password()
             snapshots = Snapshots(engine, home / "seconds", settings.store.retention(), cipher)
             desk = Desk(
-                journal=JournalFile(path, cipher),
+                journal=traded,
                 source=ReadMarks(path.parent / MARKS_NAME, redis_at(settings.service.cache)),
                 notes=there.notes,
                 commands=FolderCommands(home / COMMANDS_NAME),

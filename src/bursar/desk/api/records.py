@@ -15,7 +15,8 @@ from bursar.desk import why as chain
 from bursar.desk import why_not as steps
 from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Trader, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.problems import Problem, described
-from bursar.desk.desk import Desk, JournalFile
+from bursar.desk.desk import Desk
+from bursar.desk.traded import JournalFile
 from bursar.domain.events import CommandReceived
 from bursar.domain.record import GENESIS, encode, link
 from bursar.errors import InputError, LedgerError
