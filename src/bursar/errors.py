@@ -2,6 +2,7 @@
 
     BursarError
     |-- InputError      the caller can fix it: a value, a file, a setting
+    |   `-- TakenError  another process has it: wait until that has ended, or talk to it
     |-- DataError       facts are missing, stale or contradictory: the decision that needed them is skipped
     |-- BrokerError     the broker refused or did not answer; `retryable` says whether to try again
     |-- ProtocolError   bytes that cannot be understood: drop the connection they came from
@@ -21,6 +22,10 @@ class BursarError(Exception):
 
 class InputError(BursarError, ValueError):
     """The caller gave something that cannot be used, and can fix it."""
+
+
+class TakenError(InputError):
+    """Another process of ours has what was asked for, and keeps it for as long as it lives."""
 
 
 class DataError(BursarError):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,11 +108,37 @@ def test_a_gateway_that_cannot_start_says_why(tmp_path: Path) -> None:
     log = tmp_path / "commands.log"
     with (
         child_of(Gateway(recipe=f"{HERE}:quiet", log=log)),
-        pytest.raises(BrokerError, match="held by another gateway"),
+        pytest.raises(BrokerError, match="held by another gateway") as held,
     ):
         spawn(Gateway(recipe=f"{HERE}:quiet", log=log))
+    assert held.value.retryable  # it may listen soon, or end
     with pytest.raises(BrokerError, match="did not start: this log of commands is not of the world"):
         spawn(Gateway(recipe=f"{HERE}:quiet", arguments={"days": "1"}, log=log))
+
+
+def test_a_gateway_whose_starter_died_says_where_it_listens_in_a_file_and_serves_whoever_comes(tmp_path: Path) -> None:
+    address = tmp_path / "gateway.json"
+    gateway = Gateway(recipe=f"{HERE}:quiet", log=tmp_path / "commands.log", address=address, idle_seconds=20)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bursar.runtime.gateway_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(gateway.text().encode())
+    process.stdin.close()
+    process.stdout.close()  # as when the desk that started it is killed before it is told
+    try:
+        for _ in range(600):
+            if address.exists():
+                break
+            time.sleep(0.1)
+        told = json.loads(address.read_text())
+        assert told["pid"] == process.pid
+        with socket.create_connection(("127.0.0.1", told["port"]), timeout=10):
+            assert process.poll() is None
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def test_a_gateway_that_dies_before_it_speaks_is_noticed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bursar.errors import InputError, ProtocolError
+from bursar.errors import InputError, ProtocolError, TakenError
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.faults import Faults
 from bursar.gateway.faults.weather import Outage
@@ -51,7 +51,7 @@ _log = logging.getLogger("bursar.gateway")
 class CommandLog:
     """The command log of one exchange. Opening it replays what is there; two gateways cannot hold one log.
 
-    Raises InputError where the log is of another world or other terms, or is held by another gateway.
+    Raises InputError where the log is of another world or other terms, and TakenError where another gateway holds it.
     """
 
     def __init__(self, path: Path, world: World, terms: Terms) -> None:
@@ -61,7 +61,7 @@ class CommandLog:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise InputError(f"{path} is held by another gateway; stop it, or give another log") from None
+            raise TakenError(f"{path} is held by another gateway; stop it, or give another log") from None
         try:
             self.exchange = self._open(world, terms)
         except BaseException:

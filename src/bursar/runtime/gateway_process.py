@@ -16,12 +16,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Self
 
-from bursar.errors import BrokerError, BursarError
+from bursar.errors import BrokerError, BursarError, TakenError
 from bursar.gateway.faults import Faults
 from bursar.gateway.hub import MARKET_DATA_LINES, Limits
 from bursar.gateway.server import LOOPBACK, Server, serve
@@ -46,6 +47,7 @@ class Gateway:
     lines         market data lines of one client
     faults        a script of what is to go wrong, as docs/faults.md shows it; nothing without it
     statements    the folder in which each account's statement of each day is written; None for none
+    address       the file in which it says where it listens, once it does: whoever started it may be dead by then
     """
 
     recipe: str
@@ -57,6 +59,7 @@ class Gateway:
     lines: int = MARKET_DATA_LINES
     faults: Path | None = None
     statements: Path | None = None
+    address: Path | None = None
 
     def make(self) -> tuple[World, Terms]:
         """World and terms, by the recipe."""
@@ -72,7 +75,9 @@ class Gateway:
     def of(cls, text: str) -> Self:
         """What ``text`` said."""
         said = json.loads(text)
-        return cls(**said | {name: said[name] and Path(said[name]) for name in ("log", "faults", "statements")})
+        return cls(
+            **said | {name: said[name] and Path(said[name]) for name in ("log", "faults", "statements", "address")}
+        )
 
 
 def run(gateway: Gateway, ready: Callable[[Server], None] | None = None) -> None:
@@ -89,6 +94,8 @@ async def _until_told(
 
     def started(server: Server) -> None:
         servers.append(server)
+        if gateway.address:
+            _write_address(gateway.address, server.port)
         if faults:  # the person for whom a weekly re-login waits
             asyncio.get_running_loop().add_signal_handler(LOGIN_SIGNAL, server.log_in)
         if ready:
@@ -115,6 +122,13 @@ async def _until_told(
     await asyncio.gather(serving, return_exceptions=True)
     if not serving.cancelled():
         serving.result()
+
+
+def _write_address(path: Path, port: int) -> None:
+    """Say where we listen, whole or not at all: a reader may come at any moment."""
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
+    unfinished.replace(path)
 
 
 async def _end_when_idle(serving: asyncio.Future[None], servers: list[Server], seconds: float) -> None:
@@ -155,7 +169,10 @@ class Child:
 
 
 def spawn(gateway: Gateway) -> Child:
-    """Start a gateway as a child, and return when clients can connect. Raises BrokerError when it cannot start."""
+    """Start a gateway as a child, and return when clients can connect.
+
+    Raises BrokerError when it cannot start; retryable where another one holds its log, which may listen soon, or end.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "bursar.runtime.gateway_process"],
         stdin=subprocess.PIPE,
@@ -172,7 +189,8 @@ def spawn(gateway: Gateway) -> Child:
     if "port" not in told:
         process.wait()
         process.stdout.close()
-        raise BrokerError(f"the gateway did not start: {told.get('error', 'it ended without a word')}")
+        why = told.get("error", "it ended without a word")
+        raise BrokerError(f"the gateway did not start: {why}", retryable=told.get("taken", False))
     return Child(process, told["port"])
 
 
@@ -183,14 +201,15 @@ def main() -> int:
     try:
         run(gateway, lambda server: _say({"port": server.port, "pid": os.getpid()}))
     except BursarError as error:
-        _say({"error": str(error)})
+        _say({"error": str(error), "taken": isinstance(error, TakenError)})
         return 1
     return 0
 
 
 def _say(what: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
+    # Whoever started us may be dead by now. The next one finds us by the file that says where we listen.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
 
 
 if __name__ == "__main__":

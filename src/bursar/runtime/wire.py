@@ -170,20 +170,22 @@ async def _over_one_connection(
 
 
 def _attend(folder: Path, home: Path) -> Child | None:
-    """See that the run's gateway listens; the child that was started for it, or None where it was there."""
+    """See that the run's gateway listens; the child that was started for it, or None where it was there.
+
+    Raises BrokerError, retryable, while a gateway that a desk started just before it died does not listen yet.
+    """
     port = _port(folder)
     if port and _listens(port):
         return None
-    child = spawn(
+    return spawn(
         Gateway(
             recipe="bursar.runtime.stage:gateway_recipe",
             arguments={"folder": str(folder), "home": str(home)},
             log=folder / GATEWAY_LOG_NAME,
             idle_seconds=IDLE_SECONDS,
+            address=folder / GATEWAY_NAME,
         )
     )
-    (folder / GATEWAY_NAME).write_text(json.dumps({"port": child.port, "pid": child.pid}), encoding="utf-8")
-    return child
 
 
 def _port(folder: Path) -> int:
