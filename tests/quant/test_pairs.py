@@ -62,6 +62,12 @@ def test_critical_values_are_those_of_mackinnon() -> None:
         (np.arange(29.0), np.arange(29.0), "30 at least"),
         (np.arange(40.0), np.arange(41.0), "give as many of each"),
         (np.ones(40), np.arange(40.0), "does not move"),
+        (np.full(40, 0.1), np.arange(40.0), "does not move"),  # its mean is rounded, and so is off it by a hair
+        (np.arange(40.0) % 7, np.arange(40.0) % 7, "is a copy of the other"),
+        # To and fro beside two steps that it does not lean on: each change is twice the value, and the other way.
+        (np.tile([1.0, -1.0], 20), np.repeat([0.0, 1.0], 20), "to and fro alone"),
+        # A sine beside its cosine: each value is 2 cos(step) times the one before, less the one before that.
+        (np.sin(np.arange(80) * np.pi / 40), np.cos(np.arange(80) * np.pi / 40), "follows exactly"),
         (2.0 * np.arange(40.0), np.arange(40.0), "is a copy of the other"),
         (np.r_[np.nan, np.arange(39.0)], np.arange(40.0), "nan"),
     ],
@@ -69,6 +75,12 @@ def test_critical_values_are_those_of_mackinnon() -> None:
 def test_what_cannot_be_compared_is_refused(y: np.ndarray, x: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit(y, x)
+
+
+def test_a_distance_that_moves_on_its_last_period_alone_has_no_half_life() -> None:
+    for still in ([1.0] * 39 + [2.0], [1.0, 2.0]):
+        with pytest.raises(InputError, match="does not move before its last period"):
+            half_life(still)
 
 
 def test_a_test_of_another_size_is_not_known() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bursar.adapters.history import Facts, MemoryHistory
 from bursar.adapters.vendors import wheels
-from bursar.domain.events import ExitTriggered, Mode, RunStarted
+from bursar.domain.events import Decided, ExitTriggered, Mode, RunStarted
 from bursar.domain.orders import Side
 from bursar.domain.targets import Target, Targets
 from bursar.domain.views import View
@@ -21,6 +21,7 @@ from bursar.ports import Panel
 from bursar.research.screen import crossovers
 from bursar.research.strategies.crossover import Crossover
 from bursar.research.strategies.shape import Shape
+from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.backtest import ON_CLOSES, Market, Plan, run
 from bursar.trading.agenda import Rhythm
 from bursar.trading.strategy import Holdings
@@ -185,6 +186,23 @@ def test_the_future_changes_no_decision_before_it() -> None:
         for each in (stage, corrupted)
     )
     assert before == after
+
+
+def test_a_pair_of_one_and_the_same_series_is_named_in_each_decision_and_ends_no_run() -> None:
+    stage = market(["KO", "PEP", "XOM"], 3000, 3400)
+    values = stock_facts().panel.values[3000:3400].copy()
+    values[:, stock_facts().panel.symbols.index("PEP")] = stock_facts().panel.column("KO")[3000:3400]
+    facts = Facts(Panel(stock_facts().panel.dates[3000:3400], stock_facts().panel.symbols, values),
+                  stock_facts().known_at[3000:3400])  # fmt: skip
+    stage = replace(stage, history=MemoryHistory({"close": facts}))
+    plan = Plan(strategy=TemplateStrategy(template=template("pairs"), shape=EVERYTHING),
+                first=stage.sessions[300].day, last=stage.sessions[-1].day)  # fmt: skip
+    decided = [event for event in run(plan, stage).events if isinstance(event, Decided)]
+    assert len(decided) == 5
+    for event in decided:
+        said = {bound.symbol: bound.says for bound in event.bounds}
+        for symbol in ("KO", "PEP"):
+            assert said[symbol].startswith("KO and PEP are not tradable as a pair: ")
 
 
 def test_a_range_without_sessions_is_named() -> None:

@@ -25,6 +25,8 @@ from bursar.quant.arrays import FloatArray
 #: Critical values b0 + b1 / T + b2 / T^2 of the statistic for two variables with a constant, by size of the test.
 _CRITICAL = {0.01: (-3.89644, -10.9519, -22.527), 0.05: (-3.33613, -6.1101, -6.823), 0.10: (-3.04445, -4.2412, -2.720)}
 PERIODS_MIN = 30
+#: What is smaller than this part of a series is its rounding, and what is closer to one than this is one.
+_ROUNDING, _ALIKE = 1e-12, 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,19 +62,21 @@ def critical(periods: int, size: float = 0.05) -> float:
 def fit(y: ArrayLike, x: ArrayLike) -> Pair:
     """How ``y`` moves with ``x``, (n_periods,) each, by least squares; give logarithms of prices.
 
-    Raises InputError for fewer than 30 periods, a gap, or a series that does not move.
+    Raises InputError for fewer than 30 periods or a gap, and where the two cannot be told apart or their distance
+    cannot be tested: a series that does not move, one that is a copy of the other, and a distance that goes to and
+    fro alone or follows exactly from the days before.
     """
     of, by = arrays.vector("y", y), arrays.vector("x", x)
     if len(of) != len(by) or len(of) < PERIODS_MIN:
         raise InputError(f"y has {len(of)} and x {len(by)} periods; give as many of each, and {PERIODS_MIN} at least")
     centered, other = by - by.mean(), of - of.mean()
     spread = float(centered @ centered)
-    if spread <= 0.0 or float(other @ other) <= 0.0:
+    if not (_moves(by) and _moves(of)):
         raise InputError("one of the two does not move; there is nothing to compare")
     slope = float(centered @ other) / spread
     distance: FloatArray = other - slope * centered
     deviation = float(distance.std(ddof=2))
-    if deviation <= 1e-12 * float(np.abs(of).max()):
+    if deviation <= _ROUNDING * float(np.abs(of).max()):
         raise InputError("one of the two is a copy of the other; there is no distance between them")
     return Pair(
         intercept=float(of.mean() - slope * by.mean()),
@@ -84,9 +88,18 @@ def fit(y: ArrayLike, x: ArrayLike) -> Pair:
     )
 
 
+def _moves(series: FloatArray) -> bool:
+    return float(np.ptp(series)) > _ROUNDING * float(np.abs(series).max())
+
+
 def half_life(distance: ArrayLike) -> float:
-    """Periods in which half of a distance is gone, from the regression of each on the one before."""
+    """Periods in which half of a distance is gone, from the regression of each on the one before.
+
+    Raises InputError for a distance that does not move before its last period.
+    """
     x = arrays.vector("distance", distance)
+    if len(x) < 3 or not _moves(x[:-1]):
+        raise InputError("the distance does not move before its last period; how it comes back cannot be told")
     before, after = x[:-1] - x[:-1].mean(), x[1:] - x[1:].mean()
     keep = float(before @ after) / float(before @ before)
     if keep >= 1.0:
@@ -99,8 +112,15 @@ def _unit_root(distance: FloatArray) -> float:
     change = np.diff(distance)
     design = np.column_stack([distance[1:-1], change[:-1]])
     answer = change[1:]
-    gram = np.linalg.inv(design.T @ design)
+    products = design.T @ design
+    # Two columns that say the same leave nothing to tell a return to the mean from the last change.
+    whole = float(products[0, 0] * products[1, 1])
+    if whole - float(products[0, 1]) ** 2 <= _ALIKE * whole:
+        raise InputError("the distance of the two goes to and fro alone; it cannot be tested")
+    gram = np.linalg.inv(products)
     found = gram @ (design.T @ answer)
     left = answer - design @ found
+    if float(left @ left) <= _ALIKE**2 * float(answer @ answer):
+        raise InputError("the distance of the two follows exactly from the days before; that is no market's")
     error = math.sqrt(float(left @ left) / (len(answer) - 2) * float(gram[0, 0]))
     return float(found[0]) / error

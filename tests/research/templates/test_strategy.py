@@ -267,6 +267,29 @@ def test_a_pair_that_is_together_or_of_two_sectors_or_too_far_apart_is_left_alon
     assert weights(strategy("pairs"), market(together(apart=-0.20), sectors=SAME)) == {}
 
 
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("ONE", "one of the two is a copy of the other"),
+        ("STILL", "one of the two does not move"),
+        ("TO_AND_FRO", "goes to and fro alone"),
+    ],
+)
+def test_a_pair_that_cannot_be_told_apart_is_named_and_the_others_are_traded(other: str, reason: str) -> None:
+    steps = np.repeat([1.0, 1.01], [174, 126])  # the last 252 closes are halves of the one and of the other
+    columns = {
+        "ONE": np.tile([50.0, 51.0], 150) if other == "TO_AND_FRO" else 100 * steps,
+        "TWO": np.full(300, 50.0) if other == "STILL" else 50 * steps,
+    }
+    sectors = {"ONE": "oil", "TWO": "oil"} | SAME
+    made = strategy("pairs").decide(market(columns | together(apart=-0.015), sectors=sectors), (), CASH)
+    assert [target.symbol for target in made.targets] == ["Y"]
+    said = {bound.symbol: bound.says for bound in made.bounds}
+    for symbol in ("ONE", "TWO"):
+        assert said[symbol].startswith("ONE and TWO are not tradable as a pair: ")
+        assert reason in said[symbol]
+
+
 def test_five_books_are_five_portfolios_and_their_mean() -> None:
     (session,) = calendar().sessions(date(2022, 1, 3), date(2022, 1, 3))
     seen = sample_market(session)

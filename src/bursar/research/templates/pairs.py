@@ -11,6 +11,7 @@ import numpy as np
 
 from bursar.domain.instruments import InstrumentKind
 from bursar.domain.targets import Bound, Unit
+from bursar.errors import InputError
 from bursar.quant import pairs as mathematics
 from bursar.quant.arrays import FloatArray
 from bursar.research.strategies import history
@@ -122,9 +123,11 @@ def _missing(stage: int, value: float, limit: float, says: str) -> _Missing:
 def _open(one: str, other: str, y: FloatArray, x: FloatArray, terms: PairTerms, within_days: int) -> Apart | _Missing:
     """The pair, if it moves together and was opened within the last days and neither closed nor given up since."""
     names = f"{one} and {other}"
-    if not (np.ptp(y) > 0.0 and np.ptp(x) > 0.0):
-        return _missing(0, 0.0, 0.0, f"{one} or {other} did not move")
-    pair = mathematics.fit(y, x)
+    try:
+        pair = mathematics.fit(y, x)
+    except InputError as refused:
+        # Both have as many closes as are asked, without a gap: what is refused lies in the two, and is theirs alone.
+        return _missing(0, 0.0, 0.0, f"{names} are not tradable as a pair: {refused}")
     if pair.slope <= 0.0:
         return _missing(0, pair.slope, 0.0, f"{names} move against each other")
     if not pair.cointegrated():
