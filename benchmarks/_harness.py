@@ -25,6 +25,8 @@ clock = time.process_time if os.environ.get("BENCH_CLOCK") == "cpu" else time.pe
 # One turn of a fast contender lasts as long as one call of a slow one: both find the caches as they left them.
 TURN_SECONDS_MIN = 0.02
 TURNS_REPEAT_MAX = 2000
+# Of a longer first call the start is a small part: then a turn is one call, and no second is needed to know that.
+WARM_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,11 @@ def interleaved(contenders: Mapping[str, Contender | Timed], *, rounds: int = 15
     return {name: _times(values) for name, values in seconds.items()}
 
 
+def _repeats(once: float) -> int:
+    """How many calls of so many seconds make a turn worth timing."""
+    return min(max(math.ceil(TURN_SECONDS_MIN / max(once, 1e-7)), 1), TURNS_REPEAT_MAX)
+
+
 class Timed:
     """A contender in this process."""
 
@@ -67,11 +74,13 @@ class Timed:
 
     def prepare(self) -> None:
         """Warm up, and find how many calls make a turn worth timing."""
-        self.call()
         start = clock()
         self.call()
-        once = max(clock() - start, 1e-7)
-        self.repeats = min(max(math.ceil(TURN_SECONDS_MIN / once), 1), TURNS_REPEAT_MAX)
+        if clock() - start > WARM_SECONDS:
+            return
+        start = clock()
+        self.call()
+        self.repeats = _repeats(clock() - start)
 
     def turn(self) -> float:
         """Seconds of one call."""
@@ -126,8 +135,8 @@ class Remote(Timed):
     def prepare(self) -> None:
         answer = self.worker.ask(self.name, self.arguments)
         self.value = answer["value"]
-        once = max(float(self.worker.ask(self.name, self.arguments)["seconds"]), 1e-7)
-        self.repeats = min(max(math.ceil(TURN_SECONDS_MIN / once), 1), TURNS_REPEAT_MAX)
+        if float(answer["seconds"]) <= WARM_SECONDS:
+            self.repeats = _repeats(float(self.worker.ask(self.name, self.arguments)["seconds"]))
 
     def turn(self) -> float:
         return float(self.worker.ask(self.name, self.arguments, self.repeats)["seconds"])
