@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import SQLiteJournal
 from bursar.desk import cli
+from bursar.domain.events import Alerted, CommandReceived, ProposalMade, ProposalTapped
 from bursar.runtime.switch import COMMANDS_NAME
+from tests.samples import OUTLOOK
 from tests.trading.test_promises import completed, session
 
 
@@ -33,12 +36,51 @@ def test_proposals_are_listed_with_what_they_would_cost_and_a_tap_reaches_the_in
     assert "p-00000001" in shown
     assert "pending" in shown
     assert told["legs"][0]["symbol"] in shown
+    # The move that the worst loss is reckoned with is stated beside it, before the tap.
+    assert told["adverse_move_pct"] == 2.0
+    assert "should prices move 2% against you meanwhile (execution.adverse_move)" in " ".join(shown.split())
+    for name, why in (("p-00000009", "these wait for a tap: p-00000001"), ("all of them", "nothing was sent")):
+        assert cli.main(["tap", name]) == 2
+        assert why in capsys.readouterr().err
     assert cli.main(["tap", "p-00000001"]) == 0
     assert "tapped p-00000001" in capsys.readouterr().out
     assert cli.main(["tap", "p-00000001", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["proposal"] == "p-00000001"
     taken = FolderCommands(bursar_home / COMMANDS_NAME).take()
     assert [command.arguments for command in taken] == [{"proposal": "p-00000001", "account": "DU9000001"}] * 2
+
+
+def test_why_a_tap_was_refused_stands_beside_its_proposal_and_a_second_one_is_refused_at_once(
+    bursar_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, *_ = [event for event in completed() if isinstance(event, ProposalMade)]
+    name, at = made.proposal.proposal_id, made.at
+    said = {"proposal": name, "account": made.proposal.account}
+    came = CommandReceived(event_id="command/c-1", at=at, command="tap", arguments=said, by="ann")
+    other = replace(came, event_id="command/c-2", arguments=said | {"account": "DU9000002"})
+    why = "KO has moved 1.67% from 60 since it was proposed; at most 0.50%; nothing was sent"
+    warned = Alerted(event_id="g-1", at=at, causes=("command/c-1",), severity="warning", message=why)
+    beside = Alerted(event_id="g-2", at=at, causes=("command/c-2",), severity="warning", message="of another account")
+    path = bursar_home / "accounts" / made.proposal.account / "journal.sqlite"
+    path.parent.mkdir(parents=True)
+    with closing(SQLiteJournal(path)) as journal:
+        asyncio.run(journal.append([made, came, warned, other, beside]))
+        assert cli.main(["proposals", "--json"]) == 0
+        (told,) = json.loads(capsys.readouterr().out)
+        assert (told["state"], told["tap_refused"]) == ("pending", why)
+        assert cli.main(["proposals"]) == 0
+        assert "the last tap was refused: KO has moved" in " ".join(capsys.readouterr().out.split())
+        asyncio.run(
+            journal.append(
+                [
+                    ProposalTapped(
+                        event_id=f"{name}/tapped", at=at, proposal_id=name, by="ann", outlook=made.outlook or OUTLOOK
+                    )
+                ]
+            )
+        )
+    assert cli.main(["tap", name]) == 2
+    assert f"proposal {name} was tapped already and is executing; nothing is sent again" in capsys.readouterr().err
 
 
 def test_without_a_proposal_it_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:

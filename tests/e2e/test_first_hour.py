@@ -5,9 +5,11 @@ Every message that leaves for the gateway is written down, and those that could 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from bursar.adapters.inbox import FolderCommands
 from bursar.desk import cli
 from bursar.domain.events import (
     KillFinished,
@@ -21,6 +23,7 @@ from bursar.gateway import faults as f
 from bursar.gateway.commands import Place
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
+from bursar.ports import Command
 from bursar.testing import RunningGateway, running_gateway
 from tests.e2e.person import ADDED, CHANGING, Person
 
@@ -147,7 +150,10 @@ def test_nothing_that_could_change_an_observed_account_leaves_whatever_happens(
         person.sent.clear()
         held = person.reads("observe", "--config", str(toml), "--every", "0")["positions"]
         assert held
-        person.types("tap", "p-00000001")
+        person.types("tap", "p-00000001", code=2)  # there is none; one that is sent all the same does nothing
+        FolderCommands(person.home / "commands").send(
+            Command(command_id="c-1", name="tap", arguments={"proposal": "p-00000001"}, by="ann", at=datetime.now(UTC))
+        )
         person.types("kill", "--flatten", "--everything", "--reason", "all of it")
         for message in ("positionEnd", "openOrderEnd", "accountDownloadEnd", "currentTime"):
             gateway.strike(f.Drop(after=message))

@@ -517,6 +517,7 @@ SHOWN_ELSEWHERE = {
     "execution.every_minutes": "tests/runtime/test_build.py",
     "execution.urgency": "tests/runtime/test_build.py",
     "execution.participation": "tests/runtime/test_build.py",
+    "execution.adverse_move": "tests/runtime/test_build.py",
     "account.open_orders": "tests/runtime/test_trader.py",
     "sleeve.capital": "tests/runtime/test_build.py",
     "sleeve.hands_off": "tests/runtime/test_build.py",

@@ -42,6 +42,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
             execution__every_minutes=15,
             execution__urgency="40%",
             execution__participation="5%",
+            execution__adverse_move="3%",
             sleeve__capital=50_000,
             sleeve__hands_off=["KO"],
         )
@@ -58,7 +59,9 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
     assert made.limits.position_weight_max == Decimal("0.1")
     assert made.reentry_wait == timedelta(days=2)
     assert made.cost_rate == Decimal("0.0003")
-    assert made.taps == replace(TAPS, cost_rate=made.cost_rate)  # a tap is shown what sizes are reckoned with
+    assert made.taps == replace(
+        TAPS, cost_rate=made.cost_rate, adverse_move=Decimal("0.03")
+    )  # a tap is shown what sizes are reckoned with
     assert made.agenda.trade_after_open == timedelta(minutes=15)
     assert made.agenda.zone == "Europe/London"
     assert made.capital == 50_000

@@ -195,6 +195,8 @@ def test_a_leg_that_the_broker_rejects_takes_the_others_back(stage: Stage) -> No
     assert "was rejected with 0 of" in ended[0].reason
     tapped = next(event for event in events if isinstance(event, ProposalTapped))
     assert 0 < ended[0].loss <= tapped.outlook.legging_loss_max
+    cost, worst = ended[0].loss, tapped.outlook.legging_loss_max
+    assert ended[0].reason.endswith(f"that cost {cost:,.2f}, and {worst:,.2f} was shown at worst, by a move of 2.00%")
     assert loop.engine.breaks.symbols == frozenset()
 
 

@@ -288,6 +288,14 @@ class Execution(Section):
         gt=0,
         le=1,
     )
+    adverse_move: Fraction = setting(
+        Decimal("0.02"),
+        "Part of its price by which everything is taken to move against a tapped proposal that stops halfway and is "
+        "traded back: what that may lose at worst is reckoned with it, and shown with it before the tap.",
+        'a fraction above 0 and below 1, such as 0.02 or "2%"',
+        gt=0,
+        lt=1,
+    )
 
 
 class Strategy(Section):

@@ -116,7 +116,9 @@ class Proposal(TypedDict):
     cost: str | None
     unwinding_cost: str | None
     legging_loss_max: str | None
+    adverse_move_pct: float | None
     refusals: list[str]
+    tap_refused: str | None
     tapped_by: str | None
     loss: str
     legs: list[Leg]

@@ -18,5 +18,6 @@ def alone(folder: Path, otherwise: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{otherwise} in {folder}; wait for it, or set BURSAR_HOME to another folder") from None
+            remedy = "stop it (bursar trade ends with Ctrl-C), wait for it, or set BURSAR_HOME to another folder"
+            raise InputError(f"{otherwise} in {folder}; {remedy}") from None
         yield

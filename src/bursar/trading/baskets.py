@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bursar.domain.events import (
+    Alerted,
+    CommandReceived,
     Event,
     Filled,
     InstrumentListed,
@@ -43,7 +45,7 @@ class Terms:
     seconds_max        how long a proposal can be tapped
     leg_seconds_max    how long a leg may take before what is left of it is canceled and all is traded back
     moved_max          how far a price may have moved since the proposal, as a fraction
-    adverse_move       that the worst legging loss assumes
+    adverse_move       of each price, that the worst legging loss assumes; stated beside it, before the tap
     cost_rate          of trading, as a fraction of notional
     confidence_min, risk_max  what a proposal needs to be tapped
     """
@@ -158,6 +160,7 @@ class Saga:
     returned  the orders that trade a leg back, by its place, oldest first
     refused   why the gate would not let a leg out, by its place
     stuck     why what would trade a leg back was not let out; nothing where it was
+    warned    why the last tap did not count; nothing where none was refused
     """
 
     proposal: Proposal
@@ -168,6 +171,7 @@ class Saga:
     returned: dict[int, list[str]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     stuck: str = ""
+    warned: str = ""
 
     @property
     def state(self) -> ProposalState:
@@ -185,6 +189,7 @@ class Sagas:
         self._of_order: set[str] = set()
         self._fills: dict[str, list[Filled]] = {}
         self._sizes: dict[str, Decimal] = {}
+        self._asked: dict[str, Saga] = {}
         self.promises = Promises()
 
     def apply(self, event: Event) -> None:
@@ -214,7 +219,19 @@ class Sagas:
                 self._fills.setdefault(order_id, []).append(event)
             case _:
                 pass
+        self._hear(event)
         self.promises.apply(event)
+
+    def _hear(self, event: Event) -> None:
+        """Keep why a tap did not count: who taps is told beside the proposal, and not in the journal alone."""
+        if isinstance(event, CommandReceived) and event.command == "tap":
+            asked = self._sagas.get(event.arguments.get("proposal", ""))
+            if asked is not None and event.arguments.get("account", asked.proposal.account) == asked.proposal.account:
+                self._asked[event.event_id] = asked
+        elif isinstance(event, Alerted):
+            for cause in event.causes:
+                if cause in self._asked:
+                    self._asked.pop(cause).warned = event.message
 
     def _ended(self, saga: Saga, ended: ProposalEnded) -> None:
         saga.ended = ended

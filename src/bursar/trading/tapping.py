@@ -23,7 +23,7 @@ from bursar.domain.events import (
 )
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Order, Purpose
-from bursar.domain.proposals import Leg
+from bursar.domain.proposals import Leg, Outlook, ProposalState
 from bursar.domain.sessions import Session
 from bursar.errors import DataError, InputError
 from bursar.risk.gate import Verdict
@@ -102,6 +102,9 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
     at, proposal_id = desk.market.at, saga.proposal.proposal_id
     if move.end is not None:
         state, end, reason = move.end
+        loss = desk.sagas.loss(saga)
+        if state is ProposalState.ROLLED_BACK and saga.tapped is not None:
+            reason += _of_what_was_shown(loss, saga.tapped.outlook)
         ended = ProposalEnded(
             event_id=f"{proposal_id}/ended",
             at=at,
@@ -110,7 +113,7 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
             state=state,
             end=end,
             reason=reason,
-            loss=desk.sagas.loss(saga),
+            loss=loss,
         )
         return Step(events=(ended,))
     if move.cancel:
@@ -123,6 +126,13 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
         if first is not None:
             return first
     return _send(desk, saga, place, leg, compensates=move.compensates)
+
+
+def _of_what_was_shown(loss: Decimal, shown: Outlook) -> str:
+    """What trading back cost, held against what was shown before the tap."""
+    past = "" if loss <= shown.legging_loss_max else "; prices moved further"
+    worst = f"{shown.legging_loss_max:,.2f} was shown at worst, by a move of {shown.adverse_move:.2%}"
+    return f": that cost {loss:,.2f}, and {worst}{past}"
 
 
 def _send(desk: TapDesk, saga: Saga, place: int, leg: Leg, *, compensates: bool) -> Step:

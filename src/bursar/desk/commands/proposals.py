@@ -9,6 +9,7 @@ import typer
 
 from bursar.desk.commands import breaks
 from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
+from bursar.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,7 @@ def tap(
 ) -> None:
     """Say yes to a proposal, once: the running program checks it again and works it order by order.
 
-    Where prices have moved, it has expired, or it was tapped already, nothing is sent, and the journal says why.
+    Where prices have moved, it has expired, or it was tapped already, nothing is sent, and bursar proposals says why.
 
       bursar tap p-00000001
     """
@@ -67,16 +68,19 @@ def tap(
 
     from bursar.adapters.inbox import FolderCommands
     from bursar.config import home
-    from bursar.domain.events import RunStarted
     from bursar.ports import Command
     from bursar.runtime.switch import COMMANDS_NAME
+    from bursar.trading.baskets import Sagas
 
-    # Every account counts its proposals from one: the tap names the account whose proposals are listed.
-    begun = next(recorded.event for recorded in records(None) if isinstance(recorded.event, RunStarted))
+    sagas = Sagas()
+    for recorded in records(None):
+        sagas.apply(recorded.event)
+    saga = _pending(sagas, proposal)
     command = Command(
         command_id=uuid4().hex[:12],
         name="tap",
-        arguments={"proposal": proposal, "account": begun.account},
+        # Every account counts its proposals from one: the tap names the account whose proposals are listed.
+        arguments={"proposal": proposal, "account": saga.proposal.account},
         by=getpass.getuser(),
         at=datetime.now(UTC),
     )
@@ -89,6 +93,23 @@ def tap(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _pending(sagas: Sagas, proposal_id: str) -> Saga:
+    """A proposal that waits for a tap. Raises InputError, in words, where none of that name does."""
+    from bursar.domain.proposals import ProposalState
+
+    saga = sagas.get(proposal_id)
+    if saga is None:
+        waiting = [each.proposal.proposal_id for each in sagas.all() if each.state is ProposalState.PENDING]
+        listed = f"these wait for a tap: {', '.join(waiting)}" if waiting else "none waits for a tap"
+        raise InputError(f"there is no proposal {proposal_id!r}, and nothing was sent; {listed}")
+    if saga.state is not ProposalState.PENDING:
+        raise InputError(
+            f"proposal {proposal_id} was tapped already and is {saga.state.value}; nothing is sent again "
+            "(bursar proposals shows what became of it)"
+        )
+    return saga
 
 
 def _show(sagas: Sagas) -> None:
@@ -108,9 +129,13 @@ def _show(sagas: Sagas) -> None:
             _state(saga, shown),
         )
     console().print(table)
+    for saga in sagas.all():
+        if saga.warned and saga.tapped is None:
+            said = f"{saga.proposal.proposal_id}: the last tap was refused: {saga.warned}"
+            console().print(said, markup=False, highlight=False)
     console().print(
-        "[dim]cost: half a spread and fees of all orders; to undo: trading all of it back at once; at worst: after the "
-        "worst order[/]"
+        "[dim]cost: half a spread and fees of all orders; to undo: trading all of it back at once; at worst: stopping "
+        f"after the worst order and trading back, {_moves(sagas)} (execution.adverse_move)[/]"
     )
     _show_kept([found for saga in sagas.all() if (found := sagas.promises.get(saga.proposal.proposal_id))])
 
@@ -121,6 +146,13 @@ def _state(saga: Saga, shown: Outlook | None) -> str:
         return f"{saga.state}: {saga.ended.reason}"
     against = "; ".join(shown.refusals) if shown and saga.tapped is None else ""
     return f"{saga.state}, and cannot be tapped: {against}" if against else saga.state.value
+
+
+def _moves(sagas: Sagas) -> str:
+    """By how much prices are taken to move meanwhile, in words."""
+    shown = (saga.tapped.outlook if saga.tapped else saga.shown for saga in sagas.all())
+    moves = sorted({each.adverse_move for each in shown if each is not None})
+    return f"should prices move {' or '.join(f'{float(move) * 100:g}%' for move in moves)} against you meanwhile"
 
 
 def _show_kept(promises: Sequence[Promise]) -> None:

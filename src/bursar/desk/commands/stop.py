@@ -102,12 +102,13 @@ def _say(pulled: Pulled, path: str, *, json: bool) -> None:
         typer.echo(dumps(said | {"file": path}, indent=2))
         return
     what = (
-        "everything opening is canceled, positions are closed"
+        "the program that trades cancels what opens and closes positions at its next look"
         if pulled.form == "flatten"
-        else ("everything opening is canceled, protection stays")
+        else "the program that trades cancels what opens at its next look; protection stays"
     )
     console().print(
-        f"[bold red]killed[/] ({pulled.form}, {pulled.reason}): {what}\n  [dim]{path} stays until bursar rearm[/]",
+        f"[bold red]killed[/] ({pulled.form}, {pulled.reason}): {what}\n"
+        f"  [dim]{path} stays until bursar rearm; whoever starts later obeys it, too[/]",
         highlight=False,
         soft_wrap=True,
     )

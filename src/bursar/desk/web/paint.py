@@ -196,9 +196,15 @@ def proposal(each: Mapping[str, Any]) -> str:
     legs = table("", ("Symbol", "Order", "About"), rows, "", numbers=False)
     return (
         f"{legs}<p>Expected to cost <b>{money(each['cost'])}</b>. Stopping halfway could lose up to "
-        f"<b>{money(each['legging_loss_max'])}</b>, and undoing all of it cost about "
+        f"<b>{money(each['legging_loss_max'])}</b>{_move(each)}, and undoing all of it cost about "
         f"<b>{money(each['unwinding_cost'])}</b>.</p>"
     )
+
+
+def _move(each: Mapping[str, Any]) -> str:
+    """The move of prices that the worst loss is reckoned with."""
+    moved = each.get("adverse_move_pct")
+    return "" if moved is None else f" should prices move {moved:g}% against you meanwhile"
 
 
 def summary(each: Mapping[str, Any]) -> str:
