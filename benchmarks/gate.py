@@ -4,7 +4,8 @@ An order without a preview, alone and in a basket of ten, before an account of t
 history, under the default limits and under every profile together; beside them, what the first order before an account
 pays for weighing it. No other library judges orders by such rules in process, so the baseline is stated instead of a
 peer: the same account and order turned into the journal's bytes once, which is the least that any gate with a record
-must pay.
+must pay. Beside that stands what a plain loop of additions takes on this machine, now: a figure that grew together with
+it tells of a slow machine, and one that grew alone of a slow gate. BENCH_CLOCK=cpu leaves out what others take of it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from bursar.risk.rules import Exposure
 
 #: Goal: microseconds an order.
 GOAL_US = 50.0
+#: Additions of the loop that tells a slow machine from a slow gate.
+ADDITIONS = 10_000
 OPEN = datetime(2022, 1, 3, 14, 30, tzinfo=UTC)
 NOW = OPEN + timedelta(hours=1)
 SECTORS = ("technology", "energy", "financials", "health", "staples", "industrials", "materials")
@@ -98,6 +101,14 @@ def recorded(seen: Exposure) -> Callable[[], object]:
     return lambda: encode(event)
 
 
+def additions() -> int:
+    """The calibration: a loop that no library of ours is part of."""
+    total = 0
+    for number in range(ADDITIONS):
+        total += number
+    return total
+
+
 def main(words: list[str]) -> int:
     """Time the contenders in turn."""
     seen = account()
@@ -108,10 +119,16 @@ def main(words: list[str]) -> int:
         "ten": judged(orders(10), seen, RiskLimits()),
         "first": first(orders(1), seen, RiskLimits()),
         "baseline": recorded(seen),
+        "additions": additions,
     }
     times = interleaved(contenders, rounds=5 if "--quick" in words else 25)
     baseline = times["baseline"].median * 1e6
-    note = f"baseline, one approval as the journal's bytes: {baseline:.1f} us"
+    addition = times["additions"].median / ADDITIONS * 1e9
+    note = (
+        f"baseline, one approval as the journal's bytes: {baseline:.1f} us; one addition in a loop on this machine: "
+        f"{addition:.0f} ns, so that an order alone costs as much as "
+        f"{times['alone'].median * 1e9 / addition:,.0f} of them"
+    )
     lines = [
         _line("an order alone before the gate", times["alone"].median, note),
         _line("an order alone, every profile", times["alone under every profile"].median, note),
