@@ -37,7 +37,8 @@ from bursar.domain.record import GENESIS, decode, link
 from bursar.errors import BrokerError
 from bursar.gateway.exchange import Exchange, replay
 from bursar.gateway.faults import KINDS, Faults, Plan, plan
-from bursar.gateway.faults.weather import LOST, Weather
+from bursar.gateway.faults.fault import LOST
+from bursar.gateway.faults.weather import Weather
 from bursar.gateway.hub import Hub
 from bursar.gateway.server import Server
 from bursar.ledger.book import Bookkeeper, fold
