@@ -323,6 +323,10 @@ class Lease(Protocol):
         """Give it back before its end. Does nothing where another was granted since."""
         ...
 
+    def granted(self, account: str) -> Grant | None:
+        """What was granted last, whether or not it has run out: for who was refused and wants to know by whom."""
+        ...
+
 
 class People(Protocol):
     """Who may sign in."""

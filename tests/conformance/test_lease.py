@@ -74,6 +74,15 @@ def commands(both: Pair) -> Commands:
 # ---------------------------------------------------------------- the lease
 
 
+def test_whoever_is_refused_can_ask_who_holds_it(lease: Lease) -> None:
+    assert lease.granted(U) is None
+    first = lease.acquire(U, "a", AT + HOUR, AT)
+    lease.acquire("DU9000002", "b", AT + HOUR, AT)
+    assert lease.granted(U) == first
+    assert lease.acquire(U, "b", AT + HOUR, AT) is None
+    assert lease.granted(U) == first
+
+
 def test_one_holder_at_a_time_has_the_lease(lease: Lease) -> None:
     first = lease.acquire(U, "a", AT + HOUR, AT)
     assert first is not None

@@ -13,7 +13,7 @@ from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import SQLiteJournal
 from bursar.desk import cli
 from bursar.domain.events import BreakExplained, BreakFound
-from bursar.runtime.switch import COMMANDS_NAME
+from bursar.runtime.shared import COMMANDS_NAME
 from bursar.trading.breaks import short
 from tests.builders import ACCOUNT, OPEN
 

@@ -21,6 +21,7 @@ import pytest
 
 from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.lease import StoreLease
+from bursar.config.settings import Store
 from bursar.desk import cli
 from bursar.desk.settings_pages import example_file
 from bursar.desk.turns import turn
@@ -114,7 +115,7 @@ def test_a_turn_that_is_told_to_end_ends_as_by_an_exception(house: Path) -> None
     ended = []
 
     def trades() -> None:
-        with turn(house, "DU9000001", None):
+        with turn(house, "DU9000001", Store()):
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
             finally:
@@ -127,7 +128,7 @@ def test_a_turn_that_is_told_to_end_ends_as_by_an_exception(house: Path) -> None
 
 
 def test_who_has_to_wait_says_so(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with turn(house, "DU9000001", None) as ours:
+    with turn(house, "DU9000001", Store()) as ours:
         ours.waiting()
     assert capsys.readouterr().err == (
         "another process trades DU9000001; this one waits, and goes on where that one ends\n"

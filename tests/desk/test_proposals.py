@@ -14,7 +14,7 @@ from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import SQLiteJournal
 from bursar.desk import cli
 from bursar.domain.events import Alerted, CommandReceived, ProposalMade, ProposalTapped
-from bursar.runtime.switch import COMMANDS_NAME
+from bursar.runtime.shared import COMMANDS_NAME
 from tests.samples import OUTLOOK
 from tests.trading.test_promises import completed, session
 

@@ -18,6 +18,8 @@ import bursar
 from bursar.adapters.marks import ReadMarks, SharedMarks
 from bursar.adapters.memory import MemoryCommands, MemoryJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
+from bursar.adapters.store.database import connect, migrate, sqlite_url
+from bursar.adapters.store.snapshots import Snapshots
 from bursar.desk import heartbeat
 from bursar.desk.desk import Desk
 from bursar.desk.guard.guard import AWAY_S, KNOWN_S, Guard
@@ -225,6 +227,32 @@ def test_a_store_that_hangs_holds_no_beat_up_and_gets_every_second_later(monkeyp
 
     asyncio.run(live())
     assert kept == [int(NOW.timestamp()) + second for second in range(5)]
+
+
+def test_two_services_that_share_a_database_keep_one_series_and_neither_takes_the_store_for_away(
+    tmp_path: Path,
+) -> None:
+    engines = [connect(sqlite_url(tmp_path / "desk.sqlite")) for _ in range(2)]
+    migrate(engines[0])
+    kept = [Snapshots(engine, tmp_path / "seconds") for engine in engines]
+    desks, moments = [desk_on(), desk_on()], [NOW]
+
+    async def live() -> None:
+        beats = [Heartbeat(desk, lambda: 0.0, each) for desk, each in zip(desks, kept, strict=True)]
+        for second in range(5):
+            moments[0] = NOW + timedelta(seconds=second)
+            for beat in beats:
+                await beat.beat()
+        assert [list(beat.waits) for beat in beats] == [[], []]
+
+    for desk in desks:
+        desk.now = lambda: moments[0]
+    asyncio.run(live())
+    assert [desk.degraded for desk in desks] == [{}, {}]
+    series = kept[0].read("DU9000001/main", NOW, NOW + timedelta(seconds=9))
+    assert series["at"].to_list() == [int(NOW.timestamp()) + second for second in range(5)]
+    for engine in engines:
+        engine.dispose()
 
 
 def test_a_disk_without_room_is_said_before_it_is_full(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import logging
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,8 +35,12 @@ from bursar.desk.api.figures import traders
 from bursar.desk.guard.guard import Guard
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.monitor import Monitor
+from bursar.desk.turns import tenures
 from bursar.errors import InputError
+from bursar.ports import Command
+from bursar.runtime import shared
 from bursar.runtime.keeper import Keeper
+from tests.databases import DATABASES
 from tests.desk.api.world import NOW, desk_on, events
 from tests.desk.guard.test_guard import CHEAP, OWN
 
@@ -61,6 +66,32 @@ def test_a_home_is_opened_and_its_admin_is_let_in(tmp_path: Path) -> None:
         assert asyncio.run(visit()) == [401, 200]
     with service.opened(tmp_path, Settings()) as again:
         assert again.password == "", "a second start makes no second admin"
+
+
+@pytest.mark.parametrize("made", DATABASES)
+def test_where_a_database_is_named_the_desk_its_people_the_lease_and_the_inbox_are_in_it(
+    made: Callable[[Path], Iterator[str]], tmp_path: Path
+) -> None:
+    asked = Command(command_id="c-1", name="rearm", arguments={"reason": "calm"}, by="ann", at=NOW)
+    for url in made(tmp_path):
+        there = settings(store__database=url)
+        one, two = tmp_path / "one", tmp_path / "two"
+        with service.opened(one, there) as first, service.opened(two, there) as second:
+            assert first.password
+            assert second.password == "", "the admin is there already"
+            with tenures(two, there.store) as tenure:
+                theirs = tenure("DU9000001")
+                asyncio.run(theirs.claim())
+                ((where, (told,)),) = [asyncio.run(traders(first.desk))]
+                assert (where, told["holder"]) == ("elsewhere", theirs.holder)
+                first.desk.commands.send(asked)
+                with closing(shared.inbox(two, there.store, theirs.grant)) as box:
+                    assert box.take() == (asked,)
+                    box.done(asked)
+                theirs.leave()
+            assert second.desk.commands.take() == ()
+        made_there = {path.name for path in (*one.iterdir(), *two.iterdir())}
+        assert not made_there & {"desk.sqlite", "commands"}
 
 
 def test_risk_is_told_from_the_prices_that_the_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

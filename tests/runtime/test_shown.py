@@ -10,6 +10,7 @@ from pathlib import Path
 from bursar.adapters.marks import FILE_NAME, ReadMarks, SharedMarks
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
+from bursar.config import Settings
 from bursar.domain.market import Slice
 from bursar.runtime import stage as stages
 from bursar.runtime.shown import Shown
@@ -54,7 +55,7 @@ def test_each_slice_is_published_before_it_is_dealt_with_and_the_last_one_in_any
 def test_a_run_that_operators_reach_shows_its_prices_and_any_other_keeps_them(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, "DU9000001")
     market = stages.exchange(stage)
-    broker, controls = SimulatedBroker(market), Controls.of(tmp_path, tmp_path)
+    broker, controls = SimulatedBroker(market), Controls.of(tmp_path, tmp_path, Settings())
     feed = SimulatedFeed(market, broker)
     run = stages.loop(stage, feed, broker, MemoryJournal(), controls=controls)
     assert isinstance(run.feed, Shown)

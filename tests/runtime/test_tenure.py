@@ -83,6 +83,86 @@ def test_who_comes_second_waits_until_the_first_ends_or_its_lease_does() -> None
     assert taken(lease, time, "c").grant == Grant(account=U, holder="c", fence=3, until=time.now() + second.length)
 
 
+def test_who_may_not_wait_is_told_at_once_who_trades_and_until_when() -> None:
+    lease, time = MemoryLease(), Time()
+    taken(lease, time, "desk-7/41")
+    said = r"desk-7/41 trades DU9000001: it holds the lease until 2022-01-03 14:30:30 UTC"
+    second = tenure(lease, time, "b")
+    with pytest.raises(InputError, match=said):
+        asyncio.run(second.claim())
+    assert second.grant is None
+    assert time.waits == []
+
+
+@pytest.mark.parametrize(("alive", "asked"), [(True, 1), (False, 5)])
+def test_a_lease_that_a_dead_process_left_is_waited_out_and_one_that_is_renewed_is_not(
+    alive: bool,
+    asked: int,
+) -> None:
+    lease, time, told = MemoryLease(), Time(), list[Grant]()
+    first, second = taken(lease, time), tenure(lease, time, "b")
+
+    async def pause(seconds: float) -> None:
+        await time.pause(seconds)
+        if alive:
+            first._ask(1)
+
+    second.pause = pause
+    if alive:
+        with pytest.raises(InputError, match="a trades DU9000001"):
+            asyncio.run(second.claim(told.append))
+    else:
+        asyncio.run(second.claim(told.append))
+        second.check()
+    assert [held.holder for held in told] == ["a"]
+    assert len(time.waits) == asked
+
+
+def test_one_whose_clock_is_far_ahead_is_not_waited_for_longer_than_a_lease_lasts() -> None:
+    lease, time = MemoryLease(), Time()
+    assert lease.acquire(U, "a", OPEN + timedelta(days=1), OPEN)
+    with pytest.raises(InputError, match="until 2022-01-04"):
+        asyncio.run(tenure(lease, time, "b").claim(lambda _: None))
+    assert sum(time.waits) == 36.0
+
+
+def test_a_lease_that_is_kept_is_renewed_before_work_begins_and_given_back_where_it_ends() -> None:
+    lease, time = MemoryLease(), Time()
+    ours = taken(lease, time)
+
+    async def live() -> None:
+        with ours.kept():
+            await _works(time, 120)
+            ours.check()
+            await ours.during(_works(time, 240))
+            ours.check()
+            assert ours.grant is not None
+            assert ours.grant.fence == 1
+
+    asyncio.run(live())
+    assert ours.grant is None
+    taken(lease, time, "b").check()
+
+
+def test_a_lease_that_is_lost_before_work_begins_is_noticed_there() -> None:
+    lease, time = MemoryLease(), Time()
+    ours = taken(lease, time)
+
+    async def live() -> None:
+        with ours.kept():
+            time.seconds += 100
+            assert lease.acquire(U, "b", time.now() + timedelta(hours=1), time.now())
+            await _works(time, 106)
+            with pytest.raises(LeaseLostError):
+                ours.check()
+
+    asyncio.run(live())
+    ours.leave()
+    (held,) = [lease.granted(U)]
+    assert held is not None
+    assert held.holder == "b", "what is another's is not given back"
+
+
 def test_a_lease_that_another_was_granted_is_lost_even_where_our_clock_stood_still() -> None:
     lease, time = MemoryLease(), Time()
     ours = taken(lease, time)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bursar.config import Settings
 from bursar.domain.events import Alerted, KillForm, LineChanged, OrderPlaced
 from bursar.errors import BrokerError
 from bursar.gateway.faults import Plan
@@ -60,7 +61,7 @@ def play(stage: _Stage, controls: Controls) -> None:
 def test_the_desk_outlives_all_attempts_and_nothing_is_lost_or_done_twice(tmp_path: Path, seed: int) -> None:
     stage = _Stage(seed, Plan(seed=seed))
     with swiftly():
-        play(stage, Controls.of(tmp_path, tmp_path))
+        play(stage, Controls.of(tmp_path, tmp_path, Settings()))
         outcome = stage.told()
         check(outcome, stage)
     assert outcome.breaks == []
@@ -75,7 +76,7 @@ def test_the_desk_outlives_all_attempts_and_nothing_is_lost_or_done_twice(tmp_pa
 
 
 def test_whoever_pulls_the_switch_while_it_stands_is_not_kept_waiting(tmp_path: Path) -> None:
-    stage, controls, tried = _Stage(4, Plan(seed=4)), Controls.of(tmp_path, tmp_path), list[float]()
+    stage, controls, tried = _Stage(4, Plan(seed=4)), Controls.of(tmp_path, tmp_path, Settings()), list[float]()
     watch = LineWatch(POLICY, stage.journal)
 
     async def attempt() -> None:

@@ -53,6 +53,9 @@ class FolderCommands:
             if said is not None and said.command_id == command.command_id:
                 path.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def _read(path: Path) -> Command | None:
     """The command in a file; None for one that says nothing we know, which is put aside and not obeyed."""

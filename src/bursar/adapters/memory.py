@@ -145,6 +145,9 @@ class MemoryLease:
         if present is not None and present.fence == grant.fence:
             self._granted[grant.account] = replace(present, until=datetime.min.replace(tzinfo=UTC))
 
+    def granted(self, account: str) -> Grant | None:
+        return self._granted.get(account)
+
 
 class MemoryRegistry:
     """Trials in the order in which they were run."""

@@ -460,7 +460,7 @@ class Store(Section):
 
     database: Secret = setting(
         None,
-        "Database that the desk's service keeps the nine tables in, in step with the journal; nothing for none.",
+        "Database of what processes share: tables, people, seconds, lease, commands. Nothing keeps them in files.",
         'a URL, such as "postgresql+psycopg://me@localhost/bursar", or a file of SQLite; it counts as a secret',
     )
 

@@ -18,7 +18,6 @@ from bursar.desk.options import (
     AsJson,
     ConfigFile,
     JournalFile,
-    cipher_of,
     console,
     journal_path,
     records,
@@ -247,7 +246,7 @@ def _play(request: DemoRequest, *, take_turns: bool = False) -> DemoResult:
             return run(request, observer)
         from bursar.desk.turns import turn
 
-        with turn(request.home, account.account_id, cipher_of(request.settings)) as ours:
+        with turn(request.home, account.account_id, request.settings.store) as ours:
             return run(request, observer, ours)
 
 

@@ -16,8 +16,8 @@ from typing import Protocol
 from bursar.adapters.store.database import connect, migrate, shown
 from bursar.adapters.store.projections import Projector, Readable, rebuild
 from bursar.adapters.store.sealing import Cipher
-from bursar.desk.keeping import url_of
 from bursar.errors import LedgerError
+from bursar.runtime.shared import url_of
 
 #: How often the journal is looked at, and how long a database that is away is left alone.
 LOOK_SECONDS, AGAIN_SECONDS = 1.0, 30.0

@@ -17,6 +17,7 @@ from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.store.tables import PROJECTIONS
 from bursar.errors import InputError
 from bursar.ports import Recorded
+from bursar.runtime.shared import url_of
 
 #: The tables' file beside a journal, unless another place is named.
 STORE_NAME = "store.sqlite"
@@ -30,11 +31,6 @@ class Rebuilt:
     database: str
     rows: Mapping[str, int]
     remark: str = ""
-
-
-def url_of(named: str) -> str:
-    """The URL that was given, or that of a SQLite file."""
-    return named if "://" in named else sqlite_url(Path(named).expanduser())
 
 
 @dataclass(frozen=True, slots=True)

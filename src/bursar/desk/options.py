@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
     from bursar.adapters.store.sealing import Cipher
     from bursar.config import Given, Settings
-    from bursar.ports import Recorded
+    from bursar.ports import Command, Recorded
 
 #: The headings under which ``bursar --help`` lists the commands.
 TRADING, RESEARCH, LOOKING, MACHINE = "Trade", "Research", "Look", "Set up"
@@ -66,6 +66,28 @@ def records(named: Path | None, settings: Settings | None = None) -> Iterator[Re
     from bursar.adapters.journal import read
 
     return read(journal_path(named), cipher=cipher_of(settings))
+
+
+def ask(name: str, arguments: Mapping[str, str], settings: Settings | None = None) -> Command:
+    """Leave a command of whoever types in the operators' inbox, and return it. The program that trades takes it there.
+
+    Raises InputError where the inbox is in a database that is away.
+    """
+    import getpass
+    from contextlib import closing
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from bursar.config import home
+    from bursar.ports import Command
+    from bursar.runtime.shared import inbox
+
+    command = Command(
+        command_id=uuid4().hex[:12], name=name, arguments=arguments, by=getpass.getuser(), at=datetime.now(UTC)
+    )
+    with closing(inbox(home(), (settings or settings_of(None, {})).store)) as box:
+        box.send(command)
+    return command
 
 
 def console(**options: Any) -> Console:

@@ -2,10 +2,11 @@
 
     home/runs/demo/journal.sqlite   read: what the loop that trades writes
     home/notes.sqlite               the desk's own journal
-    home/desk.sqlite                people and their passes, and the seconds of the last days
+    home/desk.sqlite                people and their passes, who may trade, and the seconds of the last days
+    home/commands/                  what operators ask for, until it is done
     home/seconds/                   the seconds of the days before
     home/service.log                one JSON object a line, with the journal's sequence number
-    store.database                  the nine tables, where one is named
+    store.database                  where one is named: the nine tables, and in place of desk.sqlite and commands
 
 The loop that trades is a process of its own (``runtime/keeper.py``), so that nothing here can hold it up.
 """
@@ -27,10 +28,8 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.marks import FILE_NAME as MARKS_NAME
 from bursar.adapters.marks import ReadMarks, redis_at
-from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.lease import StoreLease
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
@@ -41,7 +40,7 @@ from bursar.desk.believed import Believed
 from bursar.desk.desk import Desk
 from bursar.desk.following import Follower
 from bursar.desk.guard.guard import Guard
-from bursar.desk.guard.kept import STORE_NAME, kept
+from bursar.desk.guard.kept import kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
 from bursar.desk.packing import Packer
@@ -49,8 +48,8 @@ from bursar.desk.traded import JournalFile
 from bursar.errors import InputError
 from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
+from bursar.runtime import shared
 from bursar.runtime.keeper import Keeper
-from bursar.runtime.switch import COMMANDS_NAME
 from bursar.runtime.tenure import SERVICE, service_name
 
 LOG_NAME, TRADING_LOG_NAME = "service.log", "trading.log"
@@ -110,17 +109,17 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
     path = journal or home / "runs" / "demo" / "journal.sqlite"
     traded = JournalFile(path, cipher)  # one for all: the tables go along where another account is traded
     followers = [Follower(named, traded, cipher) for named in settings.store.databases]
-    engine = connect(sqlite_url(home / STORE_NAME))
-    with kept(home, cipher) as there:
+    with kept(home, settings.store) as there:
+        commands = shared.inbox(home, settings.store)
         try:
             check(settings.service, there.guard)
             first = there.guard.first_password()
-            snapshots = Snapshots(engine, home / "seconds", settings.store.retention(), cipher)
+            snapshots = Snapshots(there.tables, home / "seconds", settings.store.retention(), cipher)
             desk = Desk(
                 journal=traded,
                 source=ReadMarks(path.parent / MARKS_NAME, redis_at(settings.service.cache)),
                 notes=there.notes,
-                commands=FolderCommands(home / COMMANDS_NAME),
+                commands=commands,
                 settings=settings,
                 home=home,
                 guard=there.guard,
@@ -128,7 +127,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
                 snapshots=snapshots,
                 name=service_name(),
-                traders=StoreLease(engine, cipher).holders,
+                traders=StoreLease(there.tables, cipher).holders,
                 works=[*followers],
             )
             if first is not None:
@@ -139,8 +138,9 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             app = create_app(desk, hosts=settings.service.hosts)
             yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
         finally:
-            for each in (engine, *(follower.engine for follower in followers)):
-                each.dispose()
+            for follower in followers:
+                follower.engine.dispose()
+            commands.close()
 
 
 def history_of(settings: Settings, home: Path) -> History:

@@ -1,43 +1,71 @@
-"""Taking turns: of several processes on the files of one home, one trades and the others wait."""
+"""Taking turns: of several processes on one home or one database, one trades an account, and the others do not."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.adapters.store.lease import StoreLease
-from bursar.adapters.store.sealing import Cipher
-from bursar.desk.guard.kept import STORE_NAME
+from bursar.config.settings import Store
+from bursar.ports import Grant
+from bursar.runtime import shared
 from bursar.runtime.demo import Turn
-from bursar.runtime.tenure import Tenure, holder_name
+from bursar.runtime.tenure import LENGTH, Tenure, holder_name
 
 #: The exit code of a program that SIGTERM ended.
 TERMINATED = 143
 
 
 @contextmanager
-def turn(home: Path, account: str, cipher: Cipher | None) -> Iterator[Turn]:
-    """The turn of this process on ``account``, by the lease in the desk's tables; given back when the block ends.
+def tenures(home: Path, store: Store, length: timedelta = LENGTH) -> Iterator[Callable[[str], Tenure]]:
+    """The right of this process to trade an account, by its name: a lease in the desk's tables, not taken yet.
 
-    SIGTERM then ends the block as an exception does, so that who asks it to end need not wait for the lease to run out.
+    length  of a lease
+
+    SIGTERM then ends the block as an exception does, so that who asks it to end need not wait for a lease to run out.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    engine = connect(sqlite_url(home / STORE_NAME))
+    holder = holder_name(os.environ)
+    with shared.opened(home, store) as engine, _ending_by_signal():
+        lease = StoreLease(engine, store.cipher())
+        yield lambda account: Tenure(lease=lease, account=account, holder=holder, length=length)
+
+
+@contextmanager
+def turn(home: Path, account: str, store: Store) -> Iterator[Turn]:
+    """The turn of this process on ``account``, which waits for whoever has it."""
+    with tenures(home, store) as made:
+        yield Turn(tenure=made(account), waiting=lambda: _waits(account))
+
+
+def waits_out(held: Grant) -> None:
+    """Say that another's lease is waited out, which a process that died may have left."""
+    _say(
+        f"{held.holder} held the lease of {held.account} last; waiting until {held.until:%H:%M:%S} UTC whether it lives"
+    )
+
+
+@contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main one hears signals
+        return
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        migrate(engine)
-        tenure = Tenure(lease=StoreLease(engine, cipher), account=account, holder=holder_name(os.environ))
-        yield Turn(tenure=tenure, waiting=lambda: _waits(account))
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        engine.dispose()
 
 
 def _waits(account: str) -> None:
-    sys.stderr.write(f"another process trades {account}; this one waits, and goes on where that one ends\n")
+    _say(f"another process trades {account}; this one waits, and goes on where that one ends")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

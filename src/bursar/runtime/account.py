@@ -360,7 +360,9 @@ async def observe(account: Account, journal: Journal, every_seconds: float) -> A
     held = [recorded.event for recorded in journal.read()]
     async with connected(account, held, every_seconds) as (broker, feed):
         sealed = Sealed(broker)
-        looking = await loop(account, feed, sealed, journal, Controls.of(account.home, account.folder))
+        looking = await loop(
+            account, feed, sealed, journal, Controls.of(account.home, account.folder, account.settings)
+        )
         looking.finished = lambda: looking.reconciled
         await looking.run()
         return await sealed.account()

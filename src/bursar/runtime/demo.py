@@ -98,7 +98,12 @@ def _run(
         if progress:
             Teller(progress).committed(tuple(journal.read()))
         playing = (
-            play(stage, journal, progress, Controls.of(request.home, folder, request.settings.service.cache))
+            play(
+                stage,
+                journal,
+                progress,
+                Controls.of(request.home, folder, request.settings, tenure.grant if tenure else None),
+            )
             if request.in_process
             else wire.play(stage, journal, folder, progress, tenure=tenure)
         )

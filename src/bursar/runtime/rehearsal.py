@@ -36,7 +36,7 @@ from bursar.quant.costs import half_spread_cost
 from bursar.runtime.account import Account, connected, loop
 from bursar.runtime.loop import Loop
 from bursar.runtime.seal import Rehearsed
-from bursar.runtime.switch import Controls
+from bursar.runtime.switch import Switch
 from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
 from bursar.trading.exposure import last_closes
@@ -110,7 +110,7 @@ async def rehearse(account: Account, journal: Journal, every_seconds: float) -> 
         now = [account.place.at]
         rehearsed = Rehearsed(broker, lambda: now[0])
         run = await loop(account, feed, rehearsed, copy)
-        run.switch = Controls.of(account.home, account.folder).switch
+        run.switch = Switch(account.home)
         at = await _look(run, feed, len(account.instruments))
         before = sum(1 for _ in copy.read())
         decision_at = account.mandate.agenda.next_trade(run.engine.sessions, at, run.engine.done)

@@ -1,7 +1,8 @@
 """Seats at accounts behind TWS, IB Gateway or ``bursar gateway``: connected, asked, and traded over lines that break.
 
 Each account has its own folder, journal, limits, sleeve and line. They share the operators' inbox, of which one
-account at a time takes, and the kill switch, which stops whichever is traded.
+account at a time takes, and the kill switch, which stops whichever is traded. Who sits holds the lease of the account
+(``tenure.Tenure``) from before its journal is opened until it leaves: a second process is refused, wherever it runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bursar.adapters.clock import WallClock
 from bursar.adapters.journal import SQLiteJournal
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile
-from bursar.ports import Commands, Journal
+from bursar.ports import Commands, Grant, Journal
 from bursar.runtime import account as runs
 from bursar.runtime.account import Account, Until, connected
 from bursar.runtime.alone import alone
@@ -25,6 +26,7 @@ from bursar.runtime.door import Admitted
 from bursar.runtime.loop import Loop
 from bursar.runtime.seal import Sealed
 from bursar.runtime.switch import Controls
+from bursar.runtime.tenure import Fenced, Tenure
 from bursar.runtime.trader import Seat, Trader
 from bursar.runtime.watch import LineWatch, policy
 from bursar.runtime.wire import again_and_again, told
@@ -40,10 +42,12 @@ class Line:
     open: AsyncExitStack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Table:
     """What all seats of a process have in common.
 
+    tenure         the right to trade an account, by its name; not taken yet
+    waiting        told of a holder whose lease is waited out at the beginning, since it may be dead
     every_seconds  how often the market is looked at
     until          a time of day, in the zone of the settings, at which it ends; None for never
     sat            told of every account that is taken up
@@ -54,8 +58,11 @@ class Table:
     home: Path
     every_seconds: float
     commands: Commands
+    tenure: Callable[[str], Tenure]
     until: str | None = None
+    waiting: Callable[[Grant], None] = field(default=lambda _: None)
     sat: Callable[[Account], None] = field(default=lambda _: None)
+    _begun: bool = field(default=False, init=False)
 
     def trader(self, profiles: Mapping[str, AccountProfile]) -> Trader:
         """One who trades any of ``profiles``, one at a time."""
@@ -66,21 +73,26 @@ class Table:
 
         Raises InputError, BrokerError or DataError where it cannot be traded.
         """
-        settings = profile.settings(self.settings)
-        place = await runs.find(settings, admitted)
-        # Opening a library reads files, which whatever is traded meanwhile does not wait for.
-        account = await asyncio.to_thread(runs.prepare, settings, self.home, place)
-        account.require_prices()
+        settings, tenure = profile.settings(self.settings), self.tenure(admitted.account)
+        # Whoever changes accounts has one that is traded meanwhile, and waits for nobody.
+        await tenure.claim(None if self._begun else self.waiting)
+        self._begun = True
         with ExitStack() as held:
+            held.enter_context(tenure.kept())
+            place = await runs.find(settings, admitted)
+            # Opening a library reads files, which whatever is traded meanwhile does not wait for.
+            account = await asyncio.to_thread(runs.prepare, settings, self.home, place)
+            account.require_prices()
             held.enter_context(alone(account.folder, f"another process works on {account.mandate.account}"))
             account.folder.mkdir(parents=True, exist_ok=True)
             journal = SQLiteJournal(account.folder / runs.JOURNAL_NAME, settings.store.cipher())
             held.callback(journal.close)
-            controls = replace(Controls.of(self.home, account.folder), commands=self.commands)
+            journal.fence(tenure.check)
+            controls = replace(Controls.of(self.home, account.folder, settings), commands=self.commands)
             line = await _line(account, journal, self.every_seconds)
             # A line on which no loop can be made is hung up at once.
             held.callback(line.broker.connection.close)
-            loop = await _loop(account, line, journal, controls, self.until)
+            loop = await _loop(account, line, journal, controls, self.until, tenure)
             return AccountSeat(
                 name=admitted.name,
                 profile=profile,
@@ -91,6 +103,7 @@ class Table:
                 watch=LineWatch(policy(settings), journal),
                 table=self,
                 line=line,
+                tenure=tenure,
                 held=held.pop_all(),
             )
 
@@ -99,8 +112,9 @@ class Table:
 class AccountSeat(Seat):
     """An account and the line to its broker, which is made again where it breaks.
 
-    line  the connection that waits to be used; None once it was
-    held  the journal, and the lock that keeps others out
+    line    the connection that waits to be used; None once it was
+    tenure  the right to trade the account
+    held    the journal, and the locks that keep others out
     """
 
     account: Account
@@ -109,17 +123,21 @@ class AccountSeat(Seat):
     watch: LineWatch
     table: Table
     line: Line | None
+    tenure: Tenure
     held: ExitStack
 
     async def run(self) -> None:
         """Trade until the loop ends. A line that breaks is made again: as often as the settings allow, then seldom.
 
         Raises DataError on a morning on which the prices do not reach up to the evening before: nothing is decided on
-        older ones.
+        older ones, and LeaseLostError at once where another process was granted the lease.
         """
+        self.tenure.check()
         self.table.sat(self.account)
-        await again_and_again(
-            self._over_one_line, self.watch, self.journal, self.controls, self.account.place.at, stays=True
+        await self.tenure.during(
+            again_and_again(
+                self._over_one_line, self.watch, self.journal, self.controls, self.account.place.at, stays=True
+            )
         )
 
     async def close(self) -> None:
@@ -132,7 +150,7 @@ class AccountSeat(Seat):
         line, self.line = self.line, None
         if line is None:
             line = await _line(self.account, self.journal, self.table.every_seconds)
-            self.loop = await _loop(self.account, line, self.journal, self.controls, self.table.until)
+            self.loop = await _loop(self.account, line, self.journal, self.controls, self.table.until, self.tenure)
         async with line.open:
             connection = line.broker.connection
             self.watch.attach(connection.notices, line.feed.resubscribe, lambda: connection.skew)
@@ -150,13 +168,16 @@ async def _line(account: Account, journal: Journal, every_seconds: float) -> Lin
         return Line(broker=broker, feed=feed, open=stack.pop_all())
 
 
-async def _loop(account: Account, line: Line, journal: Journal, controls: Controls, until: str | None) -> Loop:
+async def _loop(
+    account: Account, line: Line, journal: Journal, controls: Controls, until: str | None, tenure: Tenure
+) -> Loop:
     """A loop over a new connection, on from what the journal holds; sealed where nothing is to be sent.
 
-    It ends at ``until``, and on a morning whose prices are missing.
+    Nothing leaves without the lease. It ends at ``until``, and on a morning whose prices are missing.
     """
     sealed = account.place.admitted.sealed or account.mandate.autonomy is Autonomy.OBSERVE
-    made = await runs.loop(account, line.feed, Sealed(line.broker) if sealed else line.broker, journal, controls)
+    broker = Sealed(line.broker) if sealed else Fenced(line.broker, tenure.check)
+    made = await runs.loop(account, line.feed, broker, journal, controls)
     zone = account.settings.market.timezone
     end = runs.moment(until, account.place.at, zone) if until else None
     made.finished = Until(account, made.engine, end)

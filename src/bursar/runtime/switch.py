@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.marks import FILE_NAME as MARKS_NAME
 from bursar.adapters.marks import SharedMarks, redis_at
+from bursar.config import Settings
 from bursar.domain.events import KillForm
-from bursar.ports import Commands
+from bursar.ports import Commands, Grant
+from bursar.runtime import shared
 
-FILE_NAME, COMMANDS_NAME = "KILL", "commands"
+FILE_NAME = "KILL"
 
 #: What each signal asks for.
 SIGNALS = {signal.SIGUSR1: KillForm.HALT, signal.SIGUSR2: KillForm.FLATTEN}
@@ -111,13 +112,13 @@ class Controls:
     marks: SharedMarks | None = None
 
     @classmethod
-    def of(cls, home: Path, folder: Path, cache: str = "") -> Controls:
-        """Those of a run in ``folder``, under the switch and the inbox of ``home``. cache: URL of a Redis, or empty."""
+    def of(cls, home: Path, folder: Path, settings: Settings, grant: Grant | None = None) -> Controls:
+        """Those of a run in ``folder``, under the switch and the inbox of ``home``. grant: under which it trades."""
         return cls(
             switch=Switch(home),
-            commands=FolderCommands(home / COMMANDS_NAME),
+            commands=shared.inbox(home, settings.store, grant),
             reserve=folder / "reserve.jsonl",
-            marks=SharedMarks(folder / MARKS_NAME, redis_at(cache)),
+            marks=SharedMarks(folder / MARKS_NAME, redis_at(settings.service.cache)),
         )
 
 

@@ -19,7 +19,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -76,6 +77,7 @@ class Tenure:
     length: timedelta = LENGTH
     grant: Grant | None = field(default=None, init=False)
     _ends: float = field(default=0.0, init=False)
+    _idle: asyncio.Future[None] | None = field(default=None, init=False)
 
     async def take(self, waiting: Callable[[], None]) -> bool:
         """Wait until the lease is ours; True where another had it first, of which ``waiting`` is told once."""
@@ -86,6 +88,27 @@ class Tenure:
             waited = True
             await self.pause(self.length.total_seconds() / LOOKS)
         return waited
+
+    async def claim(self, waiting: Callable[[Grant], None] | None = None) -> None:
+        """Take the lease. Raises InputError where another holds it, which says who, and until when.
+
+        waiting  told once of a holder that may be dead: its end is waited for, unless it renews its lease; without it
+                 nobody is waited for
+        """
+        first: Grant | None = None
+        until = self.ticks() + self.length.total_seconds()
+        while not self._ask(0):
+            held = self.lease.granted(self.account)
+            alive = first is not None and held is not None and held.until > first.until
+            if held is not None and (waiting is None or alive or self.ticks() > until):
+                raise InputError(
+                    f"{held.holder} trades {self.account}: it holds the lease until {held.until:%Y-%m-%d %H:%M:%S} UTC "
+                    "and renews it while it works; stop that one, or trade another account"
+                )
+            if held is not None and waiting is not None and first is None:
+                first = held
+                waiting(held)
+            await self.pause(self.length.total_seconds() / LOOKS)
 
     def check(self) -> None:
         """Raise LeaseLostError unless the lease is ours at this moment: to be asked before each act.
@@ -109,6 +132,8 @@ class Tenure:
 
     async def during(self, work: Awaitable[None]) -> None:
         """Do ``work`` and renew the lease meanwhile; where it is lost, the work ends there with LeaseLostError."""
+        if self._idle is not None:
+            self._idle.cancel()
         working, renewing = asyncio.ensure_future(work), asyncio.ensure_future(self._renew())
         try:
             await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,10 +145,23 @@ class Tenure:
                 each.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the lease until work begins ``during`` it, and give it back where the block ends."""
+        renewing = self._idle = asyncio.ensure_future(self._renew())
+        # Where it is lost, ``check`` says so to whoever acts.
+        renewing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            self.leave()
+
     def leave(self) -> None:
-        """Give the lease back, so that the next one need not wait for its end."""
+        """Give the lease back, so that the next one need not wait for its end; where the database is away, it must."""
         if self.grant is not None:
-            self.lease.release(self.grant)
+            with suppress(InputError):
+                self.lease.release(self.grant)
             self.grant = None
 
     async def _renew(self) -> None:

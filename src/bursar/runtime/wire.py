@@ -55,7 +55,7 @@ async def play(
     While the kill switch is pulled it is tried for ever.
     """
     watch = LineWatch(policy(stage.request.settings), journal)
-    controls = Controls.of(stage.request.home, folder, stage.request.settings.service.cache)
+    controls = Controls.of(stage.request.home, folder, stage.request.settings, tenure.grant if tenure else None)
 
     async def over_one_connection() -> None:
         # In a thread: a gateway takes its time to start, and the lease is renewed meanwhile.

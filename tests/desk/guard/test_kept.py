@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from bursar.adapters.journal import read
 from bursar.desk.cli import app
-from bursar.desk.guard.kept import NOTES_NAME, STORE_NAME, kept
+from bursar.desk.guard.kept import NOTES_NAME, kept
 from bursar.desk.guard.passwords import Passwords
 from bursar.domain.events import AccessChanged, Alerted
+from bursar.runtime.shared import STORE_NAME
 from tests.desk.guard.test_guard import CHEAP
 from tests.samples import AT
 

@@ -36,7 +36,8 @@ from bursar.domain.events import Event
 from bursar.domain.market import Slice
 from bursar.runtime import stage as stages
 from bursar.runtime.request import DemoRequest
-from bursar.runtime.switch import COMMANDS_NAME, Controls, Switch
+from bursar.runtime.shared import COMMANDS_NAME
+from bursar.runtime.switch import Controls, Switch
 from tests.desk.api.world import UNHURRIED
 from tests.desk.guard.test_guard import CHEAP, OWN
 

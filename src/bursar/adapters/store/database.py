@@ -41,6 +41,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 #: The advisory lock of PostgreSQL that whoever migrates holds; any number that nobody else uses.
 MIGRATING = 0x42757273
 
+#: How long a server is waited for that does not even refuse; SQLite's patience is below, in milliseconds.
+_PATIENCE = {"postgresql": {"connect_timeout": 5, "tcp_user_timeout": 5_000}}
+
 
 class Exact(TypeDecorator[Decimal]):
     """A Decimal with all of its digits: NUMERIC where it is exact, text in SQLite, whose numbers are floats."""
@@ -89,7 +92,7 @@ def connect(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise InputError(f"database {parsed.render_as_string()} is not known; give a sqlite or a postgresql URL")
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=_PATIENCE.get(parsed.get_backend_name(), {}))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(
             f"database {url.partition('@')[2] or url!r} cannot be used: {error}; give sqlite:///FILE or "

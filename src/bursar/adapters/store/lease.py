@@ -64,6 +64,10 @@ class StoreLease:
         with explained(self._engine), for_writing(self._engine).begin() as connection:
             connection.execute(update(LeaseRow).where(mine).values(until=LONG_AGO))
 
+    def granted(self, account: str) -> Grant | None:
+        """What was granted last, whether or not it has run out; None where nothing ever was."""
+        return next((grant for grant in self.holders() if grant.account == account), None)
+
     def holders(self) -> tuple[Grant, ...]:
         """The latest grant of every account, whether or not it has run out: for those who look."""
         with explained(self._engine), self._engine.connect() as connection:
@@ -120,10 +124,16 @@ class StoreCommands:
             connection.execute(upsert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
 
     def take(self) -> tuple[Command, ...]:
-        """Claim what is not done, unless a later holder did; in the order in which it was sent."""
+        """Claim what is not done, unless a later holder did; in the order in which it was sent.
+
+        Where nothing is to be done, nothing is written: a loop asks at every look.
+        """
         free = CommandRow.done_at.is_(None) & (CommandRow.fence <= self._fence)
         claim = update(CommandRow).where(free).values(claimed_by=self._holder, fence=self._fence, claimed_at=func.now())
         columns = (CommandRow.number, CommandRow.command_id, CommandRow.name, CommandRow.arguments, CommandRow.sender)
+        with explained(self._engine), self._engine.connect() as connection:
+            if connection.execute(select(CommandRow.number).where(free).limit(1)).first() is None:
+                return ()
         with explained(self._engine), for_writing(self._engine).begin() as connection:
             found = connection.execute(claim.returning(*columns, CommandRow.at)).all()
         return tuple(self._command(row) for row in sorted(found, key=lambda row: row.number))

@@ -24,13 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Engine, String, cast, delete, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, String, cast, delete, func, select
 
-from bursar.adapters.store.database import explained, for_writing
+from bursar.adapters.store.database import explained, for_writing, upsert
 from bursar.adapters.store.sealing import Cipher, opened, sealed
 from bursar.adapters.store.tables import SnapshotRow
-from bursar.errors import InputError, LedgerError
+from bursar.errors import InputError
 
 #: Kept as differences in the files.
 NUMBERS = ("at", "equity", "cash", "exposure", "day_profit")
@@ -96,14 +95,14 @@ class Snapshots:
         self.insert(rows)
 
     def insert(self, rows: Sequence[dict[str, object]]) -> None:
-        """Keep rows as the table has them: seconds since 1970 and hundredths."""
+        """Keep rows as the table has them: seconds since 1970 and hundredths.
+
+        Of two that look at the same second the first one counts: services that share a database follow one journal.
+        """
         if not rows:
             return
-        try:
-            with explained(self._engine), for_writing(self._engine).begin() as connection:
-                connection.execute(insert(SnapshotRow), list(rows))
-        except IntegrityError as error:
-            raise LedgerError(f"a snapshot of {rows[0]['portfolio']} at {rows[0]['at']} is kept already") from error
+        with explained(self._engine), for_writing(self._engine).begin() as connection:
+            connection.execute(upsert(self._engine)(SnapshotRow).on_conflict_do_nothing(), list(rows))
 
     def read(self, portfolio: str, first: datetime, last: datetime) -> pl.DataFrame:
         """The snapshots of a portfolio from ``first`` to ``last``, both included, oldest first, wherever they are.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, cipher_of, console, records, settings_of
+from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, ask, cipher_of, console, records, settings_of
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,15 +88,11 @@ def adopt(
     """
     from datetime import UTC, datetime
     from json import dumps
-    from uuid import uuid4
 
-    from bursar.adapters.inbox import FolderCommands
     from bursar.config import home
     from bursar.desk import adopting
     from bursar.ledger.book import fold
-    from bursar.ports import Command
     from bursar.runtime.account import JOURNAL_NAME, folder_of
-    from bursar.runtime.switch import COMMANDS_NAME
     from bursar.trading import adoption
 
     settings = settings_of(config, {})
@@ -105,16 +100,9 @@ def adopt(
     path = folder_of(home(), name) / JOURNAL_NAME
     if not path.is_file():
         raise InputError(f"the books of {name} have not begun; look at it first: bursar observe")
-    told, now = adopting.read(lots), datetime.now(UTC)
-    adoption.check(fold(recorded.event for recorded in records(path, settings)), name, told, now.date())
-    command = Command(
-        command_id=uuid4().hex[:12],
-        name="adopt",
-        arguments={"lots": adoption.as_text(told)},
-        by=getpass.getuser(),
-        at=now,
-    )
-    FolderCommands(home() / COMMANDS_NAME).send(command)
+    told, today = adopting.read(lots), datetime.now(UTC).date()
+    adoption.check(fold(recorded.event for recorded in records(path, settings)), name, told, today)
+    command = ask("adopt", {"lots": adoption.as_text(told)}, settings)
     unknown = sorted({lot.symbol for lot in told if lot.cost is None})
     if json:
         said = {"command": command.command_id, "account": name, "lots": len(told), "cost_not_known": unknown}
@@ -164,28 +152,39 @@ def trade(
     """Run an account of bursar.toml, as far as its autonomy allows, until you interrupt it.
 
     On observe it watches and sends nothing; on propose and approve decisions wait for bursar tap; on
-    automatic they are sent within the limits. Whoever starts it again goes on where it stood. With real
-    money, profile, port and account have to agree, and you type the phrase that is asked for.
+    automatic they are sent within the limits. Whoever starts it again goes on where it stood. An account
+    that another process trades is refused, with who that is. With real money, profile, port and account have
+    to agree, and you type the phrase that is asked for.
 
       bursar trade
       bursar trade --account practice --until 16:30
     """
     import asyncio
     import sys
+    from contextlib import closing
 
-    from bursar.adapters.inbox import FolderCommands
     from bursar.config import home
+    from bursar.desk.turns import tenures, waits_out
     from bursar.runtime.seats import Table
-    from bursar.runtime.switch import COMMANDS_NAME
+    from bursar.runtime.shared import inbox
 
     def sat(seat: Account) -> None:
         name, doing = seat.mandate.account, _DOING[seat.settings.strategy.autonomy]
         sys.stderr.write(f"{name} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
 
     settings, profiles = _accounts(config)
-    inbox = FolderCommands(home() / COMMANDS_NAME)
-    table = Table(settings=settings, home=home(), every_seconds=every, commands=inbox, until=until, sat=sat)
-    asyncio.run(table.trader(profiles).run(account, phrase))
+    with tenures(home(), settings.store) as tenure, closing(inbox(home(), settings.store)) as box:
+        table = Table(
+            settings=settings,
+            home=home(),
+            every_seconds=every,
+            commands=box,
+            tenure=tenure,
+            until=until,
+            waiting=waits_out,
+            sat=sat,
+        )
+        asyncio.run(table.trader(profiles).run(account, phrase))
 
 
 _DOING = {
@@ -210,15 +209,9 @@ def switch(
 
       bursar switch practice --reason "the week is over"
     """
-    from datetime import UTC, datetime
     from json import dumps
-    from uuid import uuid4
 
-    from bursar.adapters.inbox import FolderCommands
-    from bursar.config import home
-    from bursar.ports import Command
     from bursar.runtime.door import admit
-    from bursar.runtime.switch import COMMANDS_NAME
 
     settings, profiles = _accounts(config)
     if account not in profiles:
@@ -226,11 +219,7 @@ def switch(
     if not reason.strip():
         raise InputError('a change needs a reason: bursar switch ACCOUNT --reason "why"')
     admitted = admit(account, profiles[account], phrase)
-    said = {"account": account, "reason": reason.strip(), "phrase": phrase}
-    command = Command(
-        command_id=uuid4().hex[:12], name="switch", arguments=said, by=getpass.getuser(), at=datetime.now(UTC)
-    )
-    FolderCommands(home() / COMMANDS_NAME).send(command)
+    command = ask("switch", {"account": account, "reason": reason.strip(), "phrase": phrase}, settings)
     if json:
         told = {"command": command.command_id, "account": admitted.account, "mode": admitted.mode.value}
         typer.echo(dumps(told | {"open_orders": settings.account.open_orders}, indent=2))

@@ -225,7 +225,7 @@ def restore(
 
 def _place(journal: Path | None, database: str | None, snapshots: Path | None) -> Place:
     from bursar.adapters.store.backup import Place
-    from bursar.desk.keeping import url_of
+    from bursar.runtime.shared import url_of
 
     path = journal_path(journal)
     return Place(

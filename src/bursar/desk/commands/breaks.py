@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
+from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, records
 from bursar.errors import InputError
 
 
@@ -74,25 +73,12 @@ def explain(
       bursar explain 3f2a91c0 --because "bought by hand in TWS, mine"
       bursar explain 9d04b7e1 --because "filled at 23:58, see the statement" --take-theirs
     """
-    from datetime import UTC, datetime
     from json import dumps
-    from uuid import uuid4
-
-    from bursar.adapters.inbox import FolderCommands
-    from bursar.config import home
-    from bursar.ports import Command
-    from bursar.runtime.switch import COMMANDS_NAME
 
     if not because.strip():
         raise InputError('an explanation needs a reason: bursar explain BREAK --because "what it was"')
-    command = Command(
-        command_id=uuid4().hex[:12],
-        name="explain",
-        arguments={"break": name, "because": because.strip(), "take_theirs": "yes" if take_theirs else "no"},
-        by=getpass.getuser(),
-        at=datetime.now(UTC),
-    )
-    FolderCommands(home() / COMMANDS_NAME).send(command)
+    said = {"break": name, "because": because.strip(), "take_theirs": "yes" if take_theirs else "no"}
+    command = ask("explain", said)
     if json:
         typer.echo(dumps({"command": command.command_id, "break": name, "by": command.by}, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import MACHINE, AsJson, cipher_of, console
+from bursar.desk.options import MACHINE, AsJson, console, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def everybody(json: AsJson = False) -> None:
     from bursar.desk.guard.kept import kept
     from bursar.desk.tables import table
 
-    with kept(home(), cipher_of()) as there:
+    with kept(home(), settings_of(None, {}).store) as there:
         people = there.guard.people.all()
     if json:
         plain = [
@@ -105,7 +105,7 @@ def _change(act: Callable[[Guard], tuple[object, tuple[Event, ...]]]) -> object:
     from bursar.config import home
     from bursar.desk.guard.kept import kept
 
-    with kept(home(), cipher_of()) as there:
+    with kept(home(), settings_of(None, {}).store) as there:
         made, events = act(there.guard)
         asyncio.run(there.notes.append(events))
     return made

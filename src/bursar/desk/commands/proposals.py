@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bursar.desk.commands import breaks
-from bursar.desk.options import TRADING, AsJson, JournalFile, console, records
+from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, records
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,29 +61,16 @@ def tap(
 
       bursar tap p-00000001
     """
-    from datetime import UTC, datetime
     from json import dumps
-    from uuid import uuid4
 
-    from bursar.adapters.inbox import FolderCommands
-    from bursar.config import home
-    from bursar.ports import Command
-    from bursar.runtime.switch import COMMANDS_NAME
     from bursar.trading.baskets import Sagas
 
     sagas = Sagas()
     for recorded in records(None):
         sagas.apply(recorded.event)
     saga = _pending(sagas, proposal)
-    command = Command(
-        command_id=uuid4().hex[:12],
-        name="tap",
-        # Every account counts its proposals from one: the tap names the account whose proposals are listed.
-        arguments={"proposal": proposal, "account": saga.proposal.account},
-        by=getpass.getuser(),
-        at=datetime.now(UTC),
-    )
-    FolderCommands(home() / COMMANDS_NAME).send(command)
+    # Every account counts its proposals from one: the tap names the account whose proposals are listed.
+    command = ask("tap", {"proposal": proposal, "account": saga.proposal.account})
     if json:
         typer.echo(dumps({"command": command.command_id, "proposal": proposal, "by": command.by}, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, console
+from bursar.desk.options import TRADING, AsJson, ask, console
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,26 +63,11 @@ def rearm(reason: Reason = "", json: AsJson = False) -> None:
 
       bursar rearm --reason "the quotes were wrong; fixed"
     """
-    from datetime import UTC, datetime
     from json import dumps
-    from uuid import uuid4
-
-    from bursar.adapters.inbox import FolderCommands
-    from bursar.config import home
-    from bursar.ports import Command
-    from bursar.runtime.switch import COMMANDS_NAME
 
     if not reason.strip():
         raise InputError('re-arming needs a reason: bursar rearm --reason "what happened, and what changed"')
-    inbox = FolderCommands(home() / COMMANDS_NAME)
-    command = Command(
-        command_id=uuid4().hex[:12],
-        name="rearm",
-        arguments={"reason": reason.strip()},
-        by=getpass.getuser(),
-        at=datetime.now(UTC),
-    )
-    inbox.send(command)
+    command = ask("rearm", {"reason": reason.strip()})
     if json:
         typer.echo(dumps({"command": command.command_id, "name": command.name, "by": command.by}, indent=2))
         return

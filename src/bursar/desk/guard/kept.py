@@ -1,4 +1,4 @@
-"""Where the desk keeps who may come in, and its own journal of who changed that: two files in BURSAR_HOME."""
+"""Where the desk keeps who may come in, and who changed that: in its tables, and in a journal in BURSAR_HOME."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bursar.adapters.journal import SQLiteJournal
-from bursar.adapters.store.database import connect, migrate, sqlite_url
-from bursar.adapters.store.people import StorePasses, StorePeople
-from bursar.adapters.store.sealing import Cipher
-from bursar.desk.guard.guard import Guard
+from sqlalchemy import Engine
 
-#: The desk's tables, and its journal.
-STORE_NAME, NOTES_NAME = "desk.sqlite", "notes.sqlite"
+from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.store.people import StorePasses, StorePeople
+from bursar.config.settings import Store
+from bursar.desk.guard.guard import Guard
+from bursar.runtime import shared
+
+#: The desk's own journal.
+NOTES_NAME = "notes.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Who may come in, and the journal that says who changed it."""
+    """Who may come in, the journal that says who changed it, and the desk's tables."""
 
     guard: Guard
     notes: SQLiteJournal
+    tables: Engine
 
 
 @contextmanager
-def kept(home: Path, cipher: Cipher | None = None) -> Iterator[Kept]:
-    """What is kept below ``home``, made where it is not there yet."""
+def kept(home: Path, store: Store | None = None) -> Iterator[Kept]:
+    """What is kept below ``home`` and in the database that ``store`` names, made where it is not there yet."""
+    store = store or Store()
+    cipher = store.cipher()
     home.mkdir(parents=True, exist_ok=True)
-    with closing(SQLiteJournal(home / NOTES_NAME, cipher)) as notes:
-        engine = connect(sqlite_url(home / STORE_NAME))
-        try:
-            migrate(engine)
-            yield Kept(Guard(StorePeople(engine, cipher), StorePasses(engine), lambda: datetime.now(UTC)), notes)
-        finally:
-            engine.dispose()
+    with closing(SQLiteJournal(home / NOTES_NAME, cipher)) as notes, shared.opened(home, store) as tables:
+        yield Kept(Guard(StorePeople(tables, cipher), StorePasses(tables), lambda: datetime.now(UTC)), notes, tables)
