@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bursar.adapters.journal import APPLICATION_ID, LAYOUT, SQLiteJournal, head_path, read, verify
+from bursar.adapters.journal import APPLICATION_ID, LAYOUT, Head, SQLiteJournal, head_path, read, verify
 from bursar.domain.events import Alerted, Event
 from bursar.domain.record import GENESIS, encode, link
 from bursar.errors import InputError, LedgerError
@@ -129,6 +129,17 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     for attempt in (SQLiteJournal, verify):
         with pytest.raises(InputError, match="not a journal of Bursar; name another file"):
             attempt(path)
+
+
+def test_a_journal_that_is_being_made_is_read_as_empty_and_one_that_was_emptied_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    head_path(path).write_text(Head().line)
+    assert list(read(path)) == []
+    head_path(path).write_text(Head(3, b"x" * 32).line)
+    with pytest.raises(InputError, match="not a journal of Bursar"):
+        list(read(path))
 
 
 def test_a_newer_layout_is_not_guessed_at(path: Path) -> None:

@@ -57,8 +57,9 @@ class Person:
     def reads(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.types(*words, "--json", code=code))
 
-    def trades(self, until: str) -> None:
-        self.types("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
+    def trades(self, until: str) -> str:
+        """What was said of it."""
+        return self.types("trade", "--config", str(self.home / "bursar.toml"), "--every", "0", "--until", until)
 
     def tries(self, until: str) -> None:
         """Trade, again and again where the broker is away already when the account is looked for."""

@@ -102,14 +102,16 @@ def test_from_the_wizard_to_a_tap_and_a_kill_and_back(stage: tuple[World, Terms,
         rehearsed = {(order["symbol"], order["side"]) for order in dry["orders"]}
         assert rehearsed & {(leg["symbol"], leg["side"]) for leg in proposal["legs"]}
         person.types("tap", proposal["proposal"])
-        person.trades("10:15")
+        said = person.trades("10:15")
+        assert f"tapped {proposal['proposal']}" in said
+        assert f"bought {proposal['legs'][0]['quantity']} {proposal['legs'][0]['symbol']} at $" in said
         (worked,) = person.reads("proposals")
         assert (worked["state"], worked["end"]) == ("completed", "all")
         assert person.reads("observe", "--config", toml, "--every", "0")["equal"]
 
         # Kill: all that is ours goes, what was there stays.
         person.types("kill", "--flatten", "--reason", "enough for today")
-        person.trades("10:45")
+        assert ": enough for today" in person.trades("10:45")
         finished = [event for event in person.events() if isinstance(event, KillFinished)]
         seen = person.reads("observe", "--config", toml, "--every", "0")
         assert seen["equal"]

@@ -176,6 +176,8 @@ def stored(path: Path, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]
     if not path.is_file():
         raise InputError(f"no journal at {path}; a run makes one")
     with _explained(path), closing(_connect(path, readonly=True)) as connection:
+        if _unfinished(connection, path):
+            return
         _check_layout(connection, path)
         # Whoever edits a cell by hand may leave text where bytes were; it is read all the same, and found.
         yield from connection.execute(
@@ -232,6 +234,12 @@ def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _unfinished(connection: sqlite3.Connection, path: Path) -> bool:
+    """True for a journal that another process lays out at this moment: its head is there, and says that it is empty."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return not tables and Anchor.parse(head_path(path)) == Head()
 
 
 def _check_layout(connection: sqlite3.Connection, path: Path) -> None:

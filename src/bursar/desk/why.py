@@ -142,14 +142,14 @@ def _link(event_id: str, held: Mapping[str, Recorded], symbol: str, told: set[st
         return Link(event_id=event_id, says="is not in this journal")
     event = recorded.event
     symbol = symbol or _symbol(event)
-    says = _says(event, symbol)
+    words = says(event, symbol)
     if event_id in told:
-        return Link(event_id=event_id, says=says, repeated=True, recorded=recorded)
+        return Link(event_id=event_id, says=words, repeated=True, recorded=recorded)
     told.add(event_id)
     relevant, others = _relevant(event, held, symbol)
     details = (*_details(event, symbol), *((f"and {others} of other stocks",) if others else ()))
     causes = tuple(_link(cause, held, symbol, told) for cause in relevant)
-    return Link(event_id=event_id, says=says, details=details, causes=causes, recorded=recorded)
+    return Link(event_id=event_id, says=words, details=details, causes=causes, recorded=recorded)
 
 
 def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[tuple[str, ...], str]:
@@ -171,7 +171,8 @@ def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[
 # ---------------------------------------------------------------- in words
 
 
-def _says(event: Event, symbol: str) -> str:
+def says(event: Event, symbol: str) -> str:
+    """An event in words; of a decision what it wanted of ``symbol``, or of each target where that is empty."""
     match event:
         case Filled():
             verb = "bought" if event.side is Side.BUY else "sold"

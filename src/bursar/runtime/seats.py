@@ -8,7 +8,7 @@ account at a time takes, and the kill switch, which stops whichever is traded. W
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,8 @@ from bursar.runtime import account as runs
 from bursar.runtime.account import Account, Until, connected
 from bursar.runtime.alone import alone
 from bursar.runtime.door import Admitted
-from bursar.runtime.loop import Loop
+from bursar.runtime.loop import Loop, Observer
+from bursar.runtime.overheard import Overheard
 from bursar.runtime.seal import Sealed
 from bursar.runtime.switch import Controls
 from bursar.runtime.tenure import Fenced, Tenure
@@ -51,6 +52,7 @@ class Table:
     every_seconds  how often the market is looked at
     until          a time of day, in the zone of the settings, at which it ends; None for never
     sat            told of every account that is taken up
+    watching       those who watch what is journalled of an account
     commands       the operators' inbox: one, so that what was taken for one account is never taken for the next
     """
 
@@ -62,6 +64,7 @@ class Table:
     until: str | None = None
     waiting: Callable[[Grant], None] = field(default=lambda _: None)
     sat: Callable[[Account], None] = field(default=lambda _: None)
+    watching: Callable[[Account], Sequence[Observer]] = field(default=lambda _: ())
     _begun: bool = field(default=False, init=False)
 
     def trader(self, profiles: Mapping[str, AccountProfile]) -> Trader:
@@ -85,9 +88,10 @@ class Table:
             account.require_prices()
             held.enter_context(alone(account.folder, f"another process works on {account.mandate.account}"))
             account.folder.mkdir(parents=True, exist_ok=True)
-            journal = SQLiteJournal(account.folder / runs.JOURNAL_NAME, settings.store.cipher())
-            held.callback(journal.close)
-            journal.fence(tenure.check)
+            kept = SQLiteJournal(account.folder / runs.JOURNAL_NAME, settings.store.cipher())
+            held.callback(kept.close)
+            kept.fence(tenure.check)
+            journal = Overheard(kept, self.watching(account))
             controls = replace(Controls.of(self.home, account.folder, settings), commands=self.commands)
             line = await _line(account, journal, self.every_seconds)
             # A line on which no loop can be made is hung up at once.
@@ -118,7 +122,7 @@ class AccountSeat(Seat):
     """
 
     account: Account
-    journal: SQLiteJournal
+    journal: Journal
     controls: Controls
     watch: LineWatch
     table: Table

@@ -148,6 +148,8 @@ def trade(
         str | None, typer.Option("--until", metavar="HH:MM", help="Stop then, by the broker's clock and your zone.")
     ] = None,
     every: Every = 1.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing of what happens.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Run an account of bursar.toml, as far as its autonomy allows, until you interrupt it.
 
@@ -155,6 +157,9 @@ def trade(
     automatic they are sent within the limits. Whoever starts it again goes on where it stood. An account
     that another process trades is refused, with who that is. With real money, profile, port and account have
     to agree, and you type the phrase that is asked for.
+
+    What happens is said line by line: decisions, orders, fills, the line, what you asked for. With --json
+    each event of the journal is a line.
 
       bursar trade
       bursar trade --account practice --until 16:30
@@ -164,6 +169,7 @@ def trade(
     from contextlib import closing
 
     from bursar.config import home
+    from bursar.desk.narration import Narrator
     from bursar.desk.turns import tenures, waits_out
     from bursar.runtime.seats import Table
     from bursar.runtime.shared import inbox
@@ -171,6 +177,10 @@ def trade(
     def sat(seat: Account) -> None:
         name, doing = seat.mandate.account, _DOING[seat.settings.strategy.autonomy]
         sys.stderr.write(f"{name} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
+
+    def watching(seat: Account) -> tuple[Narrator, ...]:
+        zone = seat.settings.market.timezone
+        return () if quiet else (Narrator(typer.echo, zone, as_json=json),)
 
     settings, profiles = _accounts(config)
     with tenures(home(), settings.store) as tenure, closing(inbox(home(), settings.store)) as box:
@@ -183,6 +193,7 @@ def trade(
             until=until,
             waiting=waits_out,
             sat=sat,
+            watching=watching,
         )
         asyncio.run(table.trader(profiles).run(account, phrase))
 
