@@ -108,6 +108,15 @@ def test_shares_that_left_before_a_split_took_the_days_gain_with_them() -> None:
     assert decs(day.went_out, day.equity, day.profit.total) == decs(240, 860, 100)
 
 
+def test_shares_that_were_bought_and_left_within_a_day_have_made_what_they_gained_until_its_close() -> None:
+    """1000 less 500 for ten at 50, which leave at the day's 60: 500 is held and 600 went out, so 100 was made."""
+    tale = Tale(cash=1000).mark(A=50).on("2021-01-05").buy(10, 50, strategy="slow")
+    tale.add(e.PositionReleased, account=U, portfolio=MAIN, symbol="A", quantity=dec(10))
+    day = days_of(tale.mark(A=60))[-1]
+    assert decs(day.went_out, day.equity, day.profit.total) == decs(600, 500, 100)
+    assert [key.symbol for key, profit in day.profits.items() if profit.total] == ["A"]
+
+
 def test_a_split_before_the_shares_came_does_not_touch_them() -> None:
     tale = Tale(cash=1000).buy(10, 50).mark(A=50).on("2021-01-05", 8)
     tale.add(e.Split, symbol="A", new=dec(2), old=dec(1))

@@ -161,17 +161,18 @@ class Chronicle:
 
     def _flows(
         self, book: Book, books: Iterable[PortfolioBook], base: str
-    ) -> tuple[Decimal, Decimal, dict[tuple[str, str, str, str], Decimal]]:
+    ) -> tuple[Decimal, Decimal, dict[ProfitKey, Decimal]]:
         """What came in, what went out, and how far lots in kind were worth more than their cost."""
         came_in = went_out = ZERO
-        in_kind: dict[tuple[str, str, str, str], Decimal] = {}
+        in_kind: dict[ProfitKey, Decimal] = {}
         for each in books:
             for flow in each.flows[self._before.flows.get(each.portfolio, 0) :]:
                 local = flow.amount
                 if flow.symbol:
                     local = ZERO
                     for symbol, part in worth_in_kind(book, flow, self._prices).items():
-                        key = flow.portfolio, flow.currency, symbol, flow.strategy
+                        sector = book.instruments[symbol].sector
+                        key = ProfitKey(each.account, flow.portfolio, flow.currency, symbol, flow.strategy, sector)
                         in_kind[key] = in_kind.get(key, ZERO) + part.worth - part.cost
                         local += part.worth
                 if self.portfolio is None and not flow.outside:

@@ -125,20 +125,22 @@ def profits(
     rates_before: Mapping[str, Decimal],
     rates_after: Mapping[str, Decimal],
     base: str,
-    in_kind: Mapping[tuple[str, str, str, str], Decimal],
+    in_kind: Mapping[ProfitKey, Decimal],
 ) -> dict[ProfitKey, Profit]:
     """What each line made between two moments, in the base currency.
 
-    in_kind  by (portfolio, currency, symbol, strategy): how far what came in kind was worth more than its cost, which
-             is no profit of ours
+    in_kind  how far what came in kind to a line was worth more than its cost, which is no profit of ours
     """
+    arrived = {key[:5]: (key, amount) for key, amount in in_kind.items()}
     old = {key[:5]: standing for key, standing in before.items()}
     new = {key[:5]: (key, standing) for key, standing in after.items()}
     gone = {key[:5]: (key, _NONE) for key in before if key[:5] not in new}
+    # Bought and moved away again in between: at neither moment there is a line, and yet it has made something.
+    passed = {short: (key, _NONE) for short, (key, _) in arrived.items() if short not in new and short not in gone}
     results: dict[ProfitKey, Profit] = {}
-    for short, (key, now) in (new | gone).items():
+    for short, (key, now) in (new | gone | passed).items():
         then = old.get(short, _NONE)
-        brought = in_kind.get(key[1:5], ZERO)
+        _, brought = arrived.get(short, (key, ZERO))
         if now == then and not now.value and not brought:
             continue
         present = rate(key.currency, rates_after, base)
