@@ -114,7 +114,22 @@ def test_what_holds_in_an_account_is_its_own_and_real_money_is_observed_until_a_
         ("live", 7497, "U7654321", 1, "", "says live, and behind port 7497 no real money lies"),
         ("paper", 7496, "DU1234567", 1, "", "says paper, and behind port 7496 real money lies"),
         ("live", 7496, "U7654321", None, "", "has no daily budget"),
-        ("live", 7496, "U7654321", 1, "trade real money", "type exactly: trade real money in U7654321"),
+        (
+            "live",
+            7496,
+            "U7654321",
+            1,
+            "trade real money",
+            "what was typed, 'trade real money', is not the phrase; to let orders reach it, type exactly: trade real",
+        ),
+        (
+            "live",
+            7496,
+            "U7654321",
+            1,
+            "",
+            "holds real money; to let orders reach it, type exactly: trade real money in",
+        ),
         ("paper", 7497, "DU1234567", 1, "trade real money in DU1234567", "which needs none"),
     ],
 )

@@ -81,5 +81,8 @@ def admit(name: str, profile: AccountProfile, typed: str = "", *, looking: bool 
             "purchases may come to"
         )
     if typed != phrase_for(profile):
-        raise InputError(f"{account} holds real money; to let orders reach it, type exactly: {phrase_for(profile)}")
+        differs = f"what was typed, {typed!r}, is not the phrase; " if typed else ""
+        raise InputError(
+            f"{account} holds real money; {differs}to let orders reach it, type exactly: {phrase_for(profile)}"
+        )
     return Admitted(name=name, account=account, mode=Mode.LIVE, budget=profile.notional_per_day_max)
