@@ -135,7 +135,8 @@ def test_nobody_opens_a_journal_or_the_store_without_the_settings_key() -> None:
                 if name not in OPENERS and not (name == "read" and "read" in imported):
                     continue
                 found += 1
-                if "cipher" not in ast.unparse(call):
+                # Who is handed the settings of the store makes the cipher of them.
+                if not any(word in ast.unparse(call) for word in ("cipher", ".store")):
                     keyless.append(f"{path.name}:{call.lineno}")
     assert found >= 6
     assert keyless == []

@@ -204,7 +204,7 @@ def test_the_command_leaves_the_file_and_says_what_it_does(capsys: pytest.Captur
     assert pulled is not None
     assert (pulled.form, pulled.reason, pulled.everything) == (KillForm.FLATTEN, "out", True)
     assert cli.main(["kill", "--flatten"]) == 0
-    assert "positions are closed" in capsys.readouterr().out
+    assert "closes positions at its next look" in capsys.readouterr().out
     assert cli.main(["kill", "--everything"]) == 2
 
 
