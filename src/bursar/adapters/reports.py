@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from bursar.adapters import tickets
 from bursar.domain.events import (
@@ -393,13 +393,15 @@ def _stands_as(wish: Order, quantity: Decimal | None, limit_price: Decimal | Non
 
 
 def exact(value: Decimal, step: Decimal) -> Decimal:
-    """``value`` written with the decimals of ``step`` where it is a multiple of it, else as it is.
+    """``value`` with the decimals of ``step``, or as it is where it has more of them.
 
     A price that came as a float over a wire so has the same digits as one that never left the process.
     """
-    steps = value / step
-    whole = steps.to_integral_value()
-    return int(whole) * step if steps == whole else value
+    try:
+        written = value.quantize(step)
+    except InvalidOperation:
+        return value  # more digits than a Decimal keeps: a broker's number for "none"
+    return written if written == value else value
 
 
 def _flagged(known: _Known, at: datetime, reason: str) -> OrderFlagged:
