@@ -29,16 +29,16 @@ def test_moving_a_few_weights_tells_what_working_it_all_out_again_tells() -> Non
         assert past.deviation(moves) == pytest.approx(math.sqrt(max(float(after @ covariance @ after), 0.0)), abs=1e-8)
         assert past.profits(moves) == pytest.approx(list(returns @ after), abs=1e-12)
         if np.count_nonzero(after) < 2:
-            assert past.correlation(moves) is None
+            assert past.correlation(moves, past.deviation(moves)) is None
         else:
             expected = correlation_risk(after, covariance).mean_correlation
-            assert past.correlation(moves) == pytest.approx(expected, abs=1e-6)
+            assert past.correlation(moves, past.deviation(moves)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_is_not_known_is_not_told() -> None:
     nothing = Past(None, None, np.array([0.5, 0.5]))
     assert nothing.deviation({0: 0.1}) is None
-    assert nothing.correlation({0: 0.1}) is None
+    assert nothing.correlation({0: 0.1}, None) is None
     assert nothing.profits({0: 0.1}) == []
 
 

@@ -284,7 +284,7 @@ class Case:
     def correlation(self) -> float | None:
         """Between the positions afterwards; None where it cannot be told, and of a single one."""
         moves, past = self.moves(), self.exposure.past()
-        return None if moves is None or past is None else past.correlation(moves)
+        return None if moves is None or past is None else past.correlation(moves, self.deviation())
 
     def profits(self) -> list[float]:
         """What the account would have earned on each of the last days; none where that cannot be told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -153,12 +153,13 @@ def allowed_sector(case: Case) -> Iterator[Finding]:
 def duplicate(case: Case) -> Iterator[Finding]:
     """The same opening order twice within a moment is one order and a mistake."""
     seconds = case.limits.duplicate_seconds
-    recent: list[tuple[str, Side, Decimal]] = []
+    times: dict[tuple[str, Side, Decimal], int] = defaultdict(int)
     if case.exposure.sent:
         since = case.exposure.at - timedelta(seconds=seconds)
-        recent = [(sent.symbol, sent.side, sent.quantity) for sent in case.exposure.sent if sent.at > since]
-    times = Counter(recent)
-    times.update((order.symbol, order.side, order.quantity) for order in case.opening)
+        for sent in case.exposure.sent:
+            times[sent.symbol, sent.side, sent.quantity] += sent.at > since
+    for order in case.opening:
+        times[order.symbol, order.side, order.quantity] += 1
     for order in case.opening:
         measured = times[order.symbol, order.side, order.quantity]
         passed = measured == 1 or not seconds
@@ -173,8 +174,11 @@ def duplicate(case: Case) -> Iterator[Finding]:
 
 def repeated(case: Case) -> Iterator[Finding]:
     """A program that keeps opening the same thing is stopped before it has bought the whole day long."""
-    counted = Counter((sent.symbol, sent.side) for sent in case.exposure.sent)
-    counted.update((order.symbol, order.side) for order in case.opening)
+    counted: dict[tuple[str, Side], int] = defaultdict(int)
+    for sent in case.exposure.sent:
+        counted[sent.symbol, sent.side] += 1
+    for order in case.opening:
+        counted[order.symbol, order.side] += 1
     most = case.limits.repeats_per_day_max
     for order in case.opening:
         measured = counted[order.symbol, order.side]

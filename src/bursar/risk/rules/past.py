@@ -23,7 +23,7 @@ class Past:
     Raises InputError where an entry is no finite number.
     """
 
-    __slots__ = ("_alone", "_covariance", "_profits", "_returns", "_slopes", "_variance", "_weights")
+    __slots__ = ("_alone", "_columns", "_covariance", "_profits", "_returns", "_slopes", "_variance", "_weights")
 
     def __init__(self, returns: FloatArray | None, covariance: FloatArray | None, weights: FloatArray) -> None:
         self._returns, self._covariance, self._weights = returns, covariance, weights.tolist()
@@ -33,6 +33,8 @@ class Past:
         self._variance = 0.0 if slopes is None else float(slopes @ weights)
         deviations = np.zeros(1) if covariance is None else np.sqrt(np.maximum(covariance.diagonal(), 0.0))
         self._alone: list[float] = (np.abs(weights) * deviations).tolist()
+        # Columns of returns that were asked for: most accounts are asked about few of theirs, again and again.
+        self._columns: dict[int, list[float]] = {}
 
     def deviation(self, moves: Mapping[int, float]) -> float | None:
         """Of a day's return, once the weights at the places of ``moves`` have changed by so much; None: not known."""
@@ -46,12 +48,12 @@ class Past:
                 variance += move * change * covariance.item(place, other)
         return math.sqrt(max(variance, 0.0))
 
-    def correlation(self, moves: Mapping[int, float]) -> float | None:
-        """The one correlation between positions that the variance implies after the same changes.
+    def correlation(self, moves: Mapping[int, float], deviation: float | None) -> float | None:
+        """The one correlation between positions that ``deviation`` implies, which the same changes lead to.
 
         None where it is not known, and where fewer than two positions vary.
         """
-        deviation, covariance = self.deviation(moves), self._covariance
+        covariance = self._covariance
         if deviation is None or covariance is None:
             return None
         alone = self._alone.copy()
@@ -63,9 +65,12 @@ class Past:
 
     def profits(self, moves: Mapping[int, float]) -> list[float]:
         """The account's return on each day, oldest first, after the same changes; none where none are known."""
-        profits = self._profits
-        if self._returns is not None:
-            for place, move in moves.items():
-                column = self._returns[:, place].tolist()
-                profits = [profit + move * earned for profit, earned in zip(profits, column, strict=True)]
+        profits, returns = self._profits, self._returns
+        if returns is None:
+            return profits
+        for place, move in moves.items():
+            column = self._columns.get(place)
+            if column is None:
+                column = self._columns[place] = returns[:, place].tolist()
+            profits = [profit + move * earned for profit, earned in zip(profits, column, strict=True)]
         return profits
