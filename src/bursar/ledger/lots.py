@@ -5,8 +5,8 @@ Cost includes the commission. A part of a lot takes its share of the cost, round
 (the digits of IBKR's statements); the rest keeps the rest, so that parts always sum to the whole.
 
 Lot and Closing are named tuples, because a fold makes millions of them and a frozen dataclass takes five times as
-long to build. A plain tuple takes a tenth of that again: what is taken out of lots stays one, and so does a sale, until
-somebody looks at what it closed.
+long to build. A plain tuple takes a tenth of that again, and the collector of garbage looks at it once and never after:
+what is taken out of lots is one, and so is a sale, until somebody looks at what it closed.
 
 Sources: IBKR, "Tax Optimizer: Lot-Matching Methods"; 26 U.S.C. § 1222 and Rev. Rul. 66-7 for the holding period.
 """
@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from bursar.domain.events import LotMethod
 from bursar.domain.money import ZERO
@@ -79,9 +79,10 @@ class Closing(NamedTuple):
 Taken = tuple[Decimal, Decimal, Decimal, date, datetime, str, str, bool]
 #: What was closed at once: (account, portfolio, symbol, currency), the parts, what all of them brought, the day, the
 #: event, and how many closings there were in the portfolio with these.
-Sale = tuple[tuple[str, str, str, str], list[Taken], Decimal, date, str, int]
+Sale = tuple[tuple[str, str, str, str], tuple[Taken, ...], Decimal, date, str, int]
 
 new_lot: Callable[[Taken], Lot] = partial(tuple.__new__, Lot)
+_plain = cast(Callable[[Lot], Taken], tuple)
 #: How many closings a portfolio had with a sale.
 reached: Callable[[Sale], int] = itemgetter(5)
 
@@ -146,7 +147,7 @@ def take_oldest(lots: list[Lot], quantity: Decimal) -> list[Taken]:
             part, lots[0] = divide(lot, quantity, rest)
             taken.append(part)
             break
-        taken.append(lots.pop(0))
+        taken.append(_plain(lots.pop(0)))
         quantity = -rest
     return taken
 

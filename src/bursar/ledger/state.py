@@ -168,7 +168,7 @@ class PortfolioState:
     def sold(self, place: tuple[str, str, str, str], parts: list[Taken], proceeds: Decimal, day: date, by: str) -> None:
         """Note what event ``by`` closed."""
         before = reached(self.sales[-1]) if self.sales else 0
-        self.sales.append((place, parts, proceeds, day, by, before + len(parts)))
+        self.sales.append((place, tuple(parts), proceeds, day, by, before + len(parts)))
 
     def settle_later(self, currency: str, amount: Decimal, day: date) -> None:
         """Proceeds that will be there on ``day``. What settled long ago is forgotten: it is cash."""
