@@ -106,6 +106,42 @@ def test_a_loss_beyond_the_second_limit_closes_everything() -> None:
     assert engine.standing.kill == ordered
 
 
+def test_a_loss_that_grows_past_both_limits_is_closed_after_it_was_stopped() -> None:
+    engine = holding(RiskLimits(daily_loss_kill=Decimal("0.06")))
+    see(engine, TRADE_AT, quote("AAPL", "84"), quote("XOM", "50"))
+    (changed,) = look(engine)
+    assert isinstance(changed, TradingStateChanged)
+    assert changed.by == DAILY_LOSS
+    see(engine, TRADE_AT, quote("AAPL", "72"))
+    assert look(engine) == ()
+    see(engine, TRADE_AT, quote("AAPL", "69"))
+    ordered, halted = look(engine)
+    assert isinstance(ordered, KillOrdered)
+    assert (ordered.form, ordered.by) == (KillForm.FLATTEN, KILL_LOSS)
+    assert isinstance(halted, TradingStateChanged)
+    assert halted.state is TradingState.HALTED
+    # Once is enough, and the wait of the first loss holds.
+    assert look(engine) == ()
+    assert engine.standing.stopped_by == DAILY_LOSS
+
+
+def test_an_account_that_a_person_halted_is_closed_at_the_second_limit() -> None:
+    engine = holding(RiskLimits(daily_loss_kill=Decimal("0.06")))
+    halt = KillOrdered(event_id="k", at=OPEN, account=ACCOUNT, form=KillForm.HALT, reason="a look", by="ada")
+    engine.absorb(halt)
+    engine.absorb(
+        TradingStateChanged(
+            event_id="g-1", at=OPEN, account=ACCOUNT, state=TradingState.HALTED, reason="a look", by="ada"
+        )
+    )
+    see(engine, TRADE_AT, quote("AAPL", "84"), quote("XOM", "50"))
+    assert look(engine) == ()
+    see(engine, TRADE_AT, quote("AAPL", "69"))
+    ordered, _ = look(engine)
+    assert isinstance(ordered, KillOrdered)
+    assert ordered.form is KillForm.FLATTEN
+
+
 def test_a_drawdown_and_a_thin_margin_stop_it_as_well() -> None:
     engine = holding(RiskLimits(daily_loss_max=None, drawdown_max=Decimal("0.02")))
     see(engine, TRADE_AT, quote("AAPL", "89"), quote("XOM", "50"))

@@ -40,17 +40,20 @@ def guard(
             event_id=new_id("g"), at=sight.market.at, causes=causes, account=account, state=state, reason=reason, by=by
         )
 
-    if standing.state is not TradingState.ACTIVE:
+    active = standing.state is TradingState.ACTIVE
+    if not active:
         may = person_simulated and standing.kill is None
         if may and not standing.refusal(session.day, limits.drawdown_wait_sessions):
             return (changed(TradingState.ACTIVE, "looked at when the rule allowed it", SIMULATED_PERSON),)
-        return ()
+        if limits.daily_loss_kill is None or (standing.kill and standing.kill.form is KillForm.FLATTEN):
+            return ()
     breached = _breach(sight, limits)
     if breached is None:
         return ()
     by, reason = breached
     if by != KILL_LOSS:
-        return (changed(TradingState.REDUCING, reason, by),)
+        return (changed(TradingState.REDUCING, reason, by),) if active else ()
+    # A loss comes by way of the smaller limit: an account that it has stopped already is closed all the same.
     ordered = KillOrdered(
         event_id=new_id("g"), at=sight.market.at, account=account, form=KillForm.FLATTEN, reason=reason, by=by
     )

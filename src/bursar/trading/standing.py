@@ -174,7 +174,7 @@ class Standing:
             if self.stopped_by == DRAWDOWN:
                 self._top = self._index
             self.kill, self.finished, self.stopped_by = None, False, ""
-        elif self.stopped_by not in (DAILY_LOSS, DRAWDOWN):
+        elif self.stopped_by not in (DAILY_LOSS, DRAWDOWN, KILL_LOSS):
             self.stopped_by, self.stopped_on, self._closed_since = by, self._today, 0
         self.state = state
 
