@@ -198,7 +198,9 @@ class _Stage:
         loop.run_until(partial(loop.listens, PORT))
         for _ in range(LIVES_MAX):
             self.outcome.lives += 1
-            if self._life(loop, disturbances) and self._over():
+            in_peace = self._life(loop, disturbances)
+            # A fault that lasts so many instants lasts for ever once there are none left: the calm day mends it.
+            if self._over() and (in_peace or self.in_vain >= PATIENCE):
                 break
         else:
             raise ViolatedError(f"the desk did not come to the end of the days in {LIVES_MAX} lives")
