@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bursar.domain.accounts import Preview
-from bursar.domain.events import TradingState
+from bursar.domain.events import Rejected, TradingState
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.errors import DataError
@@ -80,6 +80,17 @@ def test_exits_of_a_basket_are_judged_apart_from_what_opens() -> None:
     assert [event.kind for event in answer.events] == ["approved", "rejected"]
 
 
+def test_an_exit_and_a_reduction_of_one_basket_never_close_more_than_is_held_together() -> None:
+    exit_ = order("o-1", side=Side.SELL, quantity=30, purpose=Purpose.EXIT)
+    passes(exit_, order("o-2", side=Side.SELL, quantity=20), exposure=HELD)
+    answer = verdict(exit_, order("o-2", side=Side.SELL, quantity=21), exposure=HELD)
+    assert [approved.order for approved in answer.approved] == [exit_]
+    assert [event.rule for event in answer.events if isinstance(event, Rejected)] == ["closes_only_what_is_held"]
+    # An exit that is refused itself takes no room.
+    refused = verdict(replace(exit_, quantity=Decimal(51)), order("o-2", side=Side.SELL, quantity=50), exposure=HELD)
+    assert [approved.order.order_id for approved in refused.approved] == ["o-2"]
+
+
 def test_protection_at_work_leaves_nothing_to_sell_beside_it() -> None:
     guarded = replace(HELD, held={"AAPL": Decimal(50)}, resting={"AAPL": Decimal(-50)})
     fails("closes_only_what_is_held", order(side=Side.SELL, quantity=1, purpose=Purpose.KILL), exposure=guarded)
@@ -133,6 +144,8 @@ def test_a_burst_of_messages_stops_entries_and_no_exit() -> None:
     busy = replace(HELD, messages=120)
     passes(order(), exposure=replace(EXPOSURE, messages=119))
     fails("message_rate", order(), exposure=busy)
+    # What opens is an entry, whatever it calls itself.
+    fails("message_rate", order(purpose=Purpose.KILL), exposure=busy)
     passes(order(side=Side.SELL, quantity=10), exposure=busy)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from bursar.domain.events import OrderAccepted, OrderPlaced
+from bursar.domain.events import AmendRequested, OrderAccepted, OrderPlaced
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.errors import DataError
 from bursar.trading.engine import Engine
@@ -52,6 +52,18 @@ def test_orders_that_cancel_each_other_rest_once() -> None:
     target = replace(STOP, order_id="o-00000902", oca_group="pair", type=OrderType.LIMIT, limit_price=Decimal(110))
     works(engine, replace(target, quantity=Decimal(150)))
     assert to_close(engine.sight()).resting == {"AAPL": Decimal(-200)}
+
+
+def test_protection_that_is_to_grow_rests_at_what_it_may_become() -> None:
+    engine = holding()
+    works(engine, replace(STOP, quantity=Decimal(50)))
+    engine.absorb(AmendRequested(event_id="amend", at=OPEN, order=STOP))
+    assert to_close(engine.sight()).resting == {"AAPL": Decimal(-200)}
+    # One that is to shrink rests at what it was, until the broker has confirmed it.
+    other = holding()
+    works(other, STOP)
+    other.absorb(AmendRequested(event_id="amend", at=OPEN, order=replace(STOP, quantity=Decimal(50))))
+    assert to_close(other.sight()).resting == {"AAPL": Decimal(-200)}
 
 
 def test_a_sale_at_work_counts_as_sold_and_rests() -> None:

@@ -23,6 +23,7 @@ from bursar.domain.orders import ApprovedOrder, Order
 from bursar.errors import DataError
 from bursar.risk.limits import RiskLimits
 from bursar.risk.rules import EXEMPT, RULES, RULES_FOR_EXEMPT, Case, Exposure, Finding, Rule
+from bursar.risk.rules.conduct import closing
 from bursar.risk.rules.funds import needs_preview
 
 
@@ -104,8 +105,21 @@ def judge(
     freed = _ruled(Case(exempt, exposure, limits), RULES_FOR_EXEMPT, clerk)
     if len(exempt) == len(basket):
         return freed
-    rest = _ruled(Case(tuple(order for order in basket if not is_exempt(order)), exposure, limits), RULES, clerk)
-    return Verdict(approved=freed.approved + rest.approved, events=freed.events + rest.events, previews=rest.previews)
+    rest = tuple(order for order in basket if not is_exempt(order))
+    judged = _ruled(Case(rest, _beside(exposure, exempt, freed), limits), RULES, clerk)
+    return Verdict(
+        approved=freed.approved + judged.approved, events=freed.events + judged.events, previews=judged.previews
+    )
+
+
+def _beside(exposure: Exposure, exempt: tuple[Order, ...], freed: Verdict) -> Exposure:
+    """What the rest of a basket meets: what of it takes risk away and was let out rests already."""
+    if not freed.approved:
+        return exposure
+    resting = dict(exposure.resting)
+    for symbol, quantity in closing(exempt).items():
+        resting[symbol] = resting.get(symbol, ZERO) + quantity
+    return replace(exposure, resting=resting)
 
 
 def is_exempt(order: Order) -> bool:

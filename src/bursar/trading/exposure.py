@@ -23,7 +23,8 @@ from bursar.ledger.valuation import Valuation, value
 from bursar.ports import Panel
 from bursar.quant.arrays import FloatArray
 from bursar.risk.rules import Exposure, Sent
-from bursar.trading.oms import Orders, OrderState
+from bursar.trading.oms import Orders
+from bursar.trading.protect import at_most
 from bursar.trading.standing import Standing
 from bursar.trading.view import MarketView
 
@@ -175,11 +176,11 @@ def to_close(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
         order = state.order
         if order.order_id in without:
             continue
-        signed = _remaining(state)
         if order.purpose is not Purpose.PROTECTION:
-            quantities[order.symbol] = quantities.get(order.symbol, ZERO) + signed
+            quantities[order.symbol] = quantities.get(order.symbol, ZERO) + _signed(order, state.remaining)
         if order.opens:
             continue
+        signed = _signed(order, at_most(state))
         if order.oca_group is None:
             resting[order.symbol] = resting.get(order.symbol, ZERO) + signed
         else:
@@ -215,8 +216,8 @@ def _spendable(sight: Sight, day: date) -> Decimal:
     return sight.portfolio.settled_cash(sight.base_currency, day)
 
 
-def _remaining(state: OrderState) -> Decimal:
-    return state.remaining if state.order.side is Side.BUY else -state.remaining
+def _signed(order: Order, quantity: Decimal) -> Decimal:
+    return quantity if order.side is Side.BUY else -quantity
 
 
 def _opened(sight: Sight, without: AbstractSet[str]) -> int:

@@ -128,11 +128,12 @@ def resting(working: Iterable[OrderState]) -> Decimal:
         if state.order.effect is not Effect.CLOSE:
             continue
         name = state.order.oca_group or state.order.order_id
-        groups[name] = max(groups.get(name, ZERO), _at_most(state))
+        groups[name] = max(groups.get(name, ZERO), at_most(state))
     return sum(groups.values(), ZERO)
 
 
-def _at_most(state: OrderState) -> Decimal:
+def at_most(state: OrderState) -> Decimal:
+    """What an order may still trade: a change that was asked for counts until it is confirmed, where it is larger."""
     asked = max(state.amended.quantity - state.filled, ZERO) if state.amended else ZERO
     return max(state.remaining, asked)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bursar.domain.events import TradingState
 from bursar.domain.money import ZERO
-from bursar.domain.orders import Order, Purpose, Side
+from bursar.domain.orders import Order, Side
 from bursar.risk.rules.case import EXEMPT, ONE, Case, Finding
 
 
@@ -68,16 +68,16 @@ def closes_only_what_is_held(case: Case) -> Iterator[Finding]:
     Orders of one group that cancel each other count once; a protective order whose parent opens in this basket, or
     works, counts against what the parent will bring.
     """
-    closing, exposure = case.basket, case.exposure
-    if len(case.opening) == len(closing):
+    basket, exposure = case.basket, case.exposure
+    if len(case.opening) == len(basket):
         return
     coming: dict[str, Decimal] = defaultdict(Decimal)
-    parents = {order.parent_id for order in closing if not order.opens and order.parent_id}
+    parents = {order.parent_id for order in basket if not order.opens and order.parent_id}
     for order in case.opening:
         if order.order_id in parents:
             coming[order.symbol] += order.signed_quantity
-    totals = _closing(case)
-    for order in closing:
+    totals = closing(basket)
+    for order in basket:
         if order.opens:
             continue
         # What works already counts as done; a child may count on what its parent will bring.
@@ -96,11 +96,11 @@ def closes_only_what_is_held(case: Case) -> Iterator[Finding]:
         )
 
 
-def _closing(case: Case) -> dict[str, Decimal]:
-    """Signed shares that the basket closes by symbol; of a group that cancels itself, the largest."""
+def closing(basket: tuple[Order, ...]) -> dict[str, Decimal]:
+    """Signed shares that a basket closes by symbol; of a group that cancels itself, the largest."""
     totals: dict[str, Decimal] = defaultdict(Decimal)
     groups: dict[tuple[str, str], Decimal] = {}
-    for order in case.basket:
+    for order in basket:
         if order.opens:
             continue
         if order.oca_group is None:
@@ -223,7 +223,7 @@ def message_rate(case: Case) -> Iterator[Finding]:
             "message_rate",
             Decimal(measured),
             Decimal(most),
-            passed or not order.opens or order.purpose is not Purpose.ENTRY,
+            passed or not order.opens,
             True,
             "" if passed else f"{order.symbol}: {measured} messages would be sent in a minute; at most {most}",
         )
