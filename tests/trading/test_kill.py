@@ -305,7 +305,7 @@ def test_a_command_for_another_account_does_nothing_and_is_told() -> None:
     assert isinstance(said(engine, "kill", "10", account="DU9000002", reason="out")[1], KillOrdered)
 
 
-def test_an_operator_cancels_what_opens_and_nothing_else() -> None:
+def test_an_operator_cancels_what_opens_and_nothing_that_protects() -> None:
     engine = holding()
     command = Command(
         command_id="9", name="cancel", arguments={"order": ENTRY.order_id, "reason": "the news"}, by="ann", at=TRADE_AT
@@ -314,9 +314,10 @@ def test_an_operator_cancels_what_opens_and_nothing_else() -> None:
     assert step.cancels == (ENTRY.order_id,)
     assert step.events[1].causes == ("command/9",)
     for number, order_id, why in (
-        ("10", ENTRY.order_id, "which is pending_cancel"),
-        ("11", STOP.order_id, "which protects or closes"),
-        ("12", "o-99999999", "which was never placed"),
+        ("10", ENTRY.order_id, "which is being canceled already"),
+        ("11", STOP.order_id, "which protects 200 AAPL, which would be left unprotected"),
+        ("12", "o-99999999", "o-99999999, which was never placed"),
+        ("13", "", "no order, which was never placed"),
     ):
         _, alert = said(engine, "cancel", number, order=order_id)
         assert isinstance(alert, Alerted)

@@ -65,7 +65,13 @@ class Portfolio(TypedDict):
 
 
 class Order(TypedDict):
-    """An order and where it stands."""
+    """An order and where it stands.
+
+    remaining  what may still trade: nothing of one that has ended
+    purpose    entry, reduce, exit, protection or kill
+    parent_id  the order whose fill activates this one; protection that rests for a position has none
+    oca_group  orders of one group cancel each other: the stop and the target of a position
+    """
 
     order_id: str
     account: str
@@ -75,9 +81,11 @@ class Order(TypedDict):
     side: str
     quantity: str
     filled: str
+    remaining: str
     type: str
     limit_price: str | None
     stop_price: str | None
+    trail: str | None
     time_in_force: str
     effect: str
     purpose: str
@@ -85,6 +93,9 @@ class Order(TypedDict):
     working: bool
     acknowledged: bool
     placed_at: str | None
+    parent_id: str | None
+    oca_group: str | None
+    permanent_id: int | None
     reason: str
 
 
@@ -224,9 +235,14 @@ class Client:
         """Every portfolio, in a line each."""
         return await self.every("portfolios")
 
-    async def orders(self, *, working: bool | None = None) -> list[Order]:
+    async def orders(self, *, working: bool | None = None, symbol: str | None = None) -> list[Order]:
         """Orders as they were placed; with ``working`` those that work, or those that do not."""
-        return await self.every("ibkr/orders", working=working)
+        return await self.every("ibkr/orders", working=working, symbol=symbol)
+
+    async def order(self, order_id: str) -> Order:
+        """One order and where it stands."""
+        said: Order = await self.get(f"ibkr/orders/{order_id}")
+        return said
 
     async def proposals(self, state: str | None = None) -> list[Proposal]:
         """Proposals, of one state or of all."""
@@ -247,6 +263,11 @@ class Client:
     async def execute(self, proposal: str, *, key: str = "") -> Sent:
         """Say yes to a proposal. Two calls send its orders once."""
         said: Sent = await self.post(f"proposals/{proposal}/execute", key=key)
+        return said
+
+    async def cancel(self, order_id: str, reason: str, *, key: str = "") -> Sent:
+        """Ask that an order is canceled. ``get("commands/COMMAND")`` tells what came of it."""
+        said: Sent = await self.post(f"ibkr/orders/{order_id}/cancel", {"reason": reason}, key=key)
         return said
 
     async def kill(self, reason: str, *, flatten: bool = False, everything: bool = False, key: str = "") -> Sent:

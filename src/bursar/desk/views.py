@@ -17,6 +17,7 @@ import numpy as np
 from bursar.desk.monitor import Second
 from bursar.domain.instruments import Instrument
 from bursar.domain.market import Quote
+from bursar.domain.money import ZERO
 from bursar.domain.orders import Order
 from bursar.domain.record import encode
 from bursar.ports import Recorded
@@ -93,9 +94,11 @@ def order(state: OrderState) -> dict[str, Any]:
         "side": asked.side.value,
         "quantity": text(asked.quantity),
         "filled": text(state.filled),
+        "remaining": text(state.remaining if state.working else ZERO),
         "type": asked.type.value,
         "limit_price": text(asked.limit_price),
         "stop_price": text(asked.stop_price),
+        "trail": text(asked.trail),
         "time_in_force": asked.time_in_force.value,
         "effect": asked.effect.value,
         "purpose": asked.purpose.value,
@@ -103,6 +106,9 @@ def order(state: OrderState) -> dict[str, Any]:
         "working": state.working,
         "acknowledged": state.acknowledged,
         "placed_at": moment(state.placed_at),
+        "parent_id": asked.parent_id,
+        "oca_group": asked.oca_group,
+        "permanent_id": state.permanent_id or None,
         "reason": asked.reason,
     }
 

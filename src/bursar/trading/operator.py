@@ -4,7 +4,7 @@
     rearm    reason: let it trade again, where the written rule allows it (``standing``)
     tap      proposal: work it, leg by leg (``baskets``)
     explain  break, because, take_theirs (yes): a person settles a break, or what became of a flagged order (``breaks``)
-    cancel   order, reason: ask the broker to cancel an order that opens; what protects or closes is not to be canceled
+    cancel   order, reason: ask the broker to cancel one order, where nothing is left bare by it (``canceling``)
              (of both: account, that is meant; numbers repeat from account to account, and one for another does nothing)
     adopt    lots: what adopted positions were bought for (``adoption``)
     switch   account, reason, phrase: trade in another account, which is not the engine's to do (``runtime/trader.py``)
@@ -28,11 +28,11 @@ from bursar.domain.events import (
     TradingState,
     TradingStateChanged,
 )
-from bursar.domain.orders import OrderStatus
 from bursar.errors import InputError
 from bursar.ports import Command
 from bursar.trading.adoption import from_text, replaced
 from bursar.trading.breaks import settled
+from bursar.trading.canceling import objection
 from bursar.trading.engine import Engine
 from bursar.trading.mandate import Step
 
@@ -135,13 +135,9 @@ def _tap(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
 
 def _cancel(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     order_id, by = command.arguments.get("order", ""), command.by
-    if order_id not in engine.orders:
-        return (_warned(engine, f"{by} asked to cancel {order_id!r}, which was never placed", cause),)
-    state = engine.orders[order_id]
-    if not state.working or state.status is OrderStatus.PENDING_CANCEL:
-        return (_warned(engine, f"{by} asked to cancel {order_id}, which is {state.status}", cause),)
-    if not state.order.opens:
-        said = f"{by} asked to cancel {order_id}, which protects or closes; the loop alone takes such orders away"
+    why_not = objection(engine.orders, order_id, engine.book, engine.mandate.hands_off)
+    if why_not:
+        said = f"{by} asked to cancel {order_id or 'no order'}, which {why_not}"
         return (_warned(engine, said, cause),)
     reason = f"{by}: {command.arguments.get('reason') or 'no reason given'}"
     return (

@@ -34,6 +34,7 @@ from bursar.domain.events import Filled, LineChanged
 from bursar.domain.orders import OrderStatus
 from bursar.risk.limits import RiskLimits
 from bursar.runtime.door import admit, mode_of
+from bursar.trading.canceling import objection
 from bursar.trading.oms import OrderState
 
 router = APIRouter(prefix="/ibkr", tags=["ibkr"])
@@ -206,16 +207,20 @@ async def trail(order_id: str, desk: TheDesk, caller: Viewer) -> Response:
 async def cancel(
     order_id: str, asked: Cancel, request: Request, desk: TheDesk, caller: Trader, idempotency_key: IdempotencyKey
 ) -> Response:
-    """Ask the loop to cancel an order that opens. What protects or closes is taken away by the loop alone."""
+    """Ask the loop to cancel one order, where no position is left unprotected or half closed by it.
+
+    The loop looks again when it takes the command, and says in the journal what came of it.
+    """
 
     async def act() -> Response:
-        state = _order(desk, caller, order_id)
-        if not state.working:
-            raise Problem(409, "it is over", f"the order is {state.status.value}; there is nothing to cancel")
-        if not state.order.opens:
-            raise Problem(409, "it protects or closes", "only orders that open can be canceled from here")
-        said = {"order": order_id, "reason": asked.reason, "account": state.order.account}
-        return await send(desk, caller, "cancel", said, order_id)
+        order = _order(desk, caller, order_id).order
+        named = frozenset(desk.settings.sleeve.hands_off)
+        why_not = objection(desk.past.orders, order_id, desk.past.book, named)
+        if why_not:
+            raise Problem(409, "it cannot be canceled", f"{order_id} {why_not}")
+        said = {"order": order_id, "reason": asked.reason, "account": order.account}
+        # Whoever asks anew means it anew: the broker may have refused to cancel it the first time.
+        return await send(desk, caller, "cancel", said, f"{caller.user} {order_id} {idempotency_key}")
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
