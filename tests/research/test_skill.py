@@ -126,8 +126,8 @@ def test_without_a_day_of_three_symbols_there_is_no_rank() -> None:
 
 def test_rank_correlation_shares_ranks_among_equals() -> None:
     # Ranks 1.5, 1.5, 3 against 1, 2, 3: covariance 0.75, deviations sqrt(0.75) and 1.
-    assert rank_correlation([5.0, 5.0, 9.0], [1.0, 2.0, 3.0]) == pytest.approx(0.75 / math.sqrt(0.75))
-    assert rank_correlation([1.0, 10.0, 100.0], [3.0, 2.0, 1.0]) == pytest.approx(-1.0)
+    assert rank_correlation((5.0, 5.0, 9.0), (1.0, 2.0, 3.0)) == pytest.approx(0.75 / math.sqrt(0.75))
+    assert rank_correlation((1.0, 10.0, 100.0), (3.0, 2.0, 1.0)) == pytest.approx(-1.0)
 
 
 # ---------------------------------------------------------------- calibration

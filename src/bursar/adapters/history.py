@@ -198,15 +198,22 @@ class Rebased:
     def __init__(self, history: MemoryHistory | ParquetHistory, last: datetime) -> None:
         self._history = history
         self._last = last
+        self._whole: dict[tuple[str, tuple[str, ...]], Panel] = {}
 
     def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
         shown = self._history.asof(symbols, field, known_at, days)
         if field not in DERIVED or not len(shown.dates):
             return shown
-        whole = self._history.asof(symbols, field, max(known_at, self._last))
+        whole = self._at_last(shown.symbols, field) if known_at <= self._last else shown
         first = int(np.searchsorted(whole.dates, shown.dates[0]))
         values = whole.values[first : first + len(shown.dates)]
         return Panel(shown.dates, shown.symbols, values)
+
+    def _at_last(self, symbols: tuple[str, ...], field: str) -> Panel:
+        """All of a field in the money of the last day, made once for those who ask for the same symbols."""
+        if (field, symbols) not in self._whole:
+            self._whole[field, symbols] = self._history.asof(symbols, field, self._last)
+        return self._whole[field, symbols]
 
     def lacks(self) -> frozenset[str]:
         return self._history.lacks()

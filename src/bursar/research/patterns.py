@@ -82,11 +82,13 @@ def swings(closes: FloatArray, reach: int = REACH) -> tuple[Swing, ...]:
     values = _series(closes)
     if len(values) <= 2 * reach:
         return ()
-    windows = sliding_window_view(values, 2 * reach + 1)
-    before, middle, after = windows[:, :reach], windows[:, [reach]], windows[:, reach + 1 :]
-    every = np.logical_and.reduce
-    high = every(before < middle, axis=1) & every(after <= middle, axis=1)
-    low = every(before > middle, axis=1) & every(after >= middle, axis=1)
+    last = len(values) - reach
+    middle = values[reach:last]
+    high, low = np.ones(len(middle), dtype=np.bool_), np.ones(len(middle), dtype=np.bool_)
+    for away in range(1, reach + 1):
+        before, after = values[reach - away : last - away], values[reach + away : last + away]
+        high &= (before < middle) & (after <= middle)
+        low &= (before > middle) & (after >= middle)
     return tuple(
         Swing(day + reach, float(values[day + reach]), bool(high[day])) for day in np.flatnonzero(high | low).tolist()
     )

@@ -58,7 +58,7 @@ class Record:
         if self._learned is not None and self._learned[:2] == (monday, tuple(analysts)):
             return self._learned[2]
         self._settle(history, symbols, monday)
-        votes = [vote for vote in self._votes if monday - vote.day <= WINDOW]
+        votes = self._votes = [vote for vote in self._votes if monday - vote.day <= WINDOW]
         # Sums depend on their order in the last bit, and a program that started again settled in another one.
         votes.sort(key=lambda vote: (vote.day, vote.analyst, vote.symbol, vote.horizon_days))
         learned = Learned(

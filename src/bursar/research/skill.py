@@ -30,6 +30,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 
@@ -165,7 +166,7 @@ def _scorecard(analyst: str, votes: Sequence[Vote]) -> Scorecard:
     for vote in votes:
         days.setdefault(vote.day, []).append(vote)
     ranked = [
-        rank_correlation([vote.expected for vote in day], [vote.realized for vote in day])
+        rank_correlation(tuple(vote.expected for vote in day), tuple(vote.realized for vote in day))
         for day in days.values()
         if len(day) >= RANKED_MIN
     ]
@@ -181,7 +182,9 @@ def _scorecard(analyst: str, votes: Sequence[Vote]) -> Scorecard:
     )
 
 
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
+# A day's votes are ranked anew in each of the hundred weeks in which they count.
+@lru_cache(maxsize=8192)
+def rank_correlation(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     """Spearman's: the correlation of ranks, equal values sharing theirs; NaN where all are equal."""
     a, b = _ranks(one), _ranks(other)
     if not a.std() * b.std() > 0.0:

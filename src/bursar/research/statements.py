@@ -96,12 +96,16 @@ class Statements:
 
 
 class Filings:
-    """Statements read once for each company and instant, though several ask; satisfies ``ports.Fundamentals``."""
+    """Statements read once for each company and instant, though several ask; satisfies ``ports.Fundamentals``.
+
+    Where nothing was filed since the instant before, they are what they were.
+    """
 
     def __init__(self, fundamentals: Fundamentals) -> None:
         self._fundamentals = fundamentals
         self._at: datetime | None = None
         self._read: dict[str, Statements] = {}
+        self._filed: dict[str, tuple[tuple[Fact, ...], Statements]] = {}
 
     def asof(self, symbol: str, names: Sequence[str], known_at: datetime) -> tuple[Fact, ...]:
         return self._fundamentals.asof(symbol, names, known_at)
@@ -111,8 +115,14 @@ class Filings:
         if known_at != self._at:
             self._at, self._read = known_at, {}
         if symbol not in self._read:
-            self._read[symbol] = Statements.of(symbol, self._fundamentals.asof(symbol, NAMES, known_at))
+            self._read[symbol] = self._as_filed(symbol, self._fundamentals.asof(symbol, NAMES, known_at))
         return self._read[symbol]
+
+    def _as_filed(self, symbol: str, facts: tuple[Fact, ...]) -> Statements:
+        before = self._filed.get(symbol)
+        if before is None or before[0] != facts:
+            before = self._filed[symbol] = facts, Statements.of(symbol, facts)
+        return before[1]
 
 
 def read_statements(fundamentals: Fundamentals, symbol: str, known_at: datetime) -> Statements:

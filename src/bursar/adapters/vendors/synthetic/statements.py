@@ -6,8 +6,10 @@ next annual one, which restates it: both are facts, each known from its own fili
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 
 import numpy as np
 
@@ -29,6 +31,7 @@ class SyntheticFundamentals:
         self._market = market
         self._columns = {symbol: column for column, symbol in enumerate(symbols)}
         self._facts: dict[str, tuple[Fact, ...]] = {}
+        self._named: dict[tuple[str, tuple[str, ...]], tuple[Fact, ...]] = {}
 
     def asof(self, symbol: str, names: Sequence[str], known_at: datetime) -> tuple[Fact, ...]:
         """Facts of ``names`` in the order in which they became known; see ``ports.Fundamentals``."""
@@ -39,8 +42,12 @@ class SyntheticFundamentals:
         if symbol not in self._facts:
             written = _facts(self._market, symbol, self._columns[symbol])
             self._facts[symbol] = tuple(sorted(written, key=lambda fact: (fact.known_at, fact.at, fact.name)))
-        wanted = frozenset(names)
-        return tuple(fact for fact in self._facts[symbol] if fact.known_at <= known_at and fact.name in wanted)
+        named = self._named.get((symbol, tuple(names)))
+        if named is None:
+            wanted = frozenset(names)
+            named = tuple(fact for fact in self._facts[symbol] if fact.name in wanted)
+            self._named[symbol, tuple(names)] = named
+        return named[: bisect_right(named, known_at, key=attrgetter("known_at"))]
 
 
 def _facts(market: Market, symbol: str, column: int) -> Iterator[Fact]:
