@@ -101,7 +101,7 @@ def test_of_two_lows_without_a_high_between_them_the_lower_is_the_turn() -> None
     closes = np.array([8, 7, 5, 3, 1, 2, 2.5, 3, 2.5, 2, 0.5, 1, 2, 4, 5, 6, 7])
     padded = np.concatenate([[9.0], closes])
     assert [(swing.day, swing.high) for swing in swings(padded)] == [(5, False), (11, False)]
-    assert [(turn.day, turn.price) for turn in _Chart.of(padded, 5, 1.0).swings] == [(11, 0.5)]
+    assert [(turn.day, turn.price) for turn in _Chart.of(padded, swings(padded), 1.0).swings] == [(11, 0.5)]
 
 
 def test_a_market_that_falls_every_day_breaks_down_once() -> None:

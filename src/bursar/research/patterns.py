@@ -16,7 +16,7 @@ for testing them by rule.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,9 +118,10 @@ def levels(closes: FloatArray, reach: int = REACH) -> tuple[Level, ...]:
 
 def support_and_resistance(closes: FloatArray, reach: int = REACH) -> tuple[Level | None, Level | None]:
     """The nearest level below the last close and the nearest above it; None where there is none."""
-    found, last = levels(closes, reach), _series(closes)[-1:]
-    below = [level for level in found if (level.price < last).all()]
-    above = [level for level in found if (level.price > last).all()]
+    found = levels(closes, reach)
+    last = float(closes[-1]) if found else math.nan
+    below = [level for level in found if level.price < last]
+    above = [level for level in found if level.price > last]
     return (below[-1] if below else None), (above[0] if above else None)
 
 
@@ -132,9 +133,11 @@ def patterns(closes: FloatArray, reach: int = REACH) -> tuple[Pattern, ...]:
     width = 2.0 * _swing_of_a_day(values)
     if width == 0.0:
         return ()
+    logs = np.log(values)
+    turned = swings(logs, reach)
+    upside_down = tuple(Swing(swing.day, -swing.price, not swing.high) for swing in turned)
     found = []
-    for direction in (-1, 1):
-        chart = _Chart.of(-direction * np.log(values), reach, width)
+    for direction, chart in ((-1, _Chart.of(logs, turned, width)), (1, _Chart.of(-logs, upside_down, width))):
         found += [replace(each, direction=direction) for rule in _RULES if (each := rule(chart))]
     offset = max(len(closes) - LOOKBACK, 0)
     named = [_named(each, values, offset) for each in found]
@@ -156,9 +159,9 @@ class _Chart:
     width: float
 
     @classmethod
-    def of(cls, values: FloatArray, reach: int, width: float) -> _Chart:
+    def of(cls, values: FloatArray, swings: Iterable[Swing], width: float) -> _Chart:
         turns: list[Swing] = []
-        for swing in swings(values, reach):
+        for swing in swings:
             if turns and turns[-1].high == swing.high:
                 # Two highs without a low between them: only the higher one is a turn.
                 beyond = swing.price > turns[-1].price
