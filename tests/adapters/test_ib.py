@@ -546,6 +546,29 @@ def test_a_market_without_a_price_has_no_quote_and_a_missing_side_is_none() -> N
     run(script)
 
 
+def test_in_a_halt_the_prices_from_before_it_are_no_quote() -> None:
+    day = {worlds.OPEN: {"AAA": ("99.00", "101.00")}}
+
+    async def script() -> None:
+        async with gateway(worlds.written(day)) as server:
+            broker, feed = await call(server)
+            async for market in feed:
+                if market.quotes:
+                    assert market.quotes[0].two_sided
+                    break
+            number = next(iter(broker.connection.ib.wrapper.reqId2Ticker))
+            for halted in (1, 2):  # by a regulator or for news, and for volatility
+                say(server, r.TickGeneric(req_id=number, tick_type=49, value=D(halted)))
+                market = await anext(feed.__aiter__())
+                assert (market.quotes[0].bid, market.quotes[0].ask) == (None, None)
+            say(server, r.TickGeneric(req_id=number, tick_type=49, value=D(0)))
+            market = await anext(feed.__aiter__())
+            assert (market.quotes[0].bid, market.quotes[0].ask) == (D("99.00"), D("101.00"))
+            await hang_up(broker)
+
+    run(script)
+
+
 def test_a_next_valid_id_that_went_back_gives_no_order_the_number_of_an_older_one() -> None:
     async def script() -> None:
         async with gateway() as server:

@@ -474,6 +474,9 @@ class IBFeed:
         bid, ask, last = (_price(price, tick) for price in (ticker.bid, ticker.ask, ticker.last))
         if bid is None and ask is None and last is None:
             return None
+        if ticker.halted > 0:
+            # The prices from before a halt still stand there, and nobody can deal at them.
+            bid = ask = None
         return Quote(
             symbol=symbol,
             at=at,
