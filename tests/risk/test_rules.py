@@ -263,6 +263,11 @@ def test_a_foreign_purchase_says_how_it_is_paid() -> None:
     there = replace(abroad, currencies={"CHF": Decimal(1_000)})
     passes(order(), exposure=there, foreign_funding=Funding.CONVERT)
     fails("funding", order(quantity=11), exposure=there, foreign_funding=Funding.CONVERT)
+    # Two that the currency could pay one by one, and not together.
+    both = order("o-1", quantity=4), order("o-2", "MSFT", 7)
+    francs = replace(there, instruments={**there.instruments, "MSFT": replace(instrument("MSFT"), currency="CHF")})
+    passes(both[0], order("o-2", "MSFT", 6), exposure=francs, foreign_funding=Funding.CONVERT)
+    fails("funding", *both, exposure=francs, foreign_funding=Funding.CONVERT)
     passes(order(), exposure=abroad, foreign_funding=Funding.BORROW)
     # 100 francs each at 1.10 are 110 dollars: 182 shares are more than a fifth of 100,000.
     passes(order(quantity=181), exposure=abroad, foreign_funding=Funding.BORROW)

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from bursar.domain.events import AmendRequested, OrderAccepted, OrderPlaced
+from bursar.domain.events import AmendRequested, Deposited, Marked, OrderAccepted, OrderPlaced
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.errors import DataError
 from bursar.trading.engine import Engine
 from bursar.trading.exposure import exposure, to_close
-from tests.builders import OPEN, filled, order, quote
+from tests.builders import ACCOUNT, OPEN, filled, money, order, quote
 from tests.trading.test_engine import TRADE_AT, fresh, see
 
 STOP = replace(
@@ -89,6 +89,22 @@ def test_purchases_at_work_hold_back_their_cash_at_their_limit_or_the_market() -
     with pytest.raises(DataError, match="XOM has no two-sided quote"):
         exposure(engine.sight())
     assert to_close(engine.sight()).held == {"AAPL": Decimal(200)}
+
+
+def test_foreign_purchases_at_work_hold_back_cash_of_their_own_currency() -> None:
+    engine = holding()
+    francs = replace(engine.market.instruments["XOM"], currency="CHF")
+    engine.market = replace(engine.market, instruments={**engine.market.instruments, "XOM": francs})
+    paid = Deposited(event_id="d-1", at=OPEN, account=ACCOUNT, portfolio="main", amount=money(1_000, "CHF"))
+    engine.absorb(paid)
+    engine.absorb(Marked(event_id="rates", at=OPEN, prices={}, rates={"CHF": Decimal("1.1")}))
+    before = exposure(engine.sight())
+    assert before.currencies == {"CHF": Decimal(1_000)}
+    works(engine, order("o-00000907", "XOM", 10))
+    seen = exposure(engine.sight())
+    assert seen.currencies == {"CHF": Decimal(500)}
+    assert seen.cash_settled == before.cash_settled
+    assert seen.notional_today == Decimal(550)
 
 
 def test_a_margin_account_spends_proceeds_before_they_settle() -> None:

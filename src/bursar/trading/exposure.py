@@ -19,7 +19,7 @@ from bursar.domain.money import ZERO
 from bursar.domain.orders import Order, OrderStatus, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.ledger.book import PortfolioBook
-from bursar.ledger.valuation import Valuation, value
+from bursar.ledger.valuation import Valuation, rate, value
 from bursar.ports import Panel
 from bursar.quant.arrays import FloatArray
 from bursar.risk.rules import Exposure, Sent
@@ -136,14 +136,14 @@ def exposure(
     equity = sight.valuation().net_asset_value
     lost, sent = sight.loss_today(equity), [order for order in standing.sent() if order.order_id not in without]
     day = session.day if session else market.at.date()
-    past = sight.past
+    past, reserved = sight.past, _reserved(sight, without)
     return replace(
         to_close(sight, without),
         equity=equity,
-        cash_settled=_spendable(sight, day) - _reserved(sight, without),
+        cash_settled=_spendable(sight, day) - reserved.get(sight.base_currency, ZERO),
         unsettled=sight.unsettled,
         currencies={
-            currency: sight.portfolio.settled_cash(currency, day)
+            currency: sight.portfolio.settled_cash(currency, day) - reserved.get(currency, ZERO)
             for currency in sight.portfolio.cash
             if currency != sight.base_currency
         },
@@ -238,24 +238,34 @@ def _opened(sight: Sight, without: AbstractSet[str]) -> int:
     return sight.orders.opened_between(sight.session.open, sight.session.close) - again - pieces - len(sight.again)
 
 
-def _reserved(sight: Sight, without: AbstractSet[str]) -> Decimal:
-    """Cash that working purchases may still use."""
-    return sum(
-        (
-            state.remaining * _price(sight, state.order) * (1 + sight.cost_rate)
-            for state in sight.orders.working()
-            if state.order.side is Side.BUY and state.order.order_id not in without
-        ),
-        ZERO,
-    )
+def _reserved(sight: Sight, without: AbstractSet[str]) -> dict[str, Decimal]:
+    """Cash that working purchases may still use, by currency."""
+    found: dict[str, Decimal] = {}
+    for state in sight.orders.working():
+        order = state.order
+        if order.side is Side.BUY and order.order_id not in without:
+            currency = _currency(sight, order)
+            cost = state.remaining * _price(sight, order) * (1 + sight.cost_rate)
+            found[currency] = found.get(currency, ZERO) + cost
+    return found
+
+
+def _currency(sight: Sight, order: Order) -> str:
+    instrument = sight.market.instruments.get(order.symbol)
+    return instrument.currency if instrument else sight.base_currency
 
 
 def _notional(sight: Sight, order: Order) -> Decimal:
-    return order.quantity * _price(sight, order)
+    """What an order moves, in the base currency."""
+    money = order.quantity * _price(sight, order)
+    return money * rate(_currency(sight, order), sight.standing.rates, sight.base_currency)
 
 
 def _price(sight: Sight, order: Order) -> Decimal:
-    """What a unit of an order may cost: its limit, or else the market. Raises DataError where neither is known."""
+    """What a unit of an order may cost, in its currency: its limit, or else the market.
+
+    Raises DataError where neither is known.
+    """
     price = order.limit_price if order.limit_price is not None else sight.market.price(order.symbol)
     instrument = sight.market.instruments.get(order.symbol)
     return price * instrument.multiplier if instrument else price

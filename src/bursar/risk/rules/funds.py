@@ -18,16 +18,21 @@ def _foreign(case: Case, order: Order) -> str:
 
 
 def funding(case: Case) -> Iterator[Finding]:
-    """A foreign purchase is paid as the rule says: not at all, from what was converted before, or on margin."""
+    """A foreign purchase is paid as the rule says: not at all, from what was converted before, or on margin.
+
+    What a basket buys in one currency is paid from that currency together.
+    """
     rule, exposure = case.limits.foreign_funding, case.exposure
-    for order in case.opening:
-        currency = _foreign(case, order)
-        if not currency or order.side is Side.SELL:
+    bought = [(order, _foreign(case, order)) for order in case.opening if order.side is Side.BUY]
+    together: dict[str, Decimal] = {}
+    for order, currency in bought:
+        if currency and rule is not Funding.REFUSE:
+            cost = case.notional(order) / exposure.rates[currency] * (ONE + exposure.cost_rate)
+            together[currency] = together.get(currency, ZERO) + cost
+    for order, currency in bought:
+        if not currency:
             continue
-        needed = ZERO
-        if rule is not Funding.REFUSE:
-            needed = case.notional(order) / exposure.rates[currency] * (ONE + exposure.cost_rate)
-        there = exposure.currencies.get(currency, ZERO)
+        needed, there = together.get(currency, ZERO), exposure.currencies.get(currency, ZERO)
         passed = rule is Funding.BORROW or (rule is Funding.CONVERT and needed <= there)
         yield (
             order.order_id,
