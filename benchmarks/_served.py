@@ -57,14 +57,22 @@ async def _moves(desk: Desk) -> None:
 
 async def _serve(desk: Desk, listening: socket.socket) -> None:
     server = uvicorn.Server(
-        uvicorn.Config(create_app(desk), log_level="error", access_log=False, timeout_keep_alive=120)
+        uvicorn.Config(
+            create_app(desk),
+            log_level="error",
+            access_log=False,
+            timeout_keep_alive=120,
+            timeout_graceful_shutdown=3,
+        )
     )
-    tasks = [asyncio.create_task(each) for each in (server.serve(sockets=[listening]), _moves(desk))]
+    serving, moving = (asyncio.create_task(each) for each in (server.serve(sockets=[listening]), _moves(desk)))
     await asyncio.to_thread(sys.stdin.read)
+    # The server first, and to its end: the application closes in it, and would be cut off in the middle.
     server.should_exit = True
-    tasks[1].cancel()
+    await serving
+    moving.cancel()
     with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks)
+        await moving
 
 
 def main() -> int:
