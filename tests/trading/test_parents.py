@@ -20,6 +20,7 @@ from bursar.domain.events import (
     Decided,
     Event,
     Filled,
+    OrderAccepted,
     OrderPlaced,
     ParentBegun,
     ParentEnded,
@@ -301,3 +302,17 @@ def test_after_a_restart_what_was_sent_stands_for_the_volume_before_it() -> None
     engine.parents._volumes.clear()  # what a restart does not know any more
     assert minute(engine, 2, "60000") == []  # 100 are a fifth of 500: others 400, and on from here
     assert quantities(minute(engine, 3, "60200")) == [50]
+
+
+def test_no_further_piece_opens_while_what_is_held_waits_for_its_stop() -> None:
+    engine = participating("50000")
+    engine.mandate = replace(engine.mandate, protection_at_broker=True)
+    engine.absorb(filled("held", 10, 50, symbol="XOM", order_id=""))
+    minute(engine, 0, "50000")
+    assert minute(engine, 1, "50400") == []
+    stop, target = (sent.order.order_id for sent in do(engine, Task.MONITOR).orders)
+    assert minute(engine, 2, "50800") == []
+    for name in (stop, target):
+        engine.absorb(OrderAccepted(event_id=f"{name}/accepted", at=TRADE_AT, order_id=name, permanent_id=1, number=1))
+    assert minute(engine, 3, "51200") == []  # from here on volume is read
+    assert quantities(minute(engine, 4, "51600")) == [100]

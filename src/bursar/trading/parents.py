@@ -40,11 +40,13 @@ from bursar.domain.money import ZERO
 from bursar.domain.orders import FINAL, Effect, Order, OrderStatus, OrderType
 from bursar.domain.sessions import Session
 from bursar.errors import DataError
+from bursar.ledger.book import PortfolioBook
 from bursar.risk.gate import Verdict
 from bursar.trading.breaks import Breaks
 from bursar.trading.ids import Ids
 from bursar.trading.mandate import Execution, Mandate, Step
 from bursar.trading.oms import Orders, OrderState
+from bursar.trading.protect import Cover
 from bursar.trading.route import Route, route
 from bursar.trading.schedule import Algorithm, Parent, Piece, Progress, adaptive_price, next_piece
 from bursar.trading.standing import Standing
@@ -100,6 +102,11 @@ class Desk(Protocol):
     breaks: Breaks
     standing: Standing
     parents: Parents
+
+    cover: Cover
+
+    @property
+    def portfolio(self) -> PortfolioBook: ...
 
     @property
     def session(self) -> Session | None: ...
@@ -322,6 +329,8 @@ def _step(desk: Desk, parent: ParentBegun) -> Step:
         return Step() if working else Step(events=(ended(parent, desk.market, why),))
     session, quote = desk.session, desk.market.quotes.get(parent.symbol)
     waits = parent.symbol in desk.breaks.symbols or not desk.trusts_the_line
+    # As for every other opening: what is held has its stop before more is bought.
+    waits |= parent.effect is Effect.OPEN and _bare(desk)
     if waits or session is None or not session.contains(desk.market.at) or quote is None or not quote.two_sided:
         return Step()
     job = _job(desk, parent)
@@ -336,6 +345,13 @@ def _step(desk: Desk, parent: ParentBegun) -> Step:
             job, why = replace(job, algorithm=Algorithm.TWAP), "; as twap, since no volume is told"
     piece = next_piece(job, progress, desk.market.at, session, quote, desk.market.instruments[parent.symbol])
     return _placed(desk, parent, piece, why) if piece else Step()
+
+
+def _bare(desk: Desk) -> bool:
+    """Whether anything waits for its stop at the broker. What has no entry price has none to wait for."""
+    held = desk.portfolio.positions
+    waiting = [held[symbol] for symbol in desk.cover.bare - desk.breaks.symbols if symbol in held]
+    return any(position.entry_price is not None for position in waiting)
 
 
 def _over(desk: Desk, parent: ParentBegun, states: Sequence[OrderState], filled: Decimal) -> str:

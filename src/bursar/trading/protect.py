@@ -23,6 +23,7 @@ from decimal import Decimal
 
 from bursar.domain.events import (
     FillCorrected,
+    Filled,
     Merged,
     OptionEnded,
     PositionAdopted,
@@ -43,8 +44,9 @@ from bursar.trading.oms import OrderState
 UNSURE = frozenset(
     {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE, OrderStatus.FLAGGED}
 )
-#: What changes a position without an order.
+#: What changes a position without an order of ours: a fill may be of somebody else's.
 MOVES_POSITIONS = (
+    Filled,
     FillCorrected,
     Merged,
     OptionEnded,

@@ -7,7 +7,7 @@ the word that it is one are committed together, so that after a restart nobody w
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -31,7 +31,7 @@ from bursar.trading.baskets import Move, Saga, Sagas, next_move
 from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.proposing import as_order, outlook_of
 from bursar.trading.rebalance import Draft
-from bursar.trading.shelter import Desk, make_room
+from bursar.trading.shelter import Desk, make_room, shelter
 from bursar.trading.standing import Standing
 
 
@@ -121,11 +121,38 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
     if move.send is None:
         return Step()
     place, leg = move.send
-    if desk.mandate.protection_at_broker and leg.effect is Effect.CLOSE:
-        first = make_room(desk, (_draft(leg, saga.proposal.strategy),))
+    opens = leg.effect is Effect.OPEN
+    if opens and not move.compensates and (why := _too_late(desk, saga, leg)):
+        order = LegOf(proposal_id, place, compensates=False)
+        return Step(events=(refused(desk.ids.new("o"), order, at, why),))
+    if desk.mandate.protection_at_broker:
+        first = _verified(desk) if opens else make_room(desk, (_draft(leg, saga.proposal.strategy),))
         if first is not None:
             return first
     return _send(desk, saga, place, leg, compensates=move.compensates)
+
+
+def _too_late(desk: TapDesk, saga: Saga, leg: Leg) -> str:
+    """Why what the person saw at the tap no longer is so: it waited long, as for a line that broke; empty if it is."""
+    tapped, terms, quote = saga.tapped, desk.mandate.taps, desk.market.quotes.get(leg.symbol)
+    if tapped is None:
+        return ""
+    gone = desk.market.at - tapped.at
+    if gone > timedelta(seconds=terms.seconds_max):
+        return f"the tap is {gone // timedelta(minutes=1)} minutes old; at most {terms.seconds_max // 60}"
+    then = tapped.outlook.prices.get(leg.symbol)
+    if then is None or quote is None or not quote.two_sided:
+        return ""  # what has no quote is refused at the gate
+    moved = abs(quote.mid / then - 1)
+    if moved <= terms.moved_max:
+        return ""
+    return f"it has moved {moved:.2%} from {then} since the tap; at most {terms.moved_max:.2%}"
+
+
+def _verified(desk: TapDesk) -> Step | None:
+    """What protection needs before anything opens; None where it is what it should be."""
+    step, waits = shelter(desk, selling(desk))
+    return step if waits else None
 
 
 def _of_what_was_shown(loss: Decimal, shown: Outlook) -> str:
