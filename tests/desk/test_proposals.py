@@ -6,15 +6,19 @@ import asyncio
 import json
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from bursar.adapters.inbox import FolderCommands
 from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.marks import FILE_NAME as MARKS_NAME
+from bursar.adapters.marks import SharedMarks
 from bursar.desk import cli
 from bursar.domain.events import Alerted, CommandReceived, ProposalMade, ProposalTapped
 from bursar.runtime.shared import COMMANDS_NAME
+from tests.builders import quote
 from tests.samples import OUTLOOK
 from tests.trading.test_promises import completed, session
 
@@ -42,12 +46,39 @@ def test_proposals_are_listed_with_what_they_would_cost_and_a_tap_reaches_the_in
     for name, why in (("p-00000009", "these wait for a tap: p-00000001"), ("all of them", "nothing was sent")):
         assert cli.main(["tap", name]) == 2
         assert why in capsys.readouterr().err
-    assert cli.main(["tap", "p-00000001"]) == 0
-    assert "tapped p-00000001" in capsys.readouterr().out
-    assert cli.main(["tap", "p-00000001", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["proposal"] == "p-00000001"
+    # The session is over, and with it the half hour for which a proposal can be tapped.
+    assert cli.main(["tap", "p-00000001"]) == 2
+    assert "it expired at 2" in capsys.readouterr().err
+    assert FolderCommands(bursar_home / COMMANDS_NAME).take() == ()
+
+
+def test_a_tap_is_held_against_the_latest_prices_before_it_is_left_in_the_inbox(
+    bursar_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = next(event for event in completed() if isinstance(event, ProposalMade))
+    path = bursar_home / "accounts" / made.proposal.account / "journal.sqlite"
+    path.parent.mkdir(parents=True)
+    with closing(SQLiteJournal(path)) as journal:
+        asyncio.run(journal.append([made]))
+    name, marks = made.proposal.proposal_id, SharedMarks(path.parent / MARKS_NAME, ticks=count().__next__)
+    assert cli.main(["tap", name]) == 0
+    assert f"tapped {name}" in capsys.readouterr().out
+    # KO was proposed at 60: 30 cents are half a percent, and one more is too much.
+    marks.publish([quote("KO", "59.70"), quote("PEP", "200")])
+    assert cli.main(["tap", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["proposal"] == name
+    marks.publish([quote("KO", "59.69")])
+    assert cli.main(["tap", name]) == 2
+    assert "KO has moved 0.52% from 60 since it was proposed" in " ".join(capsys.readouterr().err.split())
+    marks.publish([quote("KO", "60", at=made.proposal.expires_at)])
+    assert cli.main(["tap", name]) == 2
+    assert "it expired at" in capsys.readouterr().err
+    # What cannot be read stops nobody: the program that trades looks at its own prices.
+    marks.path.write_text("{", encoding="utf-8")
+    assert cli.main(["tap", name]) == 0
     taken = FolderCommands(bursar_home / COMMANDS_NAME).take()
-    assert [command.arguments for command in taken] == [{"proposal": "p-00000001", "account": "DU9000001"}] * 2
+    said = {"proposal": name, "account": made.proposal.account}
+    assert [command.arguments for command in taken] == [said] * 3
 
 
 def test_why_a_tap_was_refused_stands_beside_its_proposal_and_a_second_one_is_refused_at_once(

@@ -113,14 +113,14 @@ def test_what_cannot_be_tapped_is_told_in_words(made: Proposal, more: dict[str, 
 
 def test_two_taps_of_one_proposal_are_one() -> None:
     sagas = Sagas()
-    with pytest.raises(InputError, match="there is no proposal p-00000001"):
+    with pytest.raises(InputError, match="there is no proposal 'p-00000001', and nothing was sent"):
         sagas.tap("p-00000001", OPEN, "owner", NO_OUTLOOK)
     sagas.apply(ProposalMade(event_id="p-00000001", at=OPEN, proposal=proposal()))
     first = sagas.tap("p-00000001", OPEN, "owner", NO_OUTLOOK)
     again = sagas.tap("p-00000001", OPEN, "owner", NO_OUTLOOK)
     assert first.event_id == again.event_id  # a journal takes the second for the first
     sagas.apply(first)
-    with pytest.raises(InputError, match="was tapped already and is executing; nothing was sent again"):
+    with pytest.raises(InputError, match="was tapped already and is executing; nothing is sent again"):
         sagas.tap("p-00000001", OPEN, "owner", NO_OUTLOOK)
     with pytest.raises(InputError, match="two taps must be one"):
         ProposalTapped(event_id="t-2", at=OPEN, proposal_id="p-00000001", by="owner", outlook=NO_OUTLOOK)

@@ -221,7 +221,7 @@ def test_what_no_tap_can_be_is_told(stage: Stage) -> None:
 
     _, events, exchange = play(stage, asks)
     said = [event.message for event in events if isinstance(event, Alerted)]
-    assert any("there is no proposal p-99999999" in message for message in said)
+    assert any("there is no proposal 'p-99999999'" in message for message in said)
     assert any("the account is halted; re-arm it before you tap" in message for message in said)
     assert exchange.executions() == ()
 

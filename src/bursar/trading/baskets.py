@@ -101,10 +101,28 @@ def outlook(
     )
 
 
+def against(proposal: Proposal, at: datetime, quotes: Mapping[str, Quote], terms: Terms) -> tuple[str, ...]:
+    """What speaks against a tap by the clock and by prices alone, as far as these are known to whoever asks."""
+    known = ((leg, quotes.get(leg.symbol)) for leg in proposal.legs)
+    moved = (why for leg, quote in known if quote is not None and quote.two_sided for why in _moved(leg, quote, terms))
+    return (*_expired(proposal, at), *moved)
+
+
+def _expired(proposal: Proposal, at: datetime) -> Sequence[str]:
+    if at < proposal.expires_at:
+        return []
+    return [f"it expired at {proposal.expires_at:%Y-%m-%d %H:%M} UTC; ask for a new one"]
+
+
+def _moved(leg: Leg, quote: Quote, terms: Terms) -> Sequence[str]:
+    moved = abs(quote.mid / leg.price - 1)
+    if moved <= terms.moved_max:
+        return []
+    return [f"{leg.symbol} has moved {moved:.2%} from {leg.price} since it was proposed; at most {terms.moved_max:.2%}"]
+
+
 def _refusals(proposal: Proposal, at: datetime, terms: Terms) -> Sequence[str]:
-    found = []
-    if at >= proposal.expires_at:
-        found.append(f"it expired at {proposal.expires_at:%Y-%m-%d %H:%M} UTC; ask for a new one")
+    found = list(_expired(proposal, at))
     if not any(leg.effect is Effect.OPEN for leg in proposal.legs):
         return found  # what only takes risk away needs no belief
     if proposal.confidence < terms.confidence_min:
@@ -117,12 +135,7 @@ def _refusals(proposal: Proposal, at: datetime, terms: Terms) -> Sequence[str]:
 
 
 def _leg_refusals(leg: Leg, quote: Quote, held: Decimal, terms: Terms) -> Sequence[str]:
-    found = []
-    moved = abs(quote.mid / leg.price - 1)
-    if moved > terms.moved_max:
-        found.append(
-            f"{leg.symbol} has moved {moved:.2%} from {leg.price} since it was proposed; at most {terms.moved_max:.2%}"
-        )
+    found = list(_moved(leg, quote, terms))
     if leg.effect is Effect.CLOSE:
         closable = held if leg.side is Side.SELL else -held
         if leg.quantity > closable:
@@ -256,15 +269,36 @@ class Sagas:
         """Those that were tapped and have not ended, oldest first."""
         return tuple(saga for saga in self._sagas.values() if saga.state is ProposalState.EXECUTING)
 
-    def tap(self, proposal_id: str, at: datetime, by: str, shown: Outlook) -> ProposalTapped:
-        """The tap of a person. Raises InputError, in words, where it cannot count."""
+    def pending(self, proposal_id: str) -> Saga:
+        """A proposal that waits for a tap. Raises InputError, in words, where none of that name does."""
         saga = self._sagas.get(proposal_id)
         if saga is None:
-            raise InputError(f"there is no proposal {proposal_id}; bursar proposals lists them")
+            waiting = [name for name, each in self._sagas.items() if each.state is ProposalState.PENDING]
+            listed = f"these wait for a tap: {', '.join(waiting)}" if waiting else "none waits for a tap"
+            raise InputError(f"there is no proposal {proposal_id!r}, and nothing was sent; {listed}")
         if saga.state is not ProposalState.PENDING:
-            raise InputError(f"proposal {proposal_id} was tapped already and is {saga.state}; nothing was sent again")
+            raise InputError(
+                f"proposal {proposal_id} was tapped already and is {saga.state.value}; nothing is sent again "
+                "(bursar proposals shows what became of it)"
+            )
+        return saga
+
+    def tappable(self, proposal_id: str, at: datetime, quotes: Mapping[str, Quote], terms: Terms) -> Saga:
+        """A proposal that waits for a tap, and of which its sender can see nothing that speaks against one.
+
+        at, quotes  the latest that the sender knows; the loop that takes the tap knows later ones, and looks again
+        Raises InputError, in words, where there is none.
+        """
+        saga = self.pending(proposal_id)
+        if refusals := against(saga.proposal, at, quotes, terms):
+            raise _untapped(proposal_id, refusals)
+        return saga
+
+    def tap(self, proposal_id: str, at: datetime, by: str, shown: Outlook) -> ProposalTapped:
+        """The tap of a person. Raises InputError, in words, where it cannot count."""
+        self.pending(proposal_id)
         if not shown.feasible:
-            raise InputError(f"proposal {proposal_id} cannot be tapped: {'; '.join(shown.refusals)}; nothing was sent")
+            raise _untapped(proposal_id, shown.refusals)
         return ProposalTapped(
             event_id=f"{proposal_id}/tapped",
             at=at,
@@ -284,6 +318,10 @@ class Sagas:
                     size = self._sizes.get(fill.symbol, Decimal(1))
                     spent += sign * fill.quantity * fill.price * size + fill.commission.amount
         return spent
+
+
+def _untapped(proposal_id: str, refusals: Sequence[str]) -> InputError:
+    return InputError(f"proposal {proposal_id} cannot be tapped: {'; '.join(refusals)}; nothing was sent")
 
 
 # ---------------------------------------------------------------- what is next

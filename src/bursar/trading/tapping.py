@@ -65,13 +65,11 @@ class LegOf:
 
 def tap(desk: TapDesk, proposal_id: str, by: str) -> ProposalTapped:
     """A person's yes to a proposal. Raises InputError, in words, where it cannot count; nothing is sent then."""
-    saga, session = desk.sagas.get(proposal_id), desk.session
     if desk.mandate.autonomy is Autonomy.OBSERVE:
         raise InputError(f"this account is only observed; raise its autonomy before you tap {proposal_id}")
     if desk.standing.state is not TradingState.ACTIVE:
         raise InputError(f"the account is {desk.standing.state}; re-arm it before you tap {proposal_id}")
-    if saga is None:
-        raise InputError(f"there is no proposal {proposal_id}; bursar proposals lists them")
+    saga, session = desk.sagas.pending(proposal_id), desk.session
     shown = outlook_of(desk, saga.proposal)
     if session is None or not session.contains(desk.market.at):
         shown = replace(shown, refusals=(*shown.refusals, "the market is shut; tap while it is open"))

@@ -54,7 +54,7 @@ def events() -> Iterator[e.Event]:
     protects = order("o-00000003", side=Side.SELL, quantity=100, effect=Effect.CLOSE, purpose=Purpose.PROTECTION)
     for placed in (_waits("o-00000002", "KO"), protects):
         yield e.OrderPlaced(event_id=placed.order_id, at=OPEN, order=placed, causes=("d-00000001",))
-    proposal = replace(PROPOSAL, made_at=OPEN, expires_at=OPEN + timedelta(hours=5))
+    proposal = replace(PROPOSAL, made_at=OPEN, expires_at=OPEN + timedelta(days=5))
     yield e.ProposalMade(event_id=proposal.proposal_id, at=OPEN, proposal=proposal, outlook=OUTLOOK)
     tapped = replace(proposal, proposal_id="p-00000002")
     yield e.ProposalMade(event_id="p-00000002", at=OPEN, proposal=tapped, outlook=OUTLOOK)

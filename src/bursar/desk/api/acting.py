@@ -94,7 +94,7 @@ async def send(
 ) -> Response:
     """Note and send a command to the loop: 202, since it is the loop that obeys it, at its next look.
 
-    intention  what makes this command one and the same, such as a proposal that is tapped
+    intention  what makes this command one and the same, such as who taps a proposal, under which key
     whatever   True for what goes on although nothing can be written down, neither the note nor the command
     """
     command = Command(

@@ -14,7 +14,9 @@ from bursar.desk.api.problems import Problem, described
 from bursar.desk.desk import Desk
 from bursar.domain.events import Mode
 from bursar.domain.proposals import ProposalState
+from bursar.errors import InputError
 from bursar.trading.baskets import Saga
+from bursar.trading.mandate import TAPS
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
 
@@ -24,6 +26,19 @@ def _saga(desk: Desk, proposal_id: str) -> Saga:
     if saga is None:
         raise Problem(404, "not found", "there is no such proposal")
     return saga
+
+
+def _check(desk: Desk, saga: Saga) -> None:
+    """See that nothing speaks against a tap that is known here: the same as ``bursar tap`` sees."""
+    prices, at = desk.prices, desk.past.records[-1].event.at
+    if prices.heard_at is not None:
+        at = max(at, prices.heard_at - prices.behind)
+    quotes = prices.latest(leg.symbol for leg in saga.proposal.legs)
+    try:
+        desk.past.sagas.tappable(saga.proposal.proposal_id, at, quotes, TAPS)
+    except InputError as error:
+        pending = saga.state is ProposalState.PENDING
+        raise Problem(409, "it cannot be tapped now" if pending else "it was tapped already", str(error)) from error
 
 
 @router.get("", responses=described())
@@ -57,10 +72,10 @@ async def execute(
         saga = _saga(desk, proposal_id)
         if desk.past.run is not None and desk.past.run.mode is Mode.LIVE and not caller.stepped_up:
             raise Problem(403, "a second factor is needed", "real money moves: show it once more, then try again")
-        if saga.state is not ProposalState.PENDING:
-            raise Problem(409, "it was tapped already", f"it is {saga.state.value}; nothing was sent again")
+        _check(desk, saga)
         said = {"proposal": proposal_id, "account": saga.proposal.account}
-        return await send(desk, caller, "tap", said, proposal_id)
+        # Not of the proposal alone: one whose first tap was refused may be tapped again.
+        return await send(desk, caller, "tap", said, f"{caller.user} {proposal_id} {idempotency_key}")
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 

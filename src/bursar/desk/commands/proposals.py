@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bursar.desk.commands import breaks
-from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, records
-from bursar.errors import InputError
+from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, journal_path, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bursar.adapters.marks import Told
     from bursar.domain.proposals import Outlook
     from bursar.trading.baskets import Saga, Sagas
     from bursar.trading.promises import Promise
@@ -61,14 +61,20 @@ def tap(
 
       bursar tap p-00000001
     """
+    from datetime import UTC, datetime
     from json import dumps
 
     from bursar.trading.baskets import Sagas
+    from bursar.trading.mandate import TAPS
 
-    sagas = Sagas()
+    sagas, at = Sagas(), datetime.min.replace(tzinfo=UTC)
     for recorded in records(None):
         sagas.apply(recorded.event)
-    saga = _pending(sagas, proposal)
+        at = max(at, recorded.event.at)
+    if told := _published():
+        at = max(at, told.at)
+    quotes = {quote.symbol: quote for quote in told.quotes} if told else {}
+    saga = sagas.tappable(proposal, at, quotes, TAPS)
     # Every account counts its proposals from one: the tap names the account whose proposals are listed.
     command = ask("tap", {"proposal": proposal, "account": saga.proposal.account})
     if json:
@@ -81,21 +87,15 @@ def tap(
     )
 
 
-def _pending(sagas: Sagas, proposal_id: str) -> Saga:
-    """A proposal that waits for a tap. Raises InputError, in words, where none of that name does."""
-    from bursar.domain.proposals import ProposalState
+def _published() -> Told | None:
+    """The latest prices of the program that trades, beside its journal; None where none can be read."""
+    from bursar.adapters.marks import FILE_NAME, ReadMarks
+    from bursar.errors import DataError
 
-    saga = sagas.get(proposal_id)
-    if saga is None:
-        waiting = [each.proposal.proposal_id for each in sagas.all() if each.state is ProposalState.PENDING]
-        listed = f"these wait for a tap: {', '.join(waiting)}" if waiting else "none waits for a tap"
-        raise InputError(f"there is no proposal {proposal_id!r}, and nothing was sent; {listed}")
-    if saga.state is not ProposalState.PENDING:
-        raise InputError(
-            f"proposal {proposal_id} was tapped already and is {saga.state.value}; nothing is sent again "
-            "(bursar proposals shows what became of it)"
-        )
-    return saga
+    try:
+        return ReadMarks(journal_path(None).parent / FILE_NAME).read()
+    except DataError:
+        return None  # the program that trades looks at its own
 
 
 def _show(sagas: Sagas) -> None:
