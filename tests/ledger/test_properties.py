@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -74,6 +75,15 @@ def test_lots_sum_to_positions(story: Story) -> None:
 @given(stories())
 def test_replay_equals_incremental(story: Story) -> None:
     check_replay(story)
+
+
+@given(stories())
+def test_the_books_stay_as_they_are_where_an_event_is_said_not_to_move_them(story: Story) -> None:
+    before = story.keeper.book()
+    at = story.events[-1].at
+    assert not story.keeper.apply(e.DecisionSkipped(event_id="k-00000001", at=at, portfolio="main", reason="a holiday"))
+    assert replace(story.keeper.book(), sequence=before.sequence, at=before.at) == before
+    assert story.keeper.apply(e.Marked(event_id="mark", at=at, prices={}, official=True))
 
 
 @given(stories())

@@ -149,11 +149,14 @@ class Bookkeeper:
         if start:
             self._books.sequence, self._books.at = start.sequence, start.at
 
-    def apply(self, event: Event) -> None:
-        """Take one committed event. Raises LedgerError with its sequence number, and is then as it was before."""
+    def apply(self, event: Event) -> bool:
+        """Take one committed event; True where it is one that moves books.
+
+        Raises LedgerError with its sequence number, and is then as it was before.
+        """
         books = self._books
         books.postings = ()
-        handler = HANDLERS.get(type(event), _unknown)
+        handler, moves = HANDLERS.get(type(event), _unknown), True
         try:
             if handler is not None:
                 handler(books, event)
@@ -161,6 +164,8 @@ class Bookkeeper:
             elif isinstance(event, FillCorrected | LotsChosen):
                 self._revise(event)
                 books = self._books
+            else:
+                moves = False
         except (BursarError, ArithmeticError) as error:
             sequence = books.sequence + 1
             self._restore()
@@ -168,6 +173,7 @@ class Bookkeeper:
         books.sequence += 1
         if books.at is None or event.at > books.at:
             books.at = event.at
+        return moves
 
     def book(self) -> Book:
         """The book as it is now. What has not changed since the last one is shared with it."""

@@ -124,7 +124,8 @@ class Engine:
     def see(self, market: Slice) -> None:
         """Take in what became known."""
         self.market = self.market.extended(market)
-        if session := self.session:
+        session = self.session
+        if session is not None and session is not self.market.session:
             self.market = replace(self.market, session=session)
 
     @property
@@ -147,14 +148,14 @@ class Engine:
         """Take in one committed event."""
         self.started = True
         self.ids.seen(event.event_id)
-        self._books.apply(event)
+        moved = self._books.apply(event)
+        self._portfolio = None if moved else self._portfolio
         change = self.orders.apply(event)
         symbol = self.orders[change.order_id].order.symbol if change else ""
         self.breaks.apply(event, change, symbol, self.mandate.account)
         self.sagas.apply(event)
         self.parents.apply(event)
         self.measured.apply(event)
-        self._portfolio = None
         self.standing.apply(event, self.portfolio if isinstance(event, SessionClosed) else None)
         match event:
             case TaskFinished(task=task, day=day):
