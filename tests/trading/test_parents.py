@@ -188,6 +188,17 @@ def test_the_parts_of_a_shortfall_sum_to_what_paper_would_have_made_more(stage: 
     assert sum((each.total for each in measured.all), Decimal(0)) == paid
 
 
+def test_who_asks_after_each_event_is_told_what_one_is_who_asks_at_the_end(stage: Stage) -> None:
+    often, once, told = Measured(), Measured(), 0
+    for event in play(stage, "twap", at_broker=False):
+        often.apply(event)
+        once.apply(event)
+        assert told <= len(often.all)
+        told = len(often.all)
+    assert often.all == once.all
+    assert often.symbols == once.symbols
+
+
 def dear(engine_costs: str) -> list[Event]:
     """What a rebalance of AAPL leads to, after sixty trades of it at so many basis points each, of 15 expected."""
     engine = fresh()

@@ -1,6 +1,7 @@
 """Measuring: the shortfall of every parent of a journal, as a fold, and the cost that decisions reckon with.
 
-A parent without any fill costs what the market did meanwhile; one that still works is not measured yet.
+A parent without any fill costs what the market did meanwhile; one that still works is not measured yet. What has ended
+is measured when somebody asks: most who fold a journal never do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ class Measured:
     """Shortfalls of the parents that have ended, in that order."""
 
     def __init__(self) -> None:
-        self.all: list[Shortfall] = []
+        self._all: list[Shortfall] = []
+        self._ended: list[tuple[ParentBegun, ParentEnded, list[Filled], Decimal]] = []
         self._by_symbol: dict[str, list[Shortfall]] = {}
         self._begun: dict[str, ParentBegun] = {}
         self._parent: dict[str, str] = {}
@@ -38,9 +40,16 @@ class Measured:
             case ParentEnded(parent_id=parent_id):
                 begun = self._begun.pop(parent_id, None)
                 if begun is not None:
-                    self._measure(begun, event)
+                    size = self._multipliers.get(begun.symbol, Decimal(1))
+                    self._ended.append((begun, event, self._fills.pop(parent_id), size))
             case _:
                 pass
+
+    @property
+    def all(self) -> tuple[Shortfall, ...]:
+        """Every one that was measured."""
+        self._measure()
+        return tuple(self._all)
 
     @property
     def working(self) -> int:
@@ -50,31 +59,35 @@ class Measured:
     @property
     def symbols(self) -> tuple[str, ...]:
         """Those that were measured."""
+        self._measure()
         return tuple(self._by_symbol)
 
     def rate(self, symbol: str, prior: Decimal) -> Decimal:
         """What trading ``symbol`` costs, as a fraction of notional: what was measured, drawn to ``prior``."""
+        self._measure()
         return cost_rate(self._by_symbol.get(symbol, ()), prior)
 
-    def _measure(self, begun: ParentBegun, ended: ParentEnded) -> None:
-        fills = self._fills.pop(begun.parent_id)
-        if sum((fill.quantity for fill in fills), ZERO) > begun.quantity:
-            return  # the broker filled more than was asked for: that is a break, and no cost of ours
-        arrival = Quote(symbol=begun.symbol, at=begun.at, known_at=begun.at, bid=begun.bid, ask=begun.ask)
-        found = shortfall(
-            Traded(
-                symbol=begun.symbol,
-                side=begun.side,
-                quantity=begun.quantity,
-                decided_at=begun.decided_at,
-                decided_price=begun.decided_price,
-                arrival=arrival,
-                end_price=ended.price,
-                fills=fills,
-                strategy=begun.strategy,
-                route=begun.route,
-                multiplier=self._multipliers.get(begun.symbol, Decimal(1)),
+    def _measure(self) -> None:
+        """Measure what ended since somebody asked last."""
+        for begun, ended, fills, multiplier in self._ended:
+            if sum((fill.quantity for fill in fills), ZERO) > begun.quantity:
+                continue  # the broker filled more than was asked for: that is a break, and no cost of ours
+            arrival = Quote(symbol=begun.symbol, at=begun.at, known_at=begun.at, bid=begun.bid, ask=begun.ask)
+            found = shortfall(
+                Traded(
+                    symbol=begun.symbol,
+                    side=begun.side,
+                    quantity=begun.quantity,
+                    decided_at=begun.decided_at,
+                    decided_price=begun.decided_price,
+                    arrival=arrival,
+                    end_price=ended.price,
+                    fills=fills,
+                    strategy=begun.strategy,
+                    route=begun.route,
+                    multiplier=multiplier,
+                )
             )
-        )
-        self.all.append(found)
-        self._by_symbol.setdefault(begun.symbol, []).append(found)
+            self._all.append(found)
+            self._by_symbol.setdefault(begun.symbol, []).append(found)
+        self._ended.clear()
