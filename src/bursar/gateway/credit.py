@@ -184,15 +184,14 @@ class Credit:
             return self._beyond_margin(account, request, quantity, day, perm_id)
         if instrument.currency != account.currency:
             return self._cannot_pay_abroad(account, request, instrument, quantity, day, perm_id)
-        available, notional = self.available_cash(account, perm_id), self.notional(request, quantity)
-        if account.foreign:  # what is abroad pays for nothing here
-            available += account.cash - self.total_cash(account)
+        notional = self.notional(request, quantity)
         if request.action == "BUY":
+            available = self._available_here(account, perm_id)
             if account.faith is not None and account.faith.restricted(day):
                 available = min(available, account.settled_cash - account.held_cash(perm_id))
             cost = notional + self.commission(account, request, quantity, day)
             covered = min(quantity, max(-account.position(request.symbol).quantity, ZERO))
-            needed = cost - SHORT_REQUIREMENT * self.worth({request.symbol: covered})
+            needed = cost - SHORT_REQUIREMENT * self.worth({request.symbol: covered}) if covered else cost
             # Who only covers a short makes things safer, and may do so with whatever cash there is.
             safer = covered == quantity and cost <= account.cash
             return None if safer or needed <= available else no_money(available, needed, account.currency)
@@ -203,9 +202,15 @@ class Credit:
             return no_shares()
         # The proceeds stay blocked, so what must be there already is the half on top.
         needed = (SHORT_REQUIREMENT - 1) * notional * short / quantity
+        available = self._available_here(account, perm_id)
         if needed > available:
             return no_money(available, needed, account.currency)
         return self._locates.refusal(request.symbol, min(short, quantity), day, perm_id)
+
+    def _available_here(self, account: Account, besides: int) -> Decimal:
+        """What a new order may use of the account's own currency: what is abroad pays for nothing here."""
+        available = self.available_cash(account, besides)
+        return available + account.cash - self.total_cash(account) if account.foreign else available
 
     def hold(self, account: Account, order: Order, day: date) -> None:
         """Let ``order`` hold back what is left of it may use, and nothing once it ended."""

@@ -256,7 +256,7 @@ def run(plan: Plan, market: Market, observer: Observer | None = None) -> Result:
 def _unswept() -> Iterator[None]:
     """Look for garbage seldom: what a run makes stays in its journal, and looking takes a fifth of the time."""
     before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 1_000)
+    gc.set_threshold(1_000_000, 20, 1_000)
     try:
         yield
     finally:

@@ -168,6 +168,10 @@ class Agenda:
             return self.rhythm.begins(day, before)
         return self.rhythm.period(day) != self.rhythm.period(traded)
 
+    def waits(self, day: date, after: date) -> bool:
+        """Whether a rebalance of ``day`` that was missed is done in the session of ``after``, the next one."""
+        return self.missed is Missed.CATCH_UP and self.rhythm.period(after) == self.rhythm.period(day)
+
     def next_trade(
         self, sessions: Sequence[Session], at: datetime, done: Callable[[date], AbstractSet[Task]]
     ) -> datetime | None:
@@ -211,14 +215,13 @@ def agenda(calendar: Sequence[Session], rhythm: Agenda, now: datetime, last_done
         session, before = calendar[number], calendar[number - 1].day if number else None
         after = calendar[number + 1].day if number + 1 < len(calendar) else session.day
         rebalances = rhythm.rebalances(session.day, before, last_done.get(Task.TRADE))
-        waits = rhythm.missed is Missed.CATCH_UP and rhythm.rhythm.period(after) == rhythm.rhythm.period(session.day)
         for item in rhythm.items(session):
             of_rebalance = item.task in REBALANCE
             if item.at > now or last_done.get(item.task, nothing) >= item.day or (of_rebalance and not rebalances):
                 continue
             if now < item.until:
                 due.append(item)
-            elif not (of_rebalance and waits):
+            elif not (of_rebalance and rhythm.waits(session.day, after)):
                 missed.append(item)
         if session.contains(now):
             due.append(Item(at=now, until=session.close, exchange=session.exchange, day=session.day, task=Task.MONITOR))

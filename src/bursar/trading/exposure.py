@@ -133,8 +133,10 @@ def exposure(
     Protective orders rest and are not counted as filled: what they protect is still held.
     """
     market, session, standing = sight.market, sight.session, sight.standing
-    equity = sight.valuation().net_asset_value
-    lost, sent = sight.loss_today(equity), [order for order in standing.sent() if order.order_id not in without]
+    prices = sight.prices()
+    equity = value(sight.portfolio, prices, standing.rates, sight.base_currency).net_asset_value
+    lost = standing.loss(equity, sight.portfolio, prices, sight.base_currency)
+    sent = [order for order in standing.sent() if order.order_id not in without]
     day = session.day if session else market.at.date()
     past, reserved = sight.past, _reserved(sight, without)
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from bursar.errors import InputError
@@ -32,5 +32,5 @@ class Event:
     def __post_init__(self) -> None:
         if not self.event_id:
             raise InputError(f"an event of kind {self.kind} has no id")
-        if self.at.utcoffset() != timedelta(0):
+        if self.at.tzinfo is not UTC and self.at.utcoffset() != timedelta(0):
             raise InputError(f"{self.event_id}: at is {self.at}; it must be in UTC")
