@@ -85,7 +85,7 @@ def test_a_target_names_its_reason_and_its_views() -> None:
     strength = features.momentum(SEEN.closes.values)[-1, 1]
     assert b.reason == (
         f"place 1 of 5: the return of 252 days without the last 21 is {strength:+.1%}; what views together expect "
-        "above cash is +1.00%; the confidence of views together is 0.60; confidence 0.60"
+        "above cash is +1.00%; the confidence of views together is 0.60"
     )
     assert (b.view_ids, b.strategy) == (("v-technical-B",), "confirmed_momentum")
 

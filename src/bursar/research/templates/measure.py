@@ -76,10 +76,18 @@ class Measured:
             for signal in self.template.signals
             if signal.name in self.values
         ]
-        if math.isfinite(believed := self.value(symbol, "confidence")):
-            said.append(f"confidence {believed:.2f}")
+        if math.isfinite(believed := self.value(symbol, "confidence")) and not self._says_already(symbol, believed):
+            said.append(f"in all a confidence of {believed:.2f}")
         said += [f"without {name}, of which the source has nothing" for name in self.absent]
         return "; ".join(said)
+
+
+    def _says_already(self, symbol: str, believed: float) -> bool:
+        """Whether a signal has said the confidence: that of views, where nothing else adds to it."""
+        parts = [signal for signal in self.template.signals if signal.strength and signal.name in self.values]
+        if len(parts) != 1 or parts[0].reads != "belief":
+            return False
+        return f"{self.value(symbol, parts[0].name):.2f}" == f"{believed:.2f}"
 
 
 def measure(template: Template, market: MarketView, views: Sequence[View]) -> Measured:
