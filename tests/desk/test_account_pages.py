@@ -21,9 +21,10 @@ from bursar.domain.events import (
     Rejected,
     TradingState,
 )
-from bursar.runtime.rehearsal import Intended, Prices, Rehearsal
+from bursar.runtime.rehearsal import Intended, LeftOut, Prices, Rehearsal, left_out
 from bursar.trading.mandate import Autonomy
-from tests.builders import ACCOUNT, OPEN, instrument, money, order
+from tests.builders import ACCOUNT, OPEN, filled, instrument, money, order
+from tests.trading.test_engine import fresh
 
 D = Decimal
 BOOKS: list[Event] = [
@@ -100,12 +101,14 @@ FOUND = Rehearsal(
         Intended(order=order("o-00000002"), price=D(100), notional=D(500), cost=D("0.75"), checks=CHECKS[:1]),
     ),
     changes=("o-00000009",),
+    left_out=(LeftOut(symbol="MSFT", why="it is named by sleeve.hands_off"),),
 )
 
 
 def test_a_dry_run_says_what_would_be_sent_and_how_near_its_limits_are() -> None:
     shown = printed(dryrun.as_page(FOUND, "America/New_York"))
-    assert "what would be sent at Monday 2022-01-03 09:35, as things are at 2022-01-01 07:00" in shown
+    said = "what would be sent at Monday 2022-01-03 09:35 EST, as things are at 2022-01-01 07:00 EST (America/New_York)"
+    assert said in " ".join(shown.split())
     assert "the last closes where there is no quote" in shown
     assert "(the broker is asked first)" in shown
     assert "2.00 USD for half a spread and the fees" in shown
@@ -120,8 +123,24 @@ def test_a_dry_run_says_what_would_be_sent_and_how_near_its_limits_are() -> None
     assert "1 other limits are less than half used" in shown
     assert "comes back: o-00000009" in shown
     assert "strategy.autonomy is propose" in shown
-    plain = dryrun.as_plain(FOUND)
+    plain = dryrun.as_plain(FOUND, "America/New_York")
     assert (plain["sent"], plain["cost"], plain["orders"][0]["broker_asked_first"]) == ([], "2.00", True)
+    assert (plain["time_zone"], plain["decision_at"]) == ("America/New_York", "2022-01-03T09:35:00-05:00")
+    assert "MSFT: it is named by sleeve.hands_off" in shown
+    assert plain["left_out"] == [{"symbol": "MSFT", "why": "it is named by sleeve.hands_off"}]
+
+
+def test_what_is_hands_off_or_held_beside_the_sleeve_is_left_out_by_name() -> None:
+    engine = fresh()
+    engine.mandate = replace(engine.mandate, hands_off=frozenset({"MSFT"}), capital=D(50_000))
+    engine.absorb(replace(BOOKS[-1], event_id="adopted"))
+    engine.absorb(replace(filled("x", 7, 50, symbol="XOM", order_id=""), portfolio=""))
+    assert [(each.symbol, each.why) for each in left_out(engine)] == [
+        ("AAPL", "5 were there before Bursar and are hands-off"),
+        ("MSFT", "it is named by sleeve.hands_off"),
+        ("XOM", "7 are held outside of the sleeve, and stay"),
+    ]
+    assert left_out(fresh()) == ()
 
 
 def test_a_dry_run_says_why_nothing_or_less_would_be_sent() -> None:
@@ -135,6 +154,6 @@ def test_a_dry_run_says_why_nothing_or_less_would_be_sent() -> None:
     assert "halted: enough" in shown
     assert "AAPL reports on it" in shown
     assert "bursar rearm lets it go on" in shown
-    assert dryrun.as_plain(stopped)["refused"][0]["rule"] == "earnings"
+    assert dryrun.as_plain(stopped, "America/New_York")["refused"][0]["rule"] == "earnings"
     idle = replace(stopped, refused=(), skipped=(), state=TradingState.ACTIVE)
     assert "Nothing: what is held is what is wanted." in printed(dryrun.as_page(idle, "America/New_York"))

@@ -82,6 +82,7 @@ def test_from_the_wizard_to_a_tap_and_a_kill_and_back(stage: tuple[World, Terms,
         assert Decimal(dry["equity"]) == 50_000
         assert sum(Decimal(order["notional"]) for order in dry["orders"]) < 50_000
         assert "PFE" not in {order["symbol"] for order in dry["orders"]}
+        assert dry["left_out"] == [{"symbol": "PFE", "why": "100 were there before Bursar and are hands-off"}]
         assert all(order["reason"] and Decimal(order["cost"]) > 0 and order["checks"] for order in dry["orders"])
         assert {"settled_cash", "position_weight", "order_value_max"} & {limit["rule"] for limit in dry["limits"]}
         assert "nothing was sent" in person.types("dryrun", "--config", toml, "--every", "0")

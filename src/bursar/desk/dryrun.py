@@ -61,13 +61,15 @@ def _part(check: Check) -> float | None:
     return float(max(check.measured, ZERO) / check.limit) if check.limit > 0 else None
 
 
-def as_plain(found: Rehearsal) -> dict[str, Any]:
-    """For JSON: amounts and quantities as strings."""
+def as_plain(found: Rehearsal, zone: str) -> dict[str, Any]:
+    """For JSON: amounts and quantities as strings, times with their distance from UTC in ``zone``."""
+    here = ZoneInfo(zone)
     return {
         "account": found.account,
         "currency": found.currency,
-        "asked_at": found.at.isoformat(),
-        "decision_at": found.decision_at.isoformat(),
+        "time_zone": zone,
+        "asked_at": found.at.astimezone(here).isoformat(),
+        "decision_at": found.decision_at.astimezone(here).isoformat(),
         "prices": found.prices.value,
         "autonomy": found.autonomy.value,
         "state": found.state.value,
@@ -103,6 +105,7 @@ def as_plain(found: Rehearsal) -> dict[str, Any]:
             for each in found.refused
         ],
         "skipped": list(found.skipped),
+        "left_out": [{"symbol": each.symbol, "why": each.why} for each in found.left_out],
         "canceled_first": list(found.changes),
     }
 
@@ -134,7 +137,10 @@ def as_page(found: Rehearsal, zone: str) -> RenderableType:
     here = ZoneInfo(zone)
     when, now = found.decision_at.astimezone(here), found.at.astimezone(here)
     parts: list[RenderableType] = [
-        Text(f"{found.account}: what would be sent at {when:%A %Y-%m-%d %H:%M}, as things are at {now:%Y-%m-%d %H:%M}"),
+        Text(
+            f"{found.account}: what would be sent at {when:%A %Y-%m-%d %H:%M %Z}, "
+            f"as things are at {now:%Y-%m-%d %H:%M %Z} ({zone})"
+        ),
         Text(
             f"  {found.equity:,.2f} {found.currency} are managed, {found.cash:,.2f} may be spent; by {found.prices}",
             style="dim",
@@ -154,6 +160,8 @@ def as_page(found: Rehearsal, zone: str) -> RenderableType:
         parts.append(
             Text(f"  protection that makes way first, and comes back: {', '.join(found.changes)}", style="dim")
         )
+    if found.left_out:
+        parts += [Text(), Text("left out"), *(Text(f"  {each.symbol}: {each.why}") for each in found.left_out)]
     parts += [Text(), Text("✓ nothing was sent", style="green"), Text(f"  {_SAID[found.autonomy]}", style="dim")]
     if found.state is not TradingState.ACTIVE:
         parts.append(Text(f"  the account is {found.state}; bursar rearm lets it go on", style="bold red"))

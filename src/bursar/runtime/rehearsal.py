@@ -70,6 +70,14 @@ class Intended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A symbol that no order of the decision may touch, and why, in words."""
+
+    symbol: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
     """What would happen at ``decision_at``.
 
@@ -77,6 +85,7 @@ class Rehearsal:
     equity   of what is managed; cash that purchases may use
     targets  what the strategies want to hold
     skipped  why nothing was decided or sent; empty where something was
+    left_out what is hands-off, or held outside of the sleeve
     """
 
     account: str
@@ -94,6 +103,7 @@ class Rehearsal:
     skipped: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     simulated: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 async def rehearse(account: Account, journal: Journal, every_seconds: float) -> Rehearsal:
@@ -200,7 +210,21 @@ def _told(
         refused=tuple(event for event in events if isinstance(event, Rejected)),
         skipped=(*stopped, *skipped),
         changes=tuple(dict.fromkeys(rehearsed.changes)),
+        left_out=left_out(engine),
     )
+
+
+def left_out(engine: Engine) -> tuple[LeftOut, ...]:
+    """What no decision of ``engine`` touches, by symbol."""
+    mandate, found = engine.mandate, dict[str, str]()
+    for book in engine.book.of_account(mandate.account):
+        for symbol, position in book.positions.items():
+            if position.hands_off:
+                found[symbol] = f"{position.quantity:f} were there before Bursar and are hands-off"
+            elif book.portfolio != mandate.portfolio:
+                found[symbol] = f"{position.quantity:f} are held outside of the sleeve, and stay"
+    found |= dict.fromkeys(mandate.hands_off, "it is named by sleeve.hands_off")
+    return tuple(LeftOut(symbol=symbol, why=why) for symbol, why in sorted(found.items()))
 
 
 def _intended(

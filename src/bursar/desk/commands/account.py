@@ -135,7 +135,7 @@ def dryrun(account: Named = "main", config: ConfigFile = None, every: Every = 1.
     with _opened(config, account) as (seen, journal):
         found = asyncio.run(rehearse(seen, journal, every))
     if json:
-        typer.echo(dumps(page.as_plain(found), indent=2))
+        typer.echo(dumps(page.as_plain(found, seen.settings.market.timezone), indent=2))
     else:
         console().print(page.as_page(found, seen.settings.market.timezone))
 

@@ -81,7 +81,6 @@ class Measured:
         said += [f"without {name}, of which the source has nothing" for name in self.absent]
         return "; ".join(said)
 
-
     def _says_already(self, symbol: str, believed: float) -> bool:
         """Whether a signal has said the confidence: that of views, where nothing else adds to it."""
         parts = [signal for signal in self.template.signals if signal.strength and signal.name in self.values]
