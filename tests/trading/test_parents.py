@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from bursar.adapters.memory import MemoryJournal
@@ -30,6 +31,7 @@ from bursar.domain.events import (
 from bursar.domain.market import Quote
 from bursar.domain.orders import Effect, OrderType, Purpose, Side
 from bursar.gateway.exchange import Exchange
+from bursar.ports import Panel
 from bursar.runtime import stage as stages
 from bursar.runtime.loop import Loop
 from bursar.runtime.request import DemoRequest
@@ -39,7 +41,7 @@ from bursar.trading.engine import Engine
 from bursar.trading.mandate import Execution
 from bursar.trading.measuring import Measured
 from tests.builders import OPEN, filled, quote
-from tests.trading.test_engine import TRADE_AT, Wants, do, fresh, see
+from tests.trading.test_engine import TRADE_AT, Wants, closes, do, fresh, see
 from tests.trading.test_shelter import Seesaw
 
 DAYS = 4
@@ -304,6 +306,42 @@ def test_without_any_volume_the_route_is_twap_from_the_beginning_and_says_why() 
     assert (begun.route, begun.reason) == (
         "twap", "participation needs the market's volume, which this source does not have"
     )  # fmt: skip
+
+
+def routed(usual: Sequence[float], told: str | None = "50000", field: str = "volume") -> ParentBegun:
+    """How 1,000 AAPL are worked by their own way, where so much was traded on the last days."""
+    engine = fresh(Wants(weights=(("AAPL", 0.1),)))
+    engine.mandate = replace(engine.mandate, execution=Execution(route="auto", every=timedelta(minutes=1)))
+    assert engine.reads == {"adjusted_volume", "volume"}
+    days = np.datetime64("2021-12-31") - np.arange(len(usual))[::-1]
+    volumes = Panel(days, ("AAPL",), np.array(usual, dtype=np.float64)[:, None])
+    last = closes()
+    paid = replace(last, values=np.tile([10.0, 50.0], (len(last.dates), 1)))
+    engine.refresh(paid, facts={field: volumes})
+    see(engine, OPEN, volume(told), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    do(engine, Task.TRADE)
+    (begun,) = (parent for parent in engine.parents.open.values() if parent.symbol == "AAPL")
+    return begun
+
+
+def test_a_large_order_in_a_thin_name_participates_and_one_in_a_thick_name_goes_at_once() -> None:
+    # 1,000 are 5 % of 20,000, and one percent may go without anybody's notice.
+    thin = routed([20_000.0] * 10 + [9e9])  # one wild day says nothing about a usual one
+    assert (thin.route, thin.reason) == ("participation", "5.0% of a usual day's volume, above 1.0%")
+    assert routed([20_000.0] * 5, field="adjusted_volume").route == "participation"
+    assert routed([100_000.0] * 5).route == "at_once"
+    assert routed([np.nan] * 6 + [20_000.0] * 4).route == "at_once"  # four days are no usual one
+
+
+def test_where_nobody_tells_the_volume_as_it_grows_a_large_order_goes_as_twap_and_says_both_reasons() -> None:
+    begun = routed([20_000.0] * 10, told=None)
+    assert begun.route == "twap"
+    assert begun.reason == (
+        "5.0% of a usual day's volume, above 1.0%; participation needs the market's volume, which this source does not "
+        "have"
+    )
 
 
 def test_after_a_restart_what_was_sent_stands_for_the_volume_before_it() -> None:

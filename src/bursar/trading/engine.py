@@ -56,7 +56,7 @@ from bursar.trading.exposure import Past, Sight, exposure, last_closes, past_of,
 from bursar.trading.guard import guard
 from bursar.trading.ids import Ids
 from bursar.trading.line import LineState
-from bursar.trading.mandate import Ask, Autonomy, Mandate, Step
+from bursar.trading.mandate import AUTO, Ask, Autonomy, Mandate, Step
 from bursar.trading.measuring import Measured
 from bursar.trading.oms import Orders
 from bursar.trading.opinions import heard
@@ -68,7 +68,7 @@ from bursar.trading.shelter import shelter
 from bursar.trading.standing import Standing
 from bursar.trading.strategy import Strategy, fields_read
 from bursar.trading.tapping import LegOf, selling, tap, told, work
-from bursar.trading.view import MarketView
+from bursar.trading.view import VOLUMES, MarketView
 
 __all__ = ["Ask", "Engine", "Mandate", "Step"]
 
@@ -130,15 +130,15 @@ class Engine:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Daily fields beside closes that the strategy reads."""
-        return fields_read(self.strategy)
+        """Daily fields beside closes that the strategy reads, and that a way for an order is chosen by."""
+        return fields_read(self.strategy) | set(VOLUMES if self.mandate.execution.route == AUTO else ())
 
     def refresh(
         self, closes: Panel, earnings: Mapping[str, date] | None = None, facts: Mapping[str, Panel] | None = None
     ) -> None:
         """Take in the history of finished sessions, and who reports next, as it is known this morning.
 
-        facts  what the strategy reads beside closes, as far as the source has it
+        facts  what is read beside closes (``reads``), as far as the source has it
         """
         self.market = replace(self.market, closes=closes, facts=facts or {})
         self._past, self._closes, self._earnings = past_of(closes), last_closes(closes), earnings or {}

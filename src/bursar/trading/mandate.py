@@ -19,6 +19,10 @@ from bursar.trading.baskets import Terms
 TAPS = Terms(confidence_min=0.5, risk_max=1.0)
 
 
+#: The route by which each order is given its own way.
+AUTO = "auto"
+
+
 class Autonomy(StrEnum):
     """What is done with a decision; see ``trading/proposing.py``. Only a person raises it."""
 

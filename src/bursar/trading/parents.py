@@ -44,7 +44,7 @@ from bursar.ledger.book import PortfolioBook
 from bursar.risk.gate import Verdict
 from bursar.trading.breaks import Breaks
 from bursar.trading.ids import Ids
-from bursar.trading.mandate import Execution, Mandate, Step
+from bursar.trading.mandate import AUTO, Execution, Mandate, Step
 from bursar.trading.oms import Orders, OrderState
 from bursar.trading.protect import Cover
 from bursar.trading.route import Route, route
@@ -296,12 +296,14 @@ def _route(desk: Desk, order: Order, quote: Quote, ends: datetime) -> Route:
         return Route(algorithm=Algorithm.AT_ONCE, reason="its protection has made room: waiting is the larger risk")
     if ends - desk.market.at < execution.every:
         return Route(algorithm=Algorithm.AT_ONCE, reason="the session is nearly over")
-    if execution.route == "auto":
-        chosen = route(order.side, order.quantity, order.purpose, quote)
+    if execution.route == AUTO:
+        usual = desk.market.usual_volume(order.symbol)
+        chosen = route(order.side, order.quantity, order.purpose, quote, daily_volume=usual)
     else:
         chosen = Route(algorithm=Algorithm(execution.route), reason="as execution.route says")
     if chosen.algorithm is Algorithm.PARTICIPATION and quote.volume is None:
-        reason = "participation needs the market's volume, which this source does not have"
+        why = "" if execution.route != AUTO else f"{chosen.reason}; "
+        reason = f"{why}participation needs the market's volume, which this source does not have"
         return Route(algorithm=Algorithm.TWAP, reason=reason)
     return chosen
 
