@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import bursar
 from bursar.desk.api import figures, problems
 from bursar.desk.api.acting import Once
+from bursar.desk.api.openapi import Described
 from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
 from bursar.desk.guard.shield import LOOPBACK_HOSTS, Limits, Shield
@@ -31,7 +32,7 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None, hosts:
     limits  how often somebody may ask, and how much at once; those that ship by default
     hosts   names under which it may be asked for, beside those of this machine
     """
-    app = FastAPI(
+    app = Described(
         title="Bursar",
         version=bursar.__version__,
         description=DESCRIPTION,

@@ -111,6 +111,20 @@ class Leg(TypedDict):
     reason: str
 
 
+class Kept(TypedDict):
+    """What a completed proposal did, beside what it promised by now."""
+
+    state: str
+    sessions: int
+    return_pct: float
+    promised_pct: float
+    behind_max_pct: float
+    cost: str
+    cost_promised: str
+    loss: str
+    loss_max: str
+
+
 class Proposal(TypedDict):
     """What waits for a tap, or what became of it."""
 
@@ -123,7 +137,9 @@ class Proposal(TypedDict):
     expires_at: str
     confidence: float
     expected_return_pct: float
+    horizon_days: int
     risk_max_pct: float
+    loss_max: str
     cost: str | None
     unwinding_cost: str | None
     legging_loss_max: str | None
@@ -132,6 +148,7 @@ class Proposal(TypedDict):
     tap_refused: str | None
     tapped_by: str | None
     loss: str
+    kept: Kept | None
     legs: list[Leg]
 
 

@@ -27,10 +27,20 @@ from bursar.desk.guard.shield import Limits
 from bursar.domain import events as e
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from tests.builders import CLOSE, OPEN, filled, instrument, money, order
+from tests.desk.api.shaped import check
 from tests.samples import ACCOUNT, AT, OUTLOOK, PROPOSAL, SAMPLES, VIEW
 
 NOW = datetime(2022, 1, 5, 15, 0, tzinfo=UTC)
 DAYS = 3
+#: What a run's report always has.
+REPORT = {
+    "not_enough_data": {"sharpe_ratio": "3 returns; it needs 20"},
+    "seed": 7,
+    "currency": "USD",
+    "strategy": "momentum",
+    "simulated": ["prices"],
+    "synthetic": False,
+}
 #: Tests ask faster than people: nobody waits but in the tests of waiting.
 UNHURRIED = Limits(per_second=1e6, burst=1e6, strangers_per_second=1e6, strangers_burst=1e6)
 
@@ -107,7 +117,7 @@ def desk_on(home: Path | None = None, scopes: frozenset[str] = frozenset()) -> D
     """A desk on the journal of above, whose clock stands still."""
     if home is not None:
         (home / "runs" / "demo").mkdir(parents=True, exist_ok=True)
-        (home / "runs" / "demo" / "report.json").write_text("{}", encoding="utf-8")
+        (home / "runs" / "demo" / "report.json").write_text(json.dumps(REPORT), encoding="utf-8")
     return Desk(
         journal=journal_of(events()),
         commands=MemoryCommands(),
@@ -254,7 +264,9 @@ async def answer(client: httpx.AsyncClient, ask: Ask, role: str) -> httpx.Respon
         content = json.dumps(ask.body).encode()
     if content is not None:
         headers["Content-Type"] = "application/json"
-    return await client.request(ask.method, ask.path, content=content, headers=headers)
+    answered = await client.request(ask.method, ask.path, content=content, headers=headers)
+    check(answered)
+    return answered
 
 
 def app_on(desk: Desk) -> FastAPI:

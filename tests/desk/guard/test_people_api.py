@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+import httpx
 import pyotp
 import pytest
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from bursar.domain.events import AccessChanged, Event, SignedIn, SignInRefused
 from bursar.domain.people import Role
 from bursar.domain.record import encode
 from bursar.ports import Recorded
+from tests.desk.api.shaped import check
 from tests.desk.api.world import UNHURRIED, gate_of
 from tests.desk.guard.test_guard import CHEAP, OWN
 from tests.samples import AT
@@ -38,6 +40,12 @@ API = "/api/v1"
 def app() -> FastAPI:
     """One application for all: to build its routes takes longer than any test here."""
     return create_app(limits=UNHURRIED)
+
+
+def _look(answer: httpx.Response) -> None:
+    """See that an answer is of its shape."""
+    answer.read()
+    check(answer)
 
 
 class House:
@@ -57,7 +65,9 @@ class House:
         self.at += timedelta(seconds=seconds)
 
     def browser(self, url: str = "http://127.0.0.1") -> TestClient:
-        return TestClient(self.app, base_url=url)
+        client = TestClient(self.app, base_url=url)
+        client.event_hooks = {"response": [_look]}
+        return client
 
     def signed_in(self, name: str = "owner", role: Role = Role.ADMIN, *, step_up: bool = False) -> TestClient:
         """A browser of somebody new, with a password of their own."""

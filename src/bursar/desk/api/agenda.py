@@ -10,11 +10,12 @@ from fastapi.responses import Response
 from bursar.desk import diary
 from bursar.desk.api.parts import TheDesk, Told, Viewer, stamped
 from bursar.desk.api.problems import described
+from bursar.desk.api.shapes import monitoring as shapes
 
 router = APIRouter(tags=["monitoring"])
 
 
-@router.get("/agenda", responses=described())
+@router.get("/agenda", responses=described(tells=shapes.AgendaTold))
 async def agenda(desk: TheDesk, caller: Viewer) -> Response:
     """Tell each market's tasks of today on its own clock, what was done of them, and what comes next."""
     keep = desk.home / "data" if desk.home else None

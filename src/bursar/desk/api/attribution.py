@@ -11,6 +11,8 @@ from bursar.desk import views
 from bursar.desk.api.monitoring import Group, chronicle_of
 from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.problems import described
+from bursar.desk.api.shapes import monitoring as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.track_record import profit_groups, profit_sources
 from bursar.domain.events import AttributionReported
 from bursar.ledger.profit import Profit
@@ -18,7 +20,7 @@ from bursar.ledger.profit import Profit
 router = APIRouter(prefix="/attribution", tags=["attribution"])
 
 
-@router.get("/portfolios/{account}/{portfolio}", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}", responses=described(404, 409, tells=shapes.Attribution))
 async def attribution(account: str, portfolio: str, desk: TheDesk, caller: Viewer, group: Group = "sector") -> Response:
     """Split what a portfolio made, with nothing left over: each part, and its share of the capital of the first day."""
     days = chronicle_of(desk, caller, account, portfolio).days
@@ -33,7 +35,7 @@ async def attribution(account: str, portfolio: str, desk: TheDesk, caller: Viewe
     return Told(stamped(desk, first=first, last=last, group=group, items=parts, total=total))
 
 
-@router.get("/portfolios/{account}/{portfolio}/contributors", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/contributors", responses=described(404, 409, tells=shapes.Contributors))
 async def contributors(
     account: str,
     portfolio: str,
@@ -52,7 +54,7 @@ async def contributors(
     return Told(stamped(desk, group=group, contributors=best, detractors=worst))
 
 
-@router.get("/reports", responses=described())
+@router.get("/reports", responses=described(tells=words.Page[words.Recorded]))
 async def reports(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List the attributions that were journalled, oldest first."""
     found = [

@@ -12,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bursar.desk import views
 from bursar.desk.api.parts import TheDesk, Told, Viewer, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import monitoring as shapes
+from bursar.desk.api.shapes import research
 from bursar.desk.desk import Desk
 from bursar.errors import InputError
 from bursar.ledger.performance import performance
@@ -71,7 +73,7 @@ async def prometheus(request: Request, caller: Viewer) -> Response:
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/health", responses=described())
+@router.get("/health", responses=described(tells=shapes.Health))
 async def health_in_full(request: Request, desk: TheDesk, caller: Viewer) -> Response:
     """Say whether the service is well and, where it is not, what is away, since when, why, and what still works."""
     trades, told = await traders(desk)
@@ -94,7 +96,7 @@ async def health_in_full(request: Request, desk: TheDesk, caller: Viewer) -> Res
     )
 
 
-@router.get("/metrics", responses=described(409))
+@router.get("/metrics", responses=described(409, tells=shapes.FiveFigures))
 async def five(desk: TheDesk, caller: Viewer) -> Response:
     """Tell how the account that is traded did: Sharpe ratio, drawdown, return, volatility and win rate.
 
@@ -112,7 +114,7 @@ async def five(desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, account=account, simulated=list(desk.past.simulated), **said))
 
 
-@router.get("/openapi.json", responses=described())
+@router.get("/openapi.json", responses=described(tells=research.OpenApi))
 async def openapi(request: Request, caller: Viewer) -> Response:
     """Describe the API, to those who may use it."""
     return Told(request.app.openapi())

@@ -29,6 +29,8 @@ from bursar.desk.api.parts import (
     stamped,
 )
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import orders as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.domain.events import Filled, LineChanged
 from bursar.domain.orders import OrderStatus
@@ -55,7 +57,7 @@ class Cancel(Asked):
     reason: Line = Field(examples=["the news changed"])
 
 
-@router.get("/status", responses=described())
+@router.get("/status", responses=described(tells=shapes.Status))
 async def status(desk: TheDesk, caller: Viewer) -> Response:
     """Say how the line to the broker is, as the loop that trades last told it."""
     past = desk.past
@@ -75,7 +77,7 @@ async def status(desk: TheDesk, caller: Viewer) -> Response:
     )
 
 
-@router.get("/line", responses=described())
+@router.get("/line", responses=described(tells=words.Page[shapes.LineChange]))
 async def line(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List every change of the line, oldest first."""
     found = [
@@ -104,13 +106,13 @@ def _account(name: str, profile: AccountProfile, desk: Desk) -> dict[str, Any]:
     }
 
 
-@router.get("/accounts", responses=described())
+@router.get("/accounts", responses=described(tells=words.Listed[shapes.SetUp]))
 async def accounts(desk: TheDesk, caller: Viewer) -> Response:
     """List the accounts that are set up, and which of them is traded."""
     return Told(stamped(desk, items=[_account(name, profile, desk) for name, profile in desk.accounts.items()]))
 
 
-@router.get("/accounts/{name}", responses=described(404))
+@router.get("/accounts/{name}", responses=described(404, tells=shapes.SetUpTold))
 async def account(name: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one account that is set up, and the limits that hold in it."""
     if name not in desk.accounts:
@@ -135,7 +137,9 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, tuple | frozenset) else str(value)
 
 
-@router.post("/accounts/{name}/switch", status_code=202, responses=described(400, 404, 409))
+@router.post(
+    "/accounts/{name}/switch", status_code=202, responses=described(400, 404, 409, tells=words.Sent, status=202)
+)
 async def switch(
     name: str, asked: Switch, request: Request, desk: TheDesk, caller: Killer, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -167,7 +171,7 @@ def _order(desk: Desk, caller: Any, order_id: str) -> OrderState:
     raise Problem(404, "not found", "there is no such order")
 
 
-@router.get("/orders", responses=described())
+@router.get("/orders", responses=described(tells=words.Page[shapes.Order]))
 async def orders(
     desk: TheDesk,
     caller: Viewer,
@@ -190,20 +194,22 @@ async def orders(
     return Told(paged(desk, found, by("order_id"), itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/orders/{order_id}", responses=described(404))
+@router.get("/orders/{order_id}", responses=described(404, tells=shapes.OrderTold))
 async def order(order_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one order and where it stands."""
     return Told(stamped(desk, **views.order(_order(desk, caller, order_id))))
 
 
-@router.get("/orders/{order_id}/trail", responses=described(404))
+@router.get("/orders/{order_id}/trail", responses=described(404, tells=words.Listed[shapes.Change]))
 async def trail(order_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Tell all that ever happened to one order, oldest first."""
     _order(desk, caller, order_id)
     return Told(stamped(desk, items=[views.change(each) for each in desk.past.trails.get(order_id, ())]))
 
 
-@router.post("/orders/{order_id}/cancel", status_code=202, responses=described(400, 404, 409))
+@router.post(
+    "/orders/{order_id}/cancel", status_code=202, responses=described(400, 404, 409, tells=words.Sent, status=202)
+)
 async def cancel(
     order_id: str, asked: Cancel, request: Request, desk: TheDesk, caller: Trader, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -225,7 +231,7 @@ async def cancel(
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
 
-@router.get("/executions", responses=described())
+@router.get("/executions", responses=described(tells=words.Page[words.Recorded]))
 async def executions(
     desk: TheDesk,
     caller: Viewer,
@@ -248,7 +254,7 @@ async def executions(
 # ---------------------------------------------------------------- market
 
 
-@router.get("/instruments", responses=described())
+@router.get("/instruments", responses=described(tells=words.Page[shapes.Instrument]))
 async def instruments(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List what can be traded."""
     held = desk.past.book.instruments
@@ -256,7 +262,7 @@ async def instruments(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor:
     return Told(paged(desk, found, by("symbol"), itself, limit=limit, cursor=cursor, about="instruments"))
 
 
-@router.get("/instruments/{symbol}", responses=described(404))
+@router.get("/instruments/{symbol}", responses=described(404, tells=shapes.InstrumentTold))
 async def instrument(symbol: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show what is known of an instrument."""
     if symbol not in desk.past.book.instruments:
@@ -284,7 +290,7 @@ def _market(desk: Desk, symbol: str) -> dict[str, Any] | None:
     }
 
 
-@router.get("/market-data", responses=described())
+@router.get("/market-data", responses=described(tells=words.Listed[shapes.Quote]))
 async def market_data(
     desk: TheDesk,
     caller: Viewer,
@@ -296,7 +302,7 @@ async def market_data(
     return Told(stamped(desk, items=found))
 
 
-@router.get("/market-data/{symbol}", responses=described(404))
+@router.get("/market-data/{symbol}", responses=described(404, tells=shapes.QuoteTold))
 async def market_data_of(symbol: str, desk: TheDesk, caller: Viewer) -> Response:
     """Tell the latest price of a symbol with its age."""
     told = _market(desk, symbol)

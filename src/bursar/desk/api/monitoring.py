@@ -13,6 +13,8 @@ from bursar.desk import views
 from bursar.desk.api.parts import Cursor, Figures, Limit, TheDesk, Told, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.portfolios import key_of, known
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import monitoring as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.desk.guard.roles import Caller
 from bursar.desk.monitor import Second
@@ -60,7 +62,7 @@ def chronicle_of(desk: Desk, caller: Caller, account: str, portfolio: str) -> Ch
     return found
 
 
-@router.get("/snapshot", responses=described(409))
+@router.get("/snapshot", responses=described(409, tells=shapes.Snapshot))
 async def snapshot(desk: TheDesk, caller: Viewer) -> Response:
     """Show every portfolio as it was seen at the last second."""
     told = _second(desk)
@@ -77,13 +79,13 @@ async def snapshot(desk: TheDesk, caller: Viewer) -> Response:
     )
 
 
-@router.get("/portfolios/{account}/{portfolio}/snapshot", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/snapshot", responses=described(404, 409, tells=shapes.SeenNow))
 async def snapshot_of(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one portfolio as it was seen at the last second: positions, P&L, risk, limits."""
     return Figures(stamped(desk, **views.second(*_place(desk, caller, account, portfolio))))
 
 
-@router.get("/portfolios/{account}/{portfolio}/utilization", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/utilization", responses=described(404, 409, tells=shapes.Utilization))
 async def utilization(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """Say how much of each limit is used: 1 is the limit itself."""
     told, place = _place(desk, caller, account, portfolio)
@@ -92,7 +94,7 @@ async def utilization(account: str, portfolio: str, desk: TheDesk, caller: Viewe
     return Told(stamped(desk, at=seen["at"], risk=seen["risk"], limits=limits, used=seen["limits_used"]))
 
 
-@router.get("/portfolios/{account}/{portfolio}/series", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/series", responses=described(404, 409, tells=shapes.Series))
 async def series(
     account: str,
     portfolio: str,
@@ -118,7 +120,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "portfolio"} | {"at": views.moment(at)}
 
 
-@router.get("/portfolios/{account}/{portfolio}/performance", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/performance", responses=described(404, 409, tells=shapes.Performance))
 async def performance_of(
     account: str,
     portfolio: str,
@@ -146,7 +148,7 @@ async def performance_of(
     )
 
 
-@router.get("/portfolios/{account}/{portfolio}/rolling", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/rolling", responses=described(404, 409, tells=shapes.Rolling))
 async def rolling_of(
     account: str,
     portfolio: str,
@@ -161,7 +163,7 @@ async def rolling_of(
     return Told(stamped(desk, window=window, days=[day.isoformat() for day in dates], metrics=told))
 
 
-@router.get("/portfolios/{account}/{portfolio}/days", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/days", responses=described(404, 409, tells=words.Page[shapes.PlainDay]))
 async def days_of(
     account: str, portfolio: str, desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
@@ -171,7 +173,7 @@ async def days_of(
     return Told(paged(desk, found, by("day"), itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/portfolios/{account}/{portfolio}/profit", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/profit", responses=described(404, 409, tells=shapes.Profits))
 async def profit_of(
     account: str,
     portfolio: str,
@@ -190,7 +192,7 @@ async def profit_of(
     return Told(stamped(desk, group=group, items=profit_groups(lines, group), total=total))
 
 
-@router.get("/alerts", responses=described())
+@router.get("/alerts", responses=described(tells=words.Page[shapes.Alert]))
 async def alerts(
     desk: TheDesk,
     caller: Viewer,

@@ -16,6 +16,7 @@ from bursar.desk import views
 from bursar.desk.api.acting import IdempotencyKey, once_of
 from bursar.desk.api.parts import Amount, Analyst, Asked, Number, Share, Table, TheDesk, Told, Viewer, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import figures as shapes
 from bursar.desk.desk import Desk
 from bursar.desk.jobs import Job
 from bursar.domain.instruments import Instrument
@@ -212,7 +213,7 @@ def _told(found: Solution) -> dict[str, Any]:
     }
 
 
-@router.get("/objectives", responses=described())
+@router.get("/objectives", responses=described(tells=shapes.Objectives))
 async def objectives(desk: TheDesk, caller: Viewer) -> Response:
     """List what a portfolio can be best at, and the figure that is told of it."""
     found = [
@@ -221,7 +222,7 @@ async def objectives(desk: TheDesk, caller: Viewer) -> Response:
     return Told({"items": found})
 
 
-@router.post("", responses=described(400, 409))
+@router.post("", responses=described(400, 409, tells=shapes.SolvedNow))
 async def optimize_now(asked: Optimization, desk: TheDesk, caller: Analyst) -> Response:
     """Find a portfolio at once. An infeasible problem is answered, too: with the constraints that conflict."""
     if asked.size > AT_ONCE_MAX:
@@ -241,7 +242,7 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
-@router.post("/jobs", status_code=202, responses=described(400, 409))
+@router.post("/jobs", status_code=202, responses=described(400, 409, tells=shapes.JobTold, status=202))
 async def submit(
     asked: Optimization, request: Request, desk: TheDesk, caller: Analyst, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -254,7 +255,7 @@ async def submit(
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
 
-@router.get("/jobs", responses=described())
+@router.get("/jobs", responses=described(tells=shapes.Jobs))
 async def jobs(desk: TheDesk, caller: Analyst) -> Response:
     """List the jobs that are remembered, oldest first."""
     return Told({"items": [_job(job) | {"result": None} for job in desk.jobs.jobs.values() if job.by == caller.user]})
@@ -267,13 +268,13 @@ def _mine(desk: Desk, caller: Any, job_id: str) -> Job:
     return job
 
 
-@router.get("/jobs/{job_id}", responses=described(404))
+@router.get("/jobs/{job_id}", responses=described(404, tells=shapes.JobTold))
 async def job(job_id: str, desk: TheDesk, caller: Analyst) -> Response:
     """Show a job, and its result once it is done."""
     return Told(_job(_mine(desk, caller, job_id)))
 
 
-@router.delete("/jobs/{job_id}", responses=described(404))
+@router.delete("/jobs/{job_id}", responses=described(404, tells=shapes.JobTold))
 async def cancel(job_id: str, desk: TheDesk, caller: Analyst) -> Response:
     """Do a job no more."""
     found = _mine(desk, caller, job_id)
@@ -281,7 +282,7 @@ async def cancel(job_id: str, desk: TheDesk, caller: Analyst) -> Response:
     return Told(_job(found))
 
 
-@router.post("/constraints/check", responses=described(400, 409))
+@router.post("/constraints/check", responses=described(400, 409, tells=shapes.Feasible))
 async def check(asked: Optimization, desk: TheDesk, caller: Analyst) -> Response:
     """Say whether constraints can hold together and, where they cannot, which of them conflict."""
 
@@ -321,7 +322,7 @@ class Plan(Asked):
     wishes: Annotated[list[Wish], Field(min_length=1, max_length=500)]
 
 
-@router.post("/rebalancing-plan", responses=described(400, 409))
+@router.post("/rebalancing-plan", responses=described(400, 409, tells=shapes.Planned))
 async def plan(asked: Plan, desk: TheDesk, caller: Analyst) -> Response:
     """Make the orders that bring a portfolio to weights: sales first, whole lots, and never more than cash allows.
 

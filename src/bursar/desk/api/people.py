@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints
 
 from bursar.desk.api.parts import Asked, Flag, IfMatch, Line, TheDesk, Told, Whole, held_still, versioned
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import people as shapes
 from bursar.desk.desk import Desk
 from bursar.desk.guard.door import address_of, hand_out, take_back
 from bursar.desk.guard.gate import allowed
@@ -108,7 +109,7 @@ class Change(Asked):
 # ---------------------------------------------------------------- coming and going
 
 
-@door.post("/sign-in", responses=described())
+@door.post("/sign-in", responses=described(tells=shapes.SignedIn))
 async def sign_in(asked: SignIn, request: Request, desk: TheDesk) -> Response:
     """Come in. The session is a cookie that no script can read; a program uses a token instead."""
     guard = _guard(desk)
@@ -134,7 +135,7 @@ async def sign_out(request: Request, desk: TheDesk, caller: Newcomer) -> Respons
 # ---------------------------------------------------------------- oneself
 
 
-@router.get("/me", responses=described())
+@router.get("/me", responses=described(tells=shapes.Me))
 async def me(desk: TheDesk, caller: Newcomer) -> Response:
     """Say who asks, and what they may do."""
     person = await asyncio.to_thread(_guard(desk).people.find, caller.user)
@@ -149,7 +150,7 @@ async def change_password(asked: NewPassword, request: Request, desk: TheDesk, c
     return Response(status_code=204)
 
 
-@router.post("/me/step-up", responses=described())
+@router.post("/me/step-up", responses=described(tells=shapes.SteppedUp))
 async def step_up(asked: Proof, request: Request, desk: TheDesk, caller: Anyone) -> Response:
     """Show again that it is you, for the ten minutes in which live, kill and re-arm are open to you."""
     arguments = (caller, asked.password, asked.code, address_of(request))
@@ -157,27 +158,27 @@ async def step_up(asked: Proof, request: Request, desk: TheDesk, caller: Anyone)
     return Told({"stepped_up_until": until.isoformat()})
 
 
-@router.post("/me/factor", responses=described())
+@router.post("/me/factor", responses=described(tells=shapes.Offered))
 async def offer_factor(desk: TheDesk, caller: Sure) -> Response:
     """Ask for a second factor: the address that an authenticator reads. It counts once a code of it was given."""
     return Told({"address": await asyncio.to_thread(_guard(desk).offer_factor, caller)})
 
 
-@router.put("/me/factor", responses=described())
+@router.put("/me/factor", responses=described(tells=shapes.Recovery))
 async def confirm_factor(asked: FactorCode, desk: TheDesk, caller: Sure) -> Response:
     """Give a code of the factor that was offered. What comes back is for whoever loses it: write it down."""
     recovery = await _done(desk, _guard(desk).confirm_factor, caller, asked.code)
     return Told({"recovery": list(recovery)})
 
 
-@router.get("/me/passes", responses=described())
+@router.get("/me/passes", responses=described(tells=shapes.Passes))
 async def own_passes(desk: TheDesk, caller: Anyone) -> Response:
     """List your sessions and tokens."""
     given = await asyncio.to_thread(_guard(desk).passes_of, caller.user)
     return Told({"items": [_pass(each, caller) for each in given]})
 
 
-@router.post("/me/tokens", status_code=201, responses=described())
+@router.post("/me/tokens", status_code=201, responses=described(tells=shapes.TokenMade, status=201))
 async def make_token(asked: NewToken, desk: TheDesk, caller: Sure) -> Response:
     """Make a token. Its secret is shown this once."""
     made = (caller, asked.label, timedelta(days=asked.days), asked.scopes)
@@ -195,14 +196,14 @@ async def revoke_own(pass_id: ThePass, desk: TheDesk, caller: Anyone) -> Respons
 # ---------------------------------------------------------------- others
 
 
-@router.get("/people", responses=described(), dependencies=[Depends(allowed(Role.ADMIN))])
+@router.get("/people", responses=described(tells=shapes.People), dependencies=[Depends(allowed(Role.ADMIN))])
 async def everybody(desk: TheDesk) -> Response:
     """List who may come in."""
     people = await asyncio.to_thread(_guard(desk).people.all)
     return Told({"items": [_person(each) for each in people]})
 
 
-@router.post("/people", status_code=201, responses=described())
+@router.post("/people", status_code=201, responses=described(tells=shapes.PersonAdded, status=201))
 async def add(asked: NewPerson, desk: TheDesk, caller: SureAdmin) -> Response:
     """Let somebody in, with a password that they use once and then change."""
     guard = _guard(desk)
@@ -215,7 +216,7 @@ async def add(asked: NewPerson, desk: TheDesk, caller: SureAdmin) -> Response:
     return Told(_person(found) | {"password": once}, 201, {"Location": f"/api/v1/people/{found.name}"})
 
 
-@router.get("/people/{name}", responses=described(404))
+@router.get("/people/{name}", responses=described(404, tells=shapes.PersonWhole))
 async def one(name: TheName, desk: TheDesk, caller: Admin) -> Response:
     """Say who somebody is, and what they come with."""
     person = await _named(desk, name)
@@ -224,7 +225,7 @@ async def one(name: TheName, desk: TheDesk, caller: Admin) -> Response:
     return versioned(said, str(person.version))
 
 
-@router.patch("/people/{name}", responses=described(404, 412, 428))
+@router.patch("/people/{name}", responses=described(404, 412, 428, tells=shapes.PersonTold))
 async def change(name: TheName, asked: Change, desk: TheDesk, caller: SureAdmin, if_match: IfMatch = None) -> Response:
     """Give somebody another role, or let them in no more. One admin always remains."""
     guard, person = _guard(desk), await _named(desk, name)
@@ -238,7 +239,7 @@ async def change(name: TheName, asked: Change, desk: TheDesk, caller: SureAdmin,
     return versioned(_person(kept), str(kept.version))
 
 
-@router.post("/people/{name}/reset", responses=described(404))
+@router.post("/people/{name}/reset", responses=described(404, tells=shapes.PasswordReset))
 async def reset(name: TheName, desk: TheDesk, caller: SureAdmin) -> Response:
     """Give somebody who lost theirs a password to be used once. Their second factor and all their passes end."""
     guard = _guard(desk)

@@ -32,6 +32,8 @@ from bursar.desk.api.parts import (
     versioned,
 )
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import portfolios as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.desk.guard.roles import Caller
 from bursar.desk.register import Entry
@@ -127,7 +129,7 @@ _ORDERS: dict[str, Callable[[Named], Any]] = {
 }
 
 
-@router.get("/portfolios", responses=described())
+@router.get("/portfolios", responses=described(tells=words.Page[shapes.PortfolioLine]))
 async def portfolios(
     desk: TheDesk,
     caller: Viewer,
@@ -153,7 +155,7 @@ async def portfolios(
     return Told(paged(desk, found, key, itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.post("/portfolios", status_code=201, responses=described(400, 409))
+@router.post("/portfolios", status_code=201, responses=described(400, 409, tells=shapes.Changed, status=201))
 async def open_portfolio(
     asked: NewPortfolio, request: Request, desk: TheDesk, caller: Trader, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -196,7 +198,7 @@ async def _opened(
     return versioned(stamped(desk, **_summary(page, entry)), entry.version, status=status)
 
 
-@router.get("/portfolios/{account}/{portfolio}", responses=described(304, 404))
+@router.get("/portfolios/{account}/{portfolio}", responses=described(304, 404, tells=shapes.PortfolioTold))
 async def portfolio(
     account: str, portfolio: str, desk: TheDesk, caller: Viewer, if_none_match: IfNoneMatch = None
 ) -> Response:
@@ -206,7 +208,7 @@ async def portfolio(
     return versioned(said, _version(entry), None if page else if_none_match)
 
 
-@router.put("/portfolios/{account}/{portfolio}", responses=described(400, 404, 409, 412, 428))
+@router.put("/portfolios/{account}/{portfolio}", responses=described(400, 404, 409, 412, 428, tells=shapes.Changed))
 async def change_portfolio(
     account: str, portfolio: str, asked: ChangedPortfolio, desk: TheDesk, caller: Trader, if_match: IfMatch = None
 ) -> Response:
@@ -220,7 +222,7 @@ async def change_portfolio(
     return await _opened(desk, caller, account, portfolio, asked.name, asked.description, "portfolio.change", 200)
 
 
-@router.delete("/portfolios/{account}/{portfolio}", responses=described(404, 409, 412, 428))
+@router.delete("/portfolios/{account}/{portfolio}", responses=described(404, 409, 412, 428, tells=shapes.Changed))
 async def close_portfolio(
     account: str,
     portfolio: str,
@@ -250,7 +252,7 @@ async def close_portfolio(
     return versioned(stamped(desk, **_summary(page, entry)), entry.version)
 
 
-@router.get("/portfolios/{account}/{portfolio}/cash", responses=described(404))
+@router.get("/portfolios/{account}/{portfolio}/cash", responses=described(404, tells=shapes.Cash))
 async def cash(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """Cash by currency, what of it is settled, and what it earned and cost."""
     told = books.plain(held(desk, caller, account, portfolio), desk.past.book)
@@ -265,7 +267,7 @@ _POSITION_ORDERS: dict[str, Callable[[Named], Any]] = {
 }
 
 
-@router.get("/portfolios/{account}/{portfolio}/positions", responses=described(404))
+@router.get("/portfolios/{account}/{portfolio}/positions", responses=described(404, tells=words.Page[shapes.Position]))
 async def positions(
     account: str,
     portfolio: str,
@@ -288,7 +290,7 @@ async def positions(
     return Told(paged(desk, found, key, itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/portfolios/{account}/{portfolio}/positions/{symbol}", responses=described(404))
+@router.get("/portfolios/{account}/{portfolio}/positions/{symbol}", responses=described(404, tells=shapes.PositionTold))
 async def position(account: str, portfolio: str, symbol: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one position with its lots."""
     page = held(desk, caller, account, portfolio)
@@ -297,7 +299,9 @@ async def position(account: str, portfolio: str, symbol: str, desk: TheDesk, cal
     return Told(stamped(desk, **books.plain_position(page.book.positions[symbol], page.worth)))
 
 
-@router.get("/portfolios/{account}/{portfolio}/transactions", responses=described(404))
+@router.get(
+    "/portfolios/{account}/{portfolio}/transactions", responses=described(404, tells=words.Page[shapes.Transaction])
+)
 async def transactions(
     account: str,
     portfolio: str,
@@ -329,7 +333,9 @@ def _transaction(row: Named) -> Named:
     return said | amounts | {"at": views.moment(row["at"])}
 
 
-@router.get("/portfolios/{account}/{portfolio}/round-trips", responses=described(404))
+@router.get(
+    "/portfolios/{account}/{portfolio}/round-trips", responses=described(404, tells=words.Page[shapes.RoundTrip])
+)
 async def round_trips(
     account: str, portfolio: str, desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
@@ -350,7 +356,7 @@ async def round_trips(
     )
 
 
-@router.get("/portfolios/{account}/{portfolio}/flows", responses=described(404))
+@router.get("/portfolios/{account}/{portfolio}/flows", responses=described(404, tells=words.Page[shapes.Flow]))
 async def flows(
     account: str, portfolio: str, desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
@@ -377,7 +383,7 @@ def _flow(each: Flow) -> Named:
     }
 
 
-@router.get("/positions", tags=["positions"], responses=described())
+@router.get("/positions", tags=["positions"], responses=described(tells=words.Page[shapes.Held]))
 async def all_positions(
     desk: TheDesk,
     caller: Viewer,
@@ -408,7 +414,7 @@ async def all_positions(
     return Told(paged(desk, lines, key, itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/positions/{symbol}", tags=["positions"], responses=described(404))
+@router.get("/positions/{symbol}", tags=["positions"], responses=described(404, tells=shapes.Holders))
 async def positions_in(symbol: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show who holds a symbol, portfolio by portfolio."""
     found = [

@@ -11,6 +11,8 @@ from bursar.desk import views
 from bursar.desk.api.acting import IdempotencyKey, once_of, send
 from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Trader, Viewer, by, itself, paged, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import orders as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.domain.events import Mode
 from bursar.domain.proposals import ProposalState
@@ -41,7 +43,7 @@ def _check(desk: Desk, saga: Saga) -> None:
         raise Problem(409, "it cannot be tapped now" if pending else "it was tapped already", str(error)) from error
 
 
-@router.get("", responses=described())
+@router.get("", responses=described(tells=words.Page[shapes.Proposal]))
 async def proposals(
     desk: TheDesk,
     caller: Viewer,
@@ -56,13 +58,15 @@ async def proposals(
     return Told(paged(desk, found, by("proposal"), itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/{proposal_id}", responses=described(404))
+@router.get("/{proposal_id}", responses=described(404, tells=shapes.ProposalTold))
 async def proposal(proposal_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one proposal."""
     return Told(stamped(desk, **views.proposal(_saga(desk, proposal_id), desk.past.sagas)))
 
 
-@router.post("/{proposal_id}/execute", status_code=202, responses=described(400, 404, 409))
+@router.post(
+    "/{proposal_id}/execute", status_code=202, responses=described(400, 404, 409, tells=words.Sent, status=202)
+)
 async def execute(
     proposal_id: str, request: Request, desk: TheDesk, caller: Trader, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -80,7 +84,7 @@ async def execute(
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
 
-@router.get("/{proposal_id}/execution", responses=described(404))
+@router.get("/{proposal_id}/execution", responses=described(404, tells=shapes.Execution))
 async def execution(proposal_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Tell how far the orders of a proposal are, leg by leg."""
     saga, past = _saga(desk, proposal_id), desk.past

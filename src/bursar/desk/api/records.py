@@ -15,6 +15,8 @@ from bursar.desk import why as chain
 from bursar.desk import why_not as steps
 from bursar.desk.api.parts import Cursor, Limit, TheDesk, Told, Trader, Viewer, by, itself, may_see, paged, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import portfolios, words
+from bursar.desk.api.shapes import research as shapes
 from bursar.desk.desk import Desk
 from bursar.desk.traded import JournalFile
 from bursar.domain.events import CommandReceived
@@ -24,7 +26,7 @@ from bursar.errors import InputError, LedgerError
 router = APIRouter(tags=["records"])
 
 
-@router.get("/books", responses=described())
+@router.get("/books", responses=described(tells=portfolios.AllBooks))
 async def everything(desk: TheDesk, caller: Viewer) -> Response:
     """Show the books whole, as ``bursar books show`` does."""
     book = desk.past.book
@@ -32,7 +34,7 @@ async def everything(desk: TheDesk, caller: Viewer) -> Response:
     return Response(books.as_json(book, shown, tuple(desk.past.simulated)), media_type="application/json")
 
 
-@router.get("/books/{account}", responses=described(404))
+@router.get("/books/{account}", responses=described(404, tells=portfolios.AllBooks))
 async def of_account(account: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show the books of one account."""
     book = desk.past.book
@@ -42,7 +44,7 @@ async def of_account(account: str, desk: TheDesk, caller: Viewer) -> Response:
     return Response(books.as_json(book, shown, tuple(desk.past.simulated)), media_type="application/json")
 
 
-@router.get("/reports", responses=described())
+@router.get("/reports", responses=described(tells=words.Listed[shapes.Kept]))
 async def reports(desk: TheDesk, caller: Viewer) -> Response:
     """List the reports of runs that are kept."""
     folders = sorted((desk.home / "runs").glob("*/report.json")) if desk.home else []
@@ -50,7 +52,7 @@ async def reports(desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, items=found))
 
 
-@router.get("/reports/{name}", responses=described(404))
+@router.get("/reports/{name}", responses=described(404, tells=shapes.Report))
 async def report(name: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show the report of one run, as ``bursar demo --json`` printed it."""
     folders = sorted((desk.home / "runs").glob("*/report.json")) if desk.home else []
@@ -60,7 +62,7 @@ async def report(name: str, desk: TheDesk, caller: Viewer) -> Response:
     return Response(await asyncio.to_thread(path.read_bytes), media_type="application/json")
 
 
-@router.get("/events", responses=described())
+@router.get("/events", responses=described(tells=shapes.Events))
 async def events(
     desk: TheDesk,
     caller: Viewer,
@@ -79,7 +81,7 @@ async def events(
     return Told(stamped(desk, items=found, next=reached))
 
 
-@router.get("/events/{sequence}", responses=described(404))
+@router.get("/events/{sequence}", responses=described(404, tells=words.Recorded))
 async def event(sequence: int, desk: TheDesk, caller: Viewer) -> Response:
     """Show one event by its sequence number."""
     if not 1 <= sequence <= desk.past.sequence:
@@ -87,7 +89,7 @@ async def event(sequence: int, desk: TheDesk, caller: Viewer) -> Response:
     return Told(views.event(desk.past.records[sequence - 1]))
 
 
-@router.get("/audit", responses=described())
+@router.get("/audit", responses=described(tells=shapes.Audit))
 async def audit(desk: TheDesk, caller: Viewer) -> Response:
     """See that nobody touched the journals: every event's hash, the chain, and the end that is kept outside."""
     trading = await asyncio.to_thread(_sound, desk)
@@ -118,7 +120,7 @@ def _chained(desk: Desk) -> dict[str, object]:
     return {"sound": True, "events": len(desk.noted), "head": digest.hex()}
 
 
-@router.get("/audit/operators", responses=described())
+@router.get("/audit/operators", responses=described(tells=words.Page[shapes.Did]))
 async def operators(
     desk: TheDesk,
     caller: Trader,
@@ -141,7 +143,7 @@ async def operators(
     return Told(paged(desk, found, by("note"), itself, limit=limit, cursor=cursor, about=f"operators {who}"))
 
 
-@router.get("/why/{wanted}", responses=described(404))
+@router.get("/why/{wanted}", responses=described(404, tells=shapes.Why))
 async def why(wanted: str, desk: TheDesk, caller: Viewer) -> Response:
     """Say why an order was sent: from its fills back to the decision, the views and the prices."""
     try:
@@ -151,7 +153,7 @@ async def why(wanted: str, desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, wanted=chain.full_id(wanted), links=json.loads(chain.as_json(links))))
 
 
-@router.get("/why-not/{symbol}/{day}", responses=described(404))
+@router.get("/why-not/{symbol}/{day}", responses=described(404, tells=shapes.WhyNot))
 async def why_not(symbol: str, day: str, desk: TheDesk, caller: Viewer) -> Response:
     """Say why a symbol was not traded on a day, or why its target was what it was, and what would have changed it."""
     try:

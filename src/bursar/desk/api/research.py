@@ -33,6 +33,8 @@ from bursar.desk.api.parts import (
     stamped,
 )
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import research as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.domain.events import Decided, SignalReceived, ViewFormed
 from bursar.domain.signals import Signal
@@ -59,7 +61,7 @@ def _decision(sequence: int, each: Decided) -> dict[str, Any]:
     }
 
 
-@router.get("/strategies", responses=described())
+@router.get("/strategies", responses=described(tells=shapes.Strategies))
 async def strategies(desk: TheDesk, caller: Viewer) -> Response:
     """List strategies: those that are set up, and what each decided so far."""
     names = dict.fromkeys([*desk.settings.strategy.names, *(each.strategy for _, each in desk.past.decisions)])
@@ -74,7 +76,7 @@ async def strategies(desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, autonomy=desk.settings.strategy.autonomy, items=found))
 
 
-@router.get("/strategies/{name}", responses=described(404))
+@router.get("/strategies/{name}", responses=described(404, tells=shapes.StrategyTold))
 async def strategy(name: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show a strategy's last decision."""
     last = next(((sequence, each) for sequence, each in reversed(desk.past.decisions) if each.strategy == name), None)
@@ -83,7 +85,7 @@ async def strategy(name: str, desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, strategy=name, last_decision=_decision(*last) if last else None))
 
 
-@router.get("/strategies/{name}/decisions", responses=described(404))
+@router.get("/strategies/{name}/decisions", responses=described(404, tells=words.Page[shapes.Decision]))
 async def decisions(name: str, desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List what a strategy decided, oldest first."""
     found = [_decision(sequence, each) for sequence, each in desk.past.decisions if each.strategy == name]
@@ -95,7 +97,7 @@ async def decisions(name: str, desk: TheDesk, caller: Viewer, limit: Limit = 100
 # ---------------------------------------------------------------- analysts
 
 
-@router.get("/analysts", responses=described())
+@router.get("/analysts", responses=described(tells=words.Listed[shapes.AnalystLine]))
 async def analysts(desk: TheDesk, caller: Viewer) -> Response:
     """List analysts: those that are set up, and how many views each formed."""
     counts: dict[str, int] = dict.fromkeys(desk.settings.models.selected_agents, 0)
@@ -106,7 +108,7 @@ async def analysts(desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, items=[{"analyst": name, "views": count} for name, count in counts.items()]))
 
 
-@router.get("/views", responses=described())
+@router.get("/views", responses=described(tells=words.Page[words.Recorded]))
 async def formed(
     desk: TheDesk,
     caller: Viewer,
@@ -127,7 +129,7 @@ async def formed(
     return Told(paged(desk, found, by("sequence"), itself, limit=limit, cursor=cursor, about=about))
 
 
-@router.get("/views/{view_id}", responses=described(404))
+@router.get("/views/{view_id}", responses=described(404, tells=words.Recorded))
 async def view(view_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one view."""
     if view_id not in desk.past.views:
@@ -135,7 +137,7 @@ async def view(view_id: str, desk: TheDesk, caller: Viewer) -> Response:
     return Told(stamped(desk, **views.event(desk.past.views[view_id])))
 
 
-@router.get("/meetings", responses=described())
+@router.get("/meetings", responses=described(tells=words.Page[shapes.MeetingLine]))
 async def meetings(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List the committee's meetings, oldest first."""
     found = [
@@ -151,7 +153,7 @@ async def meetings(desk: TheDesk, caller: Viewer, limit: Limit = 100, cursor: Cu
     return Told(paged(desk, found, by("at"), itself, limit=limit, cursor=cursor, about="meetings"))
 
 
-@router.get("/meetings/{day}", responses=described(404))
+@router.get("/meetings/{day}", responses=described(404, tells=shapes.Meeting))
 async def meeting_on(day: date, desk: TheDesk, caller: Viewer) -> Response:
     """Show the meeting of one day whole: who voted how, with what weight, and what was resolved."""
     try:
@@ -177,7 +179,7 @@ class NewSignal(Asked):
     reason: Line = Field(examples=["orders are strong"])
 
 
-@router.get("/signals", responses=described())
+@router.get("/signals", responses=described(tells=words.Page[words.Recorded]))
 async def signals(
     desk: TheDesk,
     caller: Viewer,
@@ -194,7 +196,7 @@ async def signals(
     return Told(paged(desk, found, by("sequence"), itself, limit=limit, cursor=cursor, about=f"signals {source}"))
 
 
-@router.post("/signals", status_code=202, responses=described(400, 409))
+@router.post("/signals", status_code=202, responses=described(400, 409, tells=shapes.Heard, status=202))
 async def signal(
     asked: NewSignal, request: Request, desk: TheDesk, caller: Analyst, idempotency_key: IdempotencyKey
 ) -> Response:

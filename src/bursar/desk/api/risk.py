@@ -32,6 +32,8 @@ from bursar.desk.api.parts import (
 )
 from bursar.desk.api.portfolios import held, key_of, known
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import figures as shapes
+from bursar.desk.api.shapes import words
 from bursar.domain.events import RiskBudgetSet
 from bursar.errors import DataError, InputError
 from bursar.risk import budgets, exposure, stress
@@ -47,14 +49,14 @@ RuleName = Literal["equal", "volatility", "confidence", "strategy", "sector"]
 # ---------------------------------------------------------------- limits
 
 
-@router.get("/limits", responses=described())
+@router.get("/limits", responses=described(tells=shapes.AllLimits))
 async def limits(desk: TheDesk, caller: Viewer) -> Response:
     """Show the limits that hold, account by account."""
     found = {name: plain_limits(profile) for name, profile in desk.accounts.items()}
     return Told(stamped(desk, accounts=found))
 
 
-@router.get("/limits/profiles", responses=described())
+@router.get("/limits/profiles", responses=described(tells=shapes.LimitProfiles))
 async def profiles(desk: TheDesk, caller: Viewer) -> Response:
     """Show the sets of limits that ship, to be named in risk.profiles."""
     return Told({"profiles": {name: plain_of(each) for name, each in PROFILES.items()}})
@@ -63,7 +65,7 @@ async def profiles(desk: TheDesk, caller: Viewer) -> Response:
 # ---------------------------------------------------------------- portfolios
 
 
-@router.get("/portfolios/{account}/{portfolio}/exposure", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/exposure", responses=described(404, 409, tells=shapes.Exposure))
 async def exposure_of(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """Sum what a portfolio holds: long, short, gross, net, by sector, and the largest positions."""
     page = held(desk, caller, account, portfolio)
@@ -90,7 +92,7 @@ async def exposure_of(account: str, portfolio: str, desk: TheDesk, caller: Viewe
     )
 
 
-@router.get("/portfolios/{account}/{portfolio}/stress", responses=described(404, 409))
+@router.get("/portfolios/{account}/{portfolio}/stress", responses=described(404, 409, tells=shapes.StressedPortfolio))
 async def stress_of(
     account: str,
     portfolio: str,
@@ -144,7 +146,7 @@ class Historical(Asked):
     )
 
 
-@router.get("/scenarios", responses=described())
+@router.get("/scenarios", responses=described(tells=shapes.Scenarios))
 async def scenarios(desk: TheDesk, caller: Viewer) -> Response:
     """List the scenarios that ship: what happened, or might, and by which shocks."""
     found = [
@@ -154,7 +156,7 @@ async def scenarios(desk: TheDesk, caller: Viewer) -> Response:
     return Told({"items": found, "factors": list(stress.FACTORS)})
 
 
-@router.post("/stress", responses=described(400))
+@router.post("/stress", responses=described(400, tells=shapes.Stressed))
 async def stress_weights(asked: Stress, desk: TheDesk, caller: Analyst) -> Response:
     """Say what each scenario would do to weights that are given."""
     table = stress.responses(market=asked.betas, sectors=asked.sectors)
@@ -177,7 +179,7 @@ def _stressed(found: stress.StressResult, names: list[str]) -> dict[str, Any]:
     }
 
 
-@router.post("/contributions", responses=described(400))
+@router.post("/contributions", responses=described(400, tells=shapes.Contributions))
 async def contributions(asked: Moving, desk: TheDesk, caller: Analyst) -> Response:
     """Say who carries the volatility."""
     found = exposure.risk_contributions(asked.weights, rectangle("covariance", asked.covariance))
@@ -192,14 +194,14 @@ async def contributions(asked: Moving, desk: TheDesk, caller: Analyst) -> Respon
     )
 
 
-@router.post("/correlation", responses=described(400))
+@router.post("/correlation", responses=described(400, tells=shapes.Correlation))
 async def correlation(asked: Moving, desk: TheDesk, caller: Analyst) -> Response:
     """Say how much of the volatility comes from assets moving together."""
     found = exposure.correlation_risk(asked.weights, rectangle("covariance", asked.covariance))
     return Told(stamped(desk, **{name: views.number(getattr(found, name)) for name in found.__dataclass_fields__}))
 
 
-@router.post("/measures", responses=described(400))
+@router.post("/measures", responses=described(400, tells=shapes.Measures))
 async def measures(asked: Historical, desk: TheDesk, caller: Analyst) -> Response:
     """Tell the six measures of weights through a history; null where it is too short for one."""
     found = exposure.measures(asked.weights, rectangle("returns", asked.returns), asked.market)
@@ -261,7 +263,7 @@ def _tree(asked: Budget) -> budgets.Budget:
     return budgets.allocate(asked.total, levels, facts)
 
 
-@router.post("/budgets/allocate", responses=described(400))
+@router.post("/budgets/allocate", responses=described(400, tells=shapes.Allocated))
 async def allocate(asked: Budget, desk: TheDesk, caller: Analyst) -> Response:
     """Divide a risk down a tree of strategies, sectors, symbols or horizons."""
     tree = _tree(asked)
@@ -272,7 +274,7 @@ async def allocate(asked: Budget, desk: TheDesk, caller: Analyst) -> Response:
     return Told(stamped(desk, nodes=nodes))
 
 
-@router.post("/budgets/utilization", responses=described(400))
+@router.post("/budgets/utilization", responses=described(400, tells=shapes.UsedBudget))
 async def utilization(asked: Used, desk: TheDesk, caller: Analyst) -> Response:
     """Say what each node carries of what it may, and which are beyond, the worst first."""
     tree = _tree(asked.budget)
@@ -308,14 +310,14 @@ def _share(version: str, told: RiskBudgetSet) -> dict[str, Any]:
     }
 
 
-@router.get("/budgets", responses=described())
+@router.get("/budgets", responses=described(tells=words.Listed[shapes.RiskShare]))
 async def all_budgets(desk: TheDesk, caller: Viewer) -> Response:
     """List the shares of risk that were set."""
     found = [_share(*each) for key, each in sorted(desk.register.budgets.items()) if may_see(caller, key[0], key[1])]
     return Told(stamped(desk, items=found))
 
 
-@router.get("/budgets/{account}/{portfolio}", responses=described(404))
+@router.get("/budgets/{account}/{portfolio}", responses=described(404, tells=shapes.RiskShares))
 async def budgets_of(account: str, portfolio: str, desk: TheDesk, caller: Viewer) -> Response:
     """List the shares of risk that were set in one portfolio, and what is left of each level."""
     known(desk, caller, account, portfolio)
@@ -328,7 +330,9 @@ async def budgets_of(account: str, portfolio: str, desk: TheDesk, caller: Viewer
     return Told(stamped(desk, items=[_share(*each) for each in found], left=said))
 
 
-@router.put("/budgets/{account}/{portfolio}/{level}/{name}", responses=described(400, 404, 412, 428))
+@router.put(
+    "/budgets/{account}/{portfolio}/{level}/{name}", responses=described(400, 404, 412, 428, tells=shapes.RiskShareTold)
+)
 async def set_share(
     account: str,
     portfolio: str,

@@ -13,6 +13,8 @@ from bursar.desk import views
 from bursar.desk.api.acting import IdempotencyKey, once_of, send, told
 from bursar.desk.api.parts import Asked, Flag, Killer, Line, Rearmer, TheDesk, Told, Viewer, stamped
 from bursar.desk.api.problems import Problem, described
+from bursar.desk.api.shapes import orders as shapes
+from bursar.desk.api.shapes import words
 from bursar.domain.events import CommandReceived, Event, KillForm, TradingState
 from bursar.runtime.switch import Pulled, Switch
 
@@ -36,7 +38,7 @@ class Rearm(Asked):
     reason: Line = Field(examples=["the quotes were wrong; fixed"])
 
 
-@router.get("/trading", responses=described())
+@router.get("/trading", responses=described(tells=shapes.Trading))
 async def trading(desk: TheDesk, caller: Viewer) -> Response:
     """Say what the account may do at the moment, and who or what stopped it."""
     standing, switch = desk.past.standing, Switch(desk.home) if desk.home else None
@@ -55,7 +57,7 @@ async def trading(desk: TheDesk, caller: Viewer) -> Response:
     )
 
 
-@router.post("/kill", status_code=202, responses=described(400, 409))
+@router.post("/kill", status_code=202, responses=described(400, 409, tells=words.Sent, status=202))
 async def kill(
     asked: Kill, request: Request, desk: TheDesk, caller: Killer, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -76,7 +78,7 @@ async def kill(
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
 
-@router.post("/rearm", status_code=202, responses=described(400, 409))
+@router.post("/rearm", status_code=202, responses=described(400, 409, tells=words.Sent, status=202))
 async def rearm(
     asked: Rearm, request: Request, desk: TheDesk, caller: Rearmer, idempotency_key: IdempotencyKey
 ) -> Response:
@@ -92,7 +94,7 @@ async def rearm(
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 
 
-@router.get("/commands/{command_id}", responses=described(404))
+@router.get("/commands/{command_id}", responses=described(404, tells=shapes.CommandTold))
 async def command(
     command_id: Annotated[str, "made from the intention"],
     desk: TheDesk,

@@ -12,6 +12,8 @@ from pydantic import Field
 from bursar.desk import views
 from bursar.desk.api.parts import Analyst, Asked, Number, Share, Table, TheDesk, Told, Vector, Viewer, Whole, stamped
 from bursar.desk.api.problems import described
+from bursar.desk.api.shapes import figures as shapes
+from bursar.desk.api.shapes import words
 from bursar.desk.desk import Desk
 from bursar.errors import InputError
 from bursar.quant import sizing
@@ -126,7 +128,7 @@ class Batch(Asked):
     terms: Terms = Terms()
 
 
-@router.get("/methods", responses=described())
+@router.get("/methods", responses=described(tells=shapes.Methods))
 async def methods(desk: TheDesk, caller: Viewer) -> Response:
     """List the sizers, and what each of them takes."""
     found = [
@@ -136,13 +138,13 @@ async def methods(desk: TheDesk, caller: Viewer) -> Response:
     return Told({"items": found})
 
 
-@router.post("", responses=described(400))
+@router.post("", responses=described(400, tells=shapes.SizeTold))
 async def size(asked: Sizing, desk: TheDesk, caller: Analyst) -> Response:
     """Size one signal, and say what bound the answer."""
     return Told(stamped(desk, **_sized(desk, asked.method, [asked.signal], None, asked)[0]))
 
 
-@router.post("/batch", responses=described(400))
+@router.post("/batch", responses=described(400, tells=words.Listed[shapes.Size]))
 async def batch(asked: Batch, desk: TheDesk, caller: Analyst) -> Response:
     """Size signals together; the answer does not depend on their order."""
     return Told(stamped(desk, items=_sized(desk, asked.method, asked.signals, asked.correlation, asked)))
