@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bursar.errors import InputError
@@ -63,6 +64,7 @@ def session_at(sessions: Sequence[Session], at: datetime) -> Session | None:
     return sessions[index] if index >= 0 and sessions[index].contains(at) else None
 
 
+@lru_cache(maxsize=64)
 def settlement_days(trade_day: date) -> int:
     """Business days from trade to settlement of US shares on ``trade_day``."""
     return next(days for since, days in reversed(SETTLEMENT_CYCLES_US) if trade_day >= since)

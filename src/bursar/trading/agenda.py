@@ -137,10 +137,11 @@ class Agenda:
 
         A decision never comes before the bell, nor trading before the decision, whatever the settings say.
         """
-        decide = max(self._at(session, self.decide_at), session.open)
-        trade = max(decide, session.open + self.trade_after_open)
         if self.at_the_close:
             decide = trade = session.close - BEFORE_THE_CLOSE
+        else:
+            decide = max(self._at(session, self.decide_at), session.open)
+            trade = max(decide, session.open + self.trade_after_open)
         return {
             Task.ANALYZE: self._at(session, self.analyze_at),
             Task.OPEN: session.open,

@@ -366,7 +366,10 @@ class Engine:
                 raise DataError("analysis is a job: run the analysts and call finish_analysis")
 
     def guard(self) -> Step:
-        """Look at the losses, and stop the account where a limit is breached."""
+        """Look at the losses, and stop the account where a limit is breached; none is while the market is shut."""
+        session = self.session
+        if session is None or not session.contains(self.market.at):
+            return Step()
         return Step(
             events=guard(
                 self.sight(),

@@ -169,7 +169,7 @@ class Promises:
                 for promise in self._open:
                     promise.sessions += 1
                 self._look(self._open)
-            case Filled():
+            case Filled() if self._open:
                 left = event.quantity
                 for promise in self._open:
                     left -= promise.sold(event, left)
