@@ -6,6 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from bursar.domain.views import Abstention, View
 from bursar.ports import Headline
 from bursar.research import breadth
 from bursar.research.analysts import Analyst
-from bursar.research.analysts.sentiment import SentimentAnalyst, distinct, psychology, quoted, told
+from bursar.research.analysts.sentiment import Crowd, SentimentAnalyst, distinct, psychology, quoted, told
 from bursar.research.sentiment import BAD, BURDENS, FALLING, GOOD, NEGATIONS, RISING, tone
 from bursar.trading.view import MarketView
 from tests.builders import OPEN
@@ -178,16 +179,20 @@ def moods(days: int = 320) -> MarketView:
     return market({s: walk(days, seed=i) for i, s in enumerate("ABCDEF")})
 
 
+def crowd(seen: MarketView, mood: float) -> Crowd:
+    return replace(Crowd.of(seen), mood=mood, days=46)
+
+
 def test_the_mood_is_read_against_the_grain_and_with_the_crowd() -> None:
     seen = moods()
-    greedy, fearful = psychology("A", seen, 90.0, 46), psychology("A", seen, 10.0, 46)
+    greedy, fearful = (psychology("A", seen, crowd(seen, mood)) for mood in (90.0, 10.0))
     assert greedy.score < 0 < fearful.score
     index = breadth.market_index(seen.closes.values[-64:])
     own = seen.closes.column("A")[-64:]
     together = np.corrcoef(own[1:] / own[:-1], index[1:] / index[:-1])[0, 1]
     assert fearful.score == pytest.approx(0.8 * together)  # (50 - 10) / 50
-    assert not psychology("NONE", seen, 10.0, 46).read
-    assert not psychology("A", seen, math.nan, 46).read
+    assert not psychology("NONE", seen, crowd(seen, 10.0)).read
+    assert not psychology("A", seen, crowd(seen, math.nan)).read
 
 
 def test_the_mood_is_read_where_the_closes_reach_back_far_enough() -> None:
@@ -199,7 +204,8 @@ def test_the_mood_is_read_where_the_closes_reach_back_far_enough() -> None:
 
 
 def test_a_price_that_stands_still_moves_with_nobody() -> None:
-    assert not psychology("A", market({"A": np.full(300, 5.0), "B": walk()}), 90.0, 46).read
+    seen = market({"A": np.full(300, 5.0), "B": walk()})
+    assert not psychology("A", seen, crowd(seen, 90.0)).read
 
 
 # ---------------------------------------------------------------- against labelled sentences

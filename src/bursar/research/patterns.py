@@ -238,13 +238,15 @@ def _triangle(chart: _Chart) -> Pattern | None:
 
 def _breakout(chart: _Chart) -> Pattern | None:
     """The lowest close of 55 days, after a month without such a one, and not taken back since."""
-    # least[i] is the lowest of the days before day i + BREAKOUT_DAYS.
-    least = sliding_window_view(chart.values[:-1], BREAKOUT_DAYS).min(axis=1)
-    broken = chart.values[BREAKOUT_DAYS:] < least
+    recent = chart.values[-BREAKOUT_DAYS - features.MONTH - FRESH_DAYS :]
+    first = len(chart.values) - len(recent)
+    # least[i] is the lowest of the days before day i + BREAKOUT_DAYS of the recent ones.
+    least = sliding_window_view(recent[:-1], BREAKOUT_DAYS).min(axis=1)
+    broken = recent[BREAKOUT_DAYS:] < least
     for day in range(max(len(broken) - FRESH_DAYS, 0), len(broken)):
-        if broken[day] and not broken[max(day - features.MONTH, 0) : day].any() and chart.values[-1] < least[day]:
-            level = Swing(day, float(least[day]), False)
-            return chart.pattern("breakout", level, day + BREAKOUT_DAYS, chart.line(level, level))
+        if broken[day] and not broken[max(day - features.MONTH, 0) : day].any() and recent[-1] < least[day]:
+            level = Swing(first + day, float(least[day]), False)
+            return chart.pattern("breakout", level, first + day + BREAKOUT_DAYS, chart.line(level, level))
     return None
 
 

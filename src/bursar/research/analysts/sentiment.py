@@ -30,6 +30,7 @@ import numpy as np
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError
 from bursar.ports import Headline, News
+from bursar.quant.arrays import FloatArray
 from bursar.research import breadth, features
 from bursar.research.analysts.scoring import Ids, Reading, opinion
 from bursar.research.sentiment import tone
@@ -47,6 +48,26 @@ CORRELATION_DAYS = 63
 QUOTE_LENGTH = 120
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Crowd:
+    """The market as a whole, on one morning.
+
+    mood     fear and greed, 0 to 100; NaN where the closes reach back too short
+    days     among how many it is ranked
+    returns  of each day, over a quarter
+    """
+
+    mood: float
+    days: int
+    returns: FloatArray
+
+    @classmethod
+    def of(cls, market: MarketView) -> Crowd:
+        mood, days = _mood(market)
+        index = breadth.market_index(market.closes.values[-CORRELATION_DAYS - 1 :])
+        return cls(mood=mood, days=days, returns=index[1:] / index[:-1] - 1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentimentAnalyst:
     """Forms views from headlines and from the market's mood."""
@@ -57,14 +78,14 @@ class SentimentAnalyst:
     news: News
 
     def form(self, market: MarketView, ids: Ids) -> tuple[View | Abstention, ...]:
-        mood, days = _mood(market)
+        crowd = Crowd.of(market)
 
         def opinion_of(symbol: str) -> View | Abstention:
             def read() -> tuple[Reading, ...]:
                 headlines = distinct(self.news.asof([symbol], market.at - WINDOW, market.at))
                 if not headlines:
                     raise DataError(f"no headline of it in {WINDOW.days} days")
-                return (*told(headlines, market.at), psychology(symbol, market, mood, days))
+                return (*told(headlines, market.at), psychology(symbol, market, crowd))
 
             return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
@@ -114,11 +135,11 @@ def told(headlines: Sequence[Headline], at: datetime) -> tuple[Reading, Reading]
     )
 
 
-def psychology(symbol: str, market: MarketView, mood: float, days: int) -> Reading:
+def psychology(symbol: str, market: MarketView, crowd: Crowd) -> Reading:
     """The market's mood against the grain, as far as the symbol moves with the market."""
-    together = _correlation(symbol, market)
+    together, mood = _correlation(symbol, market, crowd.returns), crowd.mood
     readable = math.isfinite(mood) and math.isfinite(together)
-    said = f"fear and greed stands at {mood:.0f} of 100 among {days} days, its correlation at {together:.2f}"
+    said = f"fear and greed stands at {mood:.0f} of 100 among {crowd.days} days, its correlation at {together:.2f}"
     return Reading(
         name="psychology",
         score=(50.0 - mood) / 50.0 * max(together, 0.0),
@@ -143,14 +164,11 @@ def _mood(market: MarketView) -> tuple[float, int]:
     return float(breadth.fear_and_greed(market.closes.values, days).values[-1]), days
 
 
-def _correlation(symbol: str, market: MarketView) -> float:
+def _correlation(symbol: str, market: MarketView, whole: FloatArray) -> float:
     """Of the symbol's daily returns with the whole market's; NaN where gaps leave nothing to compare."""
     if symbol not in market.closes.symbols:
         return math.nan
-    closes = market.closes.values[-CORRELATION_DAYS - 1 :]
-    index = breadth.market_index(closes)
     own = features.simple_returns(market.closes.column(symbol)[-CORRELATION_DAYS - 1 :, None])[1:, 0]
-    whole = index[1:] / index[:-1] - 1.0
     if len(own) < 2 or not np.isfinite(own).all() or not np.isfinite(whole).all() or not own.std() * whole.std() > 0.0:
         return math.nan
     return float(np.corrcoef(own, whole)[0, 1])
