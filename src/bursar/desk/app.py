@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import bursar
-from bursar.desk.api import figures, problems
+from bursar.desk.api import figures, problems, routes
 from bursar.desk.api.acting import Once
 from bursar.desk.api.openapi import Described
-from bursar.desk.api.routes import router
 from bursar.desk.desk import Desk
 from bursar.desk.guard.shield import LOOPBACK_HOSTS, Limits, Shield
 from bursar.desk.heartbeat import Heartbeat
@@ -49,7 +48,7 @@ def create_app(desk: Desk | None = None, *, limits: Limits | None = None, hosts:
     app.add_middleware(Counting, metrics=app.state.metrics)
     app.add_middleware(Shield, limits=limits, hosts=(*LOOPBACK_HOSTS, *hosts))
     app.include_router(figures.health)
-    app.include_router(router)
+    routes.add_to(app)
     return app
 
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 
 from bursar.desk import views
 from bursar.desk.api.parts import may_see
@@ -131,7 +131,7 @@ class Stream:
             "at": views.moment(second.at),
             "items": views.seconds(second, places),
         }
-        return to_json(said, inf_nan_mode="null").decode()
+        return orjson.dumps(said).decode()
 
 
 def _visible(caller: Caller, recorded: Recorded) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.adapters.store.snapshots import Snapshots
+from bursar.desk.api.parts import Figures
 from bursar.desk.desk import Desk
 from bursar.desk.monitor import rows_of
 from tests.desk.api.world import NOW, Ask, Known, app_on, desk_on, send
@@ -72,3 +74,8 @@ def test_a_day_that_has_not_closed_has_no_figures() -> None:
     desk.past.chronicles.clear()
     (answer,) = send(app_on(desk), Ask("GET", f"{PLACE}/main/performance"))
     assert (answer.status_code, answer.json()["title"]) == (409, "no day has closed")
+
+
+def test_figures_that_are_no_numbers_are_told_as_unknown() -> None:
+    told = Figures({"sharpe": math.nan, "worst": -math.inf, "worth": 0.1 + 0.2, "names": ("KO",)})
+    assert told.body == b'{"sharpe":null,"worst":null,"worth":0.30000000000000004,"names":["KO"]}'

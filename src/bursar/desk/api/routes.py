@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends, FastAPI
 
 from bursar.desk.api import (
     agenda,
@@ -44,6 +44,8 @@ GROUPS = (
 #: Before the path of every route.
 PREFIX = "/api/v1"
 
-router = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)])
-for group in (*GROUPS, people.router, people.door):
-    router.include_router(group)
+
+def add_to(app: FastAPI) -> None:
+    """Hang all groups on ``app``, each by itself: a router between would be searched as well, for every request."""
+    for group in (*GROUPS, people.router, people.door):
+        app.include_router(group, prefix=PREFIX, dependencies=[Depends(known_parameters)])

@@ -10,7 +10,7 @@ Headers   no page of ours is framed, sniffed, or left to load from elsewhere; no
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +65,18 @@ _OF_PAGE = {
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
 _TLS = {"strict-transport-security": "max-age=31536000"}
+
+
+def _encoded(*parts: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.encode(), value.encode()) for part in parts for name, value in part.items())
+
+
+#: The headers of every answer, by whether it is the API's and whether it goes over TLS.
+_HEADERS = {
+    (of_api, tls): _encoded(_ALWAYS, _OF_API if of_api else _OF_PAGE, _TLS if tls else {})
+    for of_api in (True, False)
+    for tls in (True, False)
+}
 
 
 class Shield:
@@ -123,10 +135,7 @@ class Shield:
             raise slow_down(wait)
 
     def _covered(self, scope: Scope, send: Send) -> Send:
-        wanted = _ALWAYS | (_OF_API if scope["path"].startswith(API) else _OF_PAGE)
-        if scope.get("scheme") in ("https", "wss"):
-            wanted |= _TLS
-        headers = [(name.encode(), value.encode()) for name, value in wanted.items()]
+        headers = _HEADERS[scope["path"].startswith(API), scope.get("scheme") in ("https", "wss")]
 
         async def covered(message: Message) -> None:
             if message["type"] == "http.response.start":
