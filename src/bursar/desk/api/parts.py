@@ -84,6 +84,8 @@ def may_see(caller: Caller, account: str, portfolio: str) -> bool:
 
 async def known_parameters(request: HTTPConnection) -> None:
     """Refuse a parameter of the query that the route does not know: a typing error must not widen an answer."""
+    if not request.scope["query_string"]:
+        return
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)
     if dependant is None:
