@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -44,6 +45,34 @@ def test_an_empty_file_halts_and_a_word_flattens(tmp_path: Path) -> None:
     pulled = switch.asked()
     assert pulled is not None
     assert (pulled.form, "cannot be read" in pulled.reason) == (KillForm.HALT, True)
+
+
+def test_of_a_file_and_signals_the_one_that_closes_more_is_obeyed(tmp_path: Path) -> None:
+    switch = Switch(tmp_path)
+    (tmp_path / "KILL").touch()
+    switch.signaled(KillForm.FLATTEN)
+    switch.signaled(KillForm.HALT)
+    pulled = switch.asked()
+    assert pulled is not None
+    assert (pulled.form, pulled.by) == (KillForm.FLATTEN, "a signal")
+    switch.pull(Pulled(form=KillForm.FLATTEN, reason="out", by="ann", everything=True))
+    pulled = switch.asked()
+    assert pulled is not None
+    assert (pulled.by, [path.name for path in tmp_path.iterdir()]) == ("ann", ["KILL"])
+    switch.clear()
+    assert switch.asked() is None
+
+
+def test_where_nothing_can_be_written_the_file_alone_halts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    switch = Switch(tmp_path)
+    switch.pull(Pulled(form=KillForm.FLATTEN, reason="out", by="ann"))
+    pulled = switch.asked()
+    assert pulled is not None
+    assert pulled.form is KillForm.HALT
 
 
 def test_what_was_pulled_is_read_again_and_is_not_weakened(tmp_path: Path) -> None:

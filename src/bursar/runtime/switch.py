@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -64,14 +65,24 @@ class Switch:
         present = self.asked()
         if present is None or pulled.hardness >= present.hardness:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(pulled.text(), encoding="utf-8")
+            draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
+            try:
+                draft.write_text(pulled.text(), encoding="utf-8")
+                draft.replace(self.path)  # whole or not at all: half of a file would say less than was meant
+            except OSError:
+                self.path.touch()  # a full disk: the file alone halts
+                draft.unlink(missing_ok=True)
 
     def asked(self) -> Pulled | None:
-        """What is asked for: by the file, else by a signal. A file that cannot be read asks for a halt."""
+        """What is asked for, by the file or by a signal: whichever closes more. An unreadable file asks for a halt."""
+        asked = [each for each in (self._filed(), self._signaled) if each is not None]
+        return max(asked, key=lambda pulled: pulled.hardness, default=None)
+
+    def _filed(self) -> Pulled | None:
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return self._signaled
+            return None
         except (OSError, UnicodeDecodeError) as error:
             return Pulled(form=KillForm.HALT, reason=f"the file {self.path} cannot be read: {error}", by=FILE_NAME)
         return _read(text)
@@ -82,8 +93,9 @@ class Switch:
         self.path.unlink(missing_ok=True)
 
     def signaled(self, form: KillForm) -> None:
-        """A signal came."""
-        self._signaled = Pulled(form=form, reason="a signal", by="a signal")
+        """A signal came; a later one weakens none."""
+        if self._signaled is None or form is KillForm.FLATTEN:
+            self._signaled = Pulled(form=form, reason="a signal", by="a signal")
 
     @contextmanager
     def listening(self) -> Iterator[None]:
