@@ -20,6 +20,7 @@ EXPOSURE = Exposure(
     quantities={},
     quotes={symbol: quote(symbol, "100", at=NOW) for symbol in SECTORS},
     instruments={symbol: instrument(symbol, sector) for symbol, sector in SECTORS.items()},
+    closes=dict.fromkeys(SECTORS, Decimal(100)),
     cash_settled=Decimal(100_000),
     cost_rate=Decimal("0.0005"),
     session=SESSION,

@@ -182,6 +182,7 @@ def with_quote(**changes: Any) -> Exposure:
         (with_quote(bid=Decimal(101)), "no bid below an ask"),
         (with_quote(delayed=True), "delayed"),
         (with_quote(at=NOW - timedelta(seconds=61)), "61 seconds old"),
+        (with_quote(at=NOW + timedelta(seconds=1)), "1 seconds from now; one of two clocks is wrong"),
         (replace(EXPOSURE, quotes={}), "no bid below an ask"),
     ],
 )
@@ -194,6 +195,11 @@ def test_a_price_far_from_the_last_close_or_a_limit_far_from_the_market_is_a_mis
     close = replace(EXPOSURE, closes={"AAPL": Decimal(80)})
     assert "25.0% from" in fails("price_collar", order(), exposure=close)  # 100 / 80 - 1
     passes(order(), exposure=replace(EXPOSURE, closes={"AAPL": Decimal("83.34")}))
+    unknown = replace(EXPOSURE, closes={"MSFT": Decimal(100)})
+    assert "no last close of it is known" in fails(
+        "price_collar", order(), exposure=unknown, collar_max=Decimal("0.99")
+    )
+    passes(order(), exposure=unknown, collar_max=Decimal(1))  # which is none
     limit = replace(order(), type=OrderType.LIMIT, limit_price=Decimal("120.01"))
     fails("price_collar", limit)
     passes(replace(limit, limit_price=Decimal(120)))

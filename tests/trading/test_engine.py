@@ -89,7 +89,10 @@ def fresh(strategy: Wants | None = None, at: datetime = OPEN) -> Engine:
 
 
 def see(engine: Engine, at: datetime, *quotes: Quote) -> None:
-    """One more slice; what it does not quote is quoted as it was."""
+    """One more slice; what it does not quote is quoted as it was. Where it is quoted first it closed yesterday."""
+    for each in quotes:
+        if each.two_sided:
+            engine._closes.setdefault(each.symbol, each.mid)
     latest = {**engine.market.quotes, **{each.symbol: each for each in quotes}}
     engine.see(Slice(at=at, quotes=tuple(replace(each, at=at, known_at=at) for each in latest.values())))
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bursar.domain.market import Quote
-from bursar.domain.money import ZERO
 from bursar.domain.orders import Order
 from bursar.risk.rules.case import ONE, Case, Finding, minutes
 
@@ -63,20 +62,25 @@ def _wrong(order: Order, quote: Quote | None, age: Decimal, limit: int) -> str:
         return f"{order.symbol}: there is no bid below an ask; nothing opens on it"
     if quote.delayed:
         return f"{order.symbol}: its quote is delayed; delayed prices can propose and never trade"
+    if age < 0:
+        return f"{order.symbol}: its quote is of {-age} seconds from now; one of two clocks is wrong"
     if age > limit:
         return f"{order.symbol}: its quote is {age} seconds old; at most {limit}"
     return ""
 
 
 def price_collar(case: Case) -> Iterator[Finding]:
-    """No price far from the last close, nor a limit far from the market: one of the two would be a mistake."""
+    """No price far from the last close, nor a limit far from the market: one of the two would be a mistake.
+
+    Without a last close there is nothing to hold a price against, and nothing opens within any collar below the whole.
+    """
     limit = case.limits.collar_max
     for order in case.opening:
         quote = case.exposure.quotes.get(order.symbol)
         if quote is None or not quote.two_sided:
             continue  # quote_fresh says so
         middle, close = quote.mid, case.exposure.closes.get(order.symbol)
-        measured = abs(middle / close - 1) if close else ZERO
+        measured = abs(middle / close - 1) if close else ONE
         for price in (order.limit_price, order.stop_price):
             if price is not None and middle:
                 measured = max(measured, abs(price / middle - 1))
@@ -90,10 +94,16 @@ def price_collar(case: Case) -> Iterator[Finding]:
             limit,
             passed,
             True,
-            ""
-            if passed
-            else f"{order.symbol}: its price is {measured:.1%} from the market or the last close; at most {limit:.1%}",
+            "" if passed else _far(order, measured, limit, close),
         )
+
+
+def _far(order: Order, measured: Decimal, limit: Decimal, close: Decimal | None) -> str:
+    if not close:
+        return (
+            f"{order.symbol}: no last close of it is known, and nothing opens at a price that nothing is held against"
+        )
+    return f"{order.symbol}: its price is {measured:.1%} from the market or the last close; at most {limit:.1%}"
 
 
 def earnings(case: Case) -> Iterator[Finding]:
