@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bursar.domain.events import (
+    Alerted,
     Event,
     KillForm,
     KillOrdered,
@@ -153,6 +154,21 @@ def test_a_drawdown_and_a_thin_margin_stop_it_as_well() -> None:
     (changed,) = look(thin)  # a quarter of 20,000 is 5 % of equity
     assert isinstance(changed, TradingStateChanged)
     assert (changed.by, changed.reason) == (MARGIN, "95.0% of equity is above maintenance margin; 96.0% stays")
+
+
+def test_a_margin_that_becomes_thin_is_told_once_a_session_without_any_order() -> None:
+    engine = holding(RiskLimits(margin_cushion_min=Decimal("0.90"), margin_cushion_warning=Decimal("0.96")))
+    see(engine, TRADE_AT, quote("AAPL", "75"), quote("XOM", "50"))
+    engine.mandate = replace(engine.mandate, limits=replace(engine.mandate.limits, daily_loss_max=None))
+    assert look(engine) == ()  # a quarter of 15,000 is 3.9 % of 95,000
+    see(engine, TRADE_AT, quote("AAPL", "100"))
+    (told,) = look(engine)
+    assert isinstance(told, Alerted)
+    assert told.message.startswith("only 95.0% of equity is above maintenance margin")
+    assert look(engine) == ()
+    assert engine.standing.state is TradingState.ACTIVE
+    see(engine, TOMORROW.open, quote("AAPL", "100"))
+    assert [type(event) for event in look(engine)] == [Alerted]
 
 
 @pytest.mark.parametrize("at", [OPEN - timedelta(minutes=1), CLOSE])

@@ -105,7 +105,7 @@ class Risk(Section):
         lt=1,
     )
     margin_cushion_warning: Fraction = setting(
-        Decimal("0.25"), "Equity above maintenance margin below which the gate warns.", _WEIGHT, gt=0, le=1
+        Decimal("0.25"), "Equity above maintenance margin below which a person is warned.", _WEIGHT, gt=0, le=1
     )
     margin_cushion_min: Fraction = setting(
         Decimal("0.10"), "The same, below which nothing opens until a person has looked.", _WEIGHT, gt=0, le=1

@@ -24,6 +24,7 @@ from decimal import Decimal
 from bursar.domain.events import (
     AccountOpened,
     AccountSwitched,
+    Alerted,
     AmendRequested,
     CancelRequested,
     CommandReceived,
@@ -49,6 +50,8 @@ MINUTE = timedelta(minutes=1)
 #: Who stops an account when a limit is breached, by the limit.
 DAILY_LOSS, DRAWDOWN, MARGIN = "risk.daily_loss_max", "risk.drawdown_max", "risk.margin_cushion_min"
 KILL_LOSS = "risk.daily_loss_kill"
+#: How the id of the word begins that margin is thin.
+MARGIN_WARNED = "margin_warning/"
 
 
 class Standing:
@@ -58,6 +61,7 @@ class Standing:
     kill         the order to stop that is in force, or None
     finished     True once a kill has done what it was to do
     stopped_by   who or what brought it out of ACTIVE
+    margin_warned  the word of the last session in which margin was thin
     rates        units of the base currency for one of each other, as last marked
     commands     the ids under which operators' commands were journalled
     answered     those of them that asked for another account, once it is journalled what came of that
@@ -69,6 +73,7 @@ class Standing:
         self.finished = False
         self.stopped_by = ""
         self.stopped_on: date | None = None
+        self.margin_warned = ""
         self.closes: dict[str, Decimal] = {}
         self.rates: dict[str, Decimal] = {}
         self._base = ""
@@ -102,8 +107,8 @@ class Standing:
                 self._sent.pop(order_id, None)
             case AmendRequested() | CancelRequested():
                 self._note(event.at)
-            case CommandReceived() | AccountSwitched() | SwitchRefused():
-                self._asked(event)
+            case CommandReceived() | AccountSwitched() | SwitchRefused() | Alerted():
+                self._told(event)
             case KillOrdered():
                 self.kill, self.finished = event, False
             case KillFinished():
@@ -113,8 +118,12 @@ class Standing:
             case _:
                 pass
 
-    def _asked(self, event: CommandReceived | AccountSwitched | SwitchRefused) -> None:
-        if isinstance(event, CommandReceived):
+    def _told(self, event: CommandReceived | AccountSwitched | SwitchRefused | Alerted) -> None:
+        """What a person asked for, what became of it, and what a person was told."""
+        if isinstance(event, Alerted):
+            if event.event_id.startswith(MARGIN_WARNED):
+                self.margin_warned = event.event_id
+        elif isinstance(event, CommandReceived):
             self.commands.add(event.event_id)
         else:
             self.answered.update(event.causes)
