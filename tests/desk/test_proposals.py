@@ -145,3 +145,22 @@ def test_a_completed_proposal_is_shown_beside_what_it_promised(
     shown = " ".join(capsys.readouterr().out.split())
     for words in ("on track", "1 of 4", "+1.45% of +1.00%", "5.20 of 8.50", "0.00 of 300.00", "more than 5% below it"):
         assert words in shown
+
+
+def test_from_when_on_a_promise_is_not_kept_is_a_setting(
+    bursar_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bursar_home / "journal.sqlite"
+    with closing(SQLiteJournal(path)) as journal:
+        asyncio.run(journal.append([*completed(), *session(1, "195")]))  # about 2.6 % lost, and 1 % was promised by now
+
+    def kept() -> tuple[str, float]:
+        assert cli.main(["proposals", "--journal", str(path), "--json"]) == 0
+        (told,) = json.loads(capsys.readouterr().out)
+        return told["kept"]["state"], told["kept"]["behind_max_pct"]
+
+    assert kept() == ("on_track", 5.0)
+    monkeypatch.setenv("BURSAR_EXECUTION_BEHIND_MAX", "2.5%")
+    assert kept() == ("behind", 2.5)
+    assert cli.main(["proposals", "--journal", str(path)]) == 0
+    assert "more than 2.5% below it is behind (execution.behind_max)" in " ".join(capsys.readouterr().out.split())

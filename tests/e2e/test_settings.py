@@ -518,6 +518,7 @@ SHOWN_ELSEWHERE = {
     "execution.urgency": "tests/runtime/test_build.py",
     "execution.participation": "tests/runtime/test_build.py",
     "execution.adverse_move": "tests/runtime/test_build.py",
+    "execution.behind_max": "tests/runtime/test_build.py",
     "account.open_orders": "tests/runtime/test_trader.py",
     "sleeve.capital": "tests/runtime/test_build.py",
     "sleeve.hands_off": "tests/runtime/test_build.py",

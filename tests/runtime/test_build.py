@@ -43,6 +43,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
             execution__urgency="40%",
             execution__participation="5%",
             execution__adverse_move="3%",
+            execution__behind_max="4%",
             sleeve__capital=50_000,
             sleeve__hands_off=["KO"],
         )
@@ -60,7 +61,7 @@ def test_the_mandate_takes_limits_costs_and_times() -> None:
     assert made.reentry_wait == timedelta(days=2)
     assert made.cost_rate == Decimal("0.0003")
     assert made.taps == replace(
-        TAPS, cost_rate=made.cost_rate, adverse_move=Decimal("0.03")
+        TAPS, cost_rate=made.cost_rate, adverse_move=Decimal("0.03"), behind_max=0.04
     )  # a tap is shown what sizes are reckoned with
     assert made.agenda.trade_after_open == timedelta(minutes=15)
     assert made.agenda.zone == "Europe/London"

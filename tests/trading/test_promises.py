@@ -152,6 +152,12 @@ def test_behind_is_told_once_and_the_figures_stay_as_they_were_at_the_end() -> N
         sagas.apply(event)
     assert (promise(sagas).sessions, promise(sagas).profit) == (4, Decimal(30 * 205) - Decimal(6003))
     assert promise(sagas).promised == 0.04
+    # What was told under another setting is behind no more, and nobody minds.
+    lenient = Sagas(0.06)
+    for event in (*completed(), *session(1, "192"), told):
+        lenient.apply(event)
+    assert promise(lenient).keeping is Keeping.ON_TRACK
+    assert lenient.promises.owed(OPEN) == ()
     # Another alert is no word of a proposal's, and at the bound itself nothing is behind.
     other = Alerted(event_id="g-1", at=OPEN, severity="warning", message="a thing")
     level = follow(other, *session(1, "192.1"))  # -4.0 %, which is just not five points below 1 %

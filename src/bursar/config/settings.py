@@ -296,6 +296,13 @@ class Execution(Section):
         gt=0,
         lt=1,
     )
+    behind_max: Fraction = setting(
+        Decimal("0.05"),
+        "How far a completed proposal's return may be below what it promised by then, before a person is told.",
+        'a fraction above 0 and up to 1, such as 0.05 or "5%"',
+        gt=0,
+        le=1,
+    )
 
 
 class Strategy(Section):

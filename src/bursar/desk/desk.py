@@ -105,6 +105,7 @@ class Desk:
         self.degraded.now = self.now
         self._shipped = self.settings
         self._note(self.notes.read())
+        self._set()
         self.catch_up()
 
     @property
@@ -161,6 +162,7 @@ class Desk:
     def _take(self, new: Sequence[Recorded] | None) -> None:
         if new is None:
             self.past, self.monitor = Past(), self.monitor.afresh()
+            self._set()
             self.prices, self.register = Prices(), Register()
             if self.source is not None and isinstance(self.journal, JournalFile):
                 self.source.move(self.journal.path.parent)
@@ -189,6 +191,10 @@ class Desk:
             if profile.account_id == run.account:
                 self.settings = profile.settings(self._shipped)
                 self.monitor.limits = limits_of(profile.limits())
+
+    def _set(self) -> None:
+        """Let what is read of the journal go by the settings."""
+        self.past.sagas.promises.behind_max = float(self.settings.execution.behind_max)
 
     def _tell(self, new: Sequence[Recorded] | None) -> None:
         for listen in tuple(self.listeners):

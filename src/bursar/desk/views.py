@@ -23,7 +23,7 @@ from bursar.domain.record import encode
 from bursar.ports import Recorded
 from bursar.trading.baskets import Saga, Sagas
 from bursar.trading.oms import Change, OrderState
-from bursar.trading.promises import BEHIND_MAX, Promise
+from bursar.trading.promises import Promise
 
 
 def text(amount: Decimal | None) -> str | None:
@@ -135,7 +135,7 @@ def promise_told(promise: Promise | None) -> dict[str, Any] | None:
         "sessions": promise.sessions,
         "return_pct": promise.earned * 100.0,
         "promised_pct": promise.promised * 100.0,
-        "behind_max_pct": BEHIND_MAX * 100.0,
+        "behind_max_pct": promise.behind_max * 100.0,
         "cost": str(promise.cost),
         "cost_promised": str(promise.shown.cost),
         "loss": str(promise.loss),

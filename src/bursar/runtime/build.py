@@ -56,7 +56,12 @@ def mandate(settings: Settings) -> Mandate:
         drift_min=settings.schedule.drift_min if settings.schedule.rebalance == "threshold" else Decimal(0),
         autonomy=Autonomy(settings.strategy.autonomy),
         # What a person is shown before a tap is reckoned with the figure that sizes are: one, and not two.
-        taps=replace(TAPS, cost_rate=fees, adverse_move=settings.execution.adverse_move),
+        taps=replace(
+            TAPS,
+            cost_rate=fees,
+            adverse_move=settings.execution.adverse_move,
+            behind_max=float(settings.execution.behind_max),
+        ),
         protection_at_broker=risk.protection == "broker",
         capital=settings.sleeve.capital,
         hands_off=frozenset(settings.sleeve.hands_off),

@@ -35,7 +35,7 @@ from bursar.domain.orders import Effect, OrderStatus, Side
 from bursar.domain.proposals import End, Leg, Outlook, Proposal, ProposalState
 from bursar.errors import InputError, LedgerError
 from bursar.trading.oms import Orders, OrderState
-from bursar.trading.promises import Promises
+from bursar.trading.promises import BEHIND_MAX, Promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class Terms:
     adverse_move       of each price, that the worst legging loss assumes; stated beside it, before the tap
     cost_rate          of trading, as a fraction of notional
     confidence_min, risk_max  what a proposal needs to be tapped
+    behind_max         how far a completed one may be below what it promised by now, before a person is told
     """
 
     seconds_max: int = 1800
@@ -57,6 +58,7 @@ class Terms:
     cost_rate: Decimal = Decimal("0.0005")
     confidence_min: float = 0.6
     risk_max: float = 0.05
+    behind_max: float = BEHIND_MAX
 
 
 def outlook(
@@ -195,15 +197,18 @@ class Saga:
 
 
 class Sagas:
-    """Every proposal of a journal. Fills are kept by order, so that the loss of a rollback can be told to the cent."""
+    """Every proposal of a journal. Fills are kept by order, so that the loss of a rollback can be told to the cent.
 
-    def __init__(self) -> None:
+    behind_max  as ``Terms`` say
+    """
+
+    def __init__(self, behind_max: float = BEHIND_MAX) -> None:
         self._sagas: dict[str, Saga] = {}
         self._of_order: set[str] = set()
         self._fills: dict[str, list[Filled]] = {}
         self._sizes: dict[str, Decimal] = {}
         self._asked: dict[str, Saga] = {}
-        self.promises = Promises()
+        self.promises = Promises(behind_max)
 
     def apply(self, event: Event) -> None:
         """Take one committed event. Raises LedgerError for a leg or an end of a proposal that nobody made."""

@@ -110,7 +110,7 @@ class Engine:
         self._closes: dict[str, Decimal] = {}
         self.breaks = Breaks()
         self.cover = Cover()
-        self.sagas = Sagas()
+        self.sagas = Sagas(mandate.taps.behind_max)
         self.legs: dict[str, LegOf] = {}
         self.parents = Parents()
         self.measured = Measured()

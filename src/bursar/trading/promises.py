@@ -4,7 +4,7 @@ A proposal promises a return over a horizon, a cost, and what its stops may lose
 on, what its opening legs bought is followed at every mark, until the horizon is over or all of it is sold. The promise
 is taken to come true evenly over the horizon, so that a return of today has something to be held against.
 
-    on track  the return is at most ``BEHIND_MAX`` below what was promised by now
+    on track  the return is at most ``behind_max`` below what was promised by now
     behind    it is further below; a person is told, once
     ended     the horizon is over, or nothing of it is held any more; the figures stay as they were then
 
@@ -24,7 +24,7 @@ from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Side
 from bursar.domain.proposals import Outlook, Proposal
 
-#: How far the return may be below what was promised by now: five percentage points.
+#: How far the return may be below what was promised by now, where nobody says otherwise: five percentage points.
 BEHIND_MAX = 0.05
 #: How the id of the word ends that a proposal is behind, after the proposal's.
 BEHIND = "/behind"
@@ -50,6 +50,7 @@ class Promise:
     marks      the last prices
     sizes      multipliers, by symbol, where they are not one
     sessions   that have closed since it was completed
+    behind_max how far the return may be below what was promised by now, as a fraction of what was opened
     """
 
     proposal: Proposal
@@ -61,6 +62,7 @@ class Promise:
     marks: dict[str, Decimal] = field(default_factory=dict)
     sizes: Mapping[str, Decimal] = field(default_factory=dict)
     sessions: int = 0
+    behind_max: float = BEHIND_MAX
 
     @property
     def over(self) -> bool:
@@ -91,8 +93,8 @@ class Promise:
 
     @property
     def behind(self) -> bool:
-        """True where the return is more than ``BEHIND_MAX`` below what was promised by now."""
-        return self.earned < self.promised - BEHIND_MAX
+        """True where the return is more than ``behind_max`` below what was promised by now."""
+        return self.earned < self.promised - self.behind_max
 
     @property
     def keeping(self) -> Keeping:
@@ -136,9 +138,10 @@ class Promise:
 
 
 class Promises:
-    """Every completed proposal of a journal, by its id: a fold."""
+    """Every completed proposal of a journal, by its id: a fold. behind_max: of those that are begun from now on."""
 
-    def __init__(self) -> None:
+    def __init__(self, behind_max: float = BEHIND_MAX) -> None:
+        self.behind_max = behind_max
         self._all: dict[str, Promise] = {}
         self._open: list[Promise] = []
         self._late: dict[str, Promise] = {}
@@ -152,7 +155,7 @@ class Promises:
         self, proposal: Proposal, shown: Outlook, fills: Mapping[int, Iterable[Filled]], sizes: Mapping[str, Decimal]
     ) -> None:
         """Follow a proposal whose legs are all filled, by ``fills`` of their places."""
-        promise = Promise(proposal=proposal, shown=shown, sizes=sizes)
+        promise = Promise(proposal=proposal, shown=shown, sizes=sizes, behind_max=self.behind_max)
         for place, leg in enumerate(proposal.legs):
             for fill in fills.get(place, ()):
                 promise.bought(fill, shown.prices.get(leg.symbol, leg.price), opens=leg.effect is Effect.OPEN)
@@ -179,7 +182,8 @@ class Promises:
                     promise.split(symbol, new, old)
             case Alerted(event_id=event_id) if event_id.endswith(BEHIND):
                 self._told.add(event_id.removesuffix(BEHIND))
-                self._late.pop(event_id.removesuffix(BEHIND))
+                # It was told under another setting, perhaps, by which it is not behind.
+                self._late.pop(event_id.removesuffix(BEHIND), None)
             case _:
                 pass
 
@@ -192,7 +196,8 @@ class Promises:
                 causes=(f"{name}/ended",),
                 severity="warning",
                 message=f"proposal {name} has earned {promise.earned:+.2%} in {promise.sessions} sessions, and "
-                f"{promise.promised:+.2%} was promised by then; more than {BEHIND_MAX:.0%} between them is behind",
+                f"{promise.promised:+.2%} was promised by then; more than {promise.behind_max * 100:g}% between them "
+                "is behind",
             )
             for name, promise in self._late.items()
         )

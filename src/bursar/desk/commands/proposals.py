@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bursar.desk.commands import breaks
-from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, journal_path, records
+from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, journal_path, records, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def proposals(journal: JournalFile = None, json: AsJson = False) -> None:
     from bursar.desk.views import proposal
     from bursar.trading.baskets import Sagas
 
-    sagas = Sagas()
+    sagas = Sagas(float(settings_of(None, {}).execution.behind_max))
     for recorded in records(journal):
         sagas.apply(recorded.event)
     if json:
@@ -144,7 +144,6 @@ def _moves(sagas: Sagas) -> str:
 def _show_kept(promises: Sequence[Promise]) -> None:
     """What became of those that were completed, of what they promised."""
     from bursar.desk.tables import listing
-    from bursar.trading.promises import BEHIND_MAX
 
     if not promises:
         return
@@ -162,6 +161,6 @@ def _show_kept(promises: Sequence[Promise]) -> None:
         )
     console().print(table)
     console().print(
-        f"[dim]return: of what was promised by now, and more than {BEHIND_MAX:.0%} below it is behind; loss: of what "
-        "its stops may lose[/]"
+        f"[dim]return: of what was promised by now, and more than {promises[0].behind_max * 100:g}% below it is "
+        "behind (execution.behind_max); loss: of what its stops may lose[/]"
     )
