@@ -181,7 +181,8 @@ def check(events: Sequence[Event], exchange: Exchange, outcome: Outcome) -> None
     )
     _require(not [name for name, times in (tapped | legs).items() if times > 1], f"twice: {tapped}, {legs}")
     _require({proposal_id for proposal_id, _ in legs} <= tapped.keys(), "a leg was sent that nobody tapped")
-    outcome.refused = sum("nothing was sent" in event.message for event in events if isinstance(event, Alerted))
+    said = [event.message for event in events if isinstance(event, Alerted)]
+    outcome.refused = sum("nothing was sent" in each or "nothing is sent again" in each for each in said)
     for saga in sagas.all():
         if saga.tapped:
             _ended(saga, exchange, outcome)
