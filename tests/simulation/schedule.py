@@ -155,8 +155,9 @@ class _Stage:
         honest = broker.account
 
         async def account() -> AccountSnapshot:
+            asked = self._held()
             snapshot = await honest()
-            self._believed(snapshot)
+            self._believed(snapshot, asked)
             return snapshot
 
         broker.account = account  # type: ignore[method-assign]  # nothing but listening
@@ -276,12 +277,19 @@ class _Stage:
             loop.start("gateway", self.gateway())
             loop.run_until(partial(loop.listens, PORT))
 
-    def _believed(self, snapshot: AccountSnapshot) -> None:
-        """Note a snapshot that says something else than is so at the exchange, whose time stands still."""
+    def _held(self) -> dict[str, Decimal]:
+        """What the account holds at the exchange."""
         assert self.hub is not None
-        told = {each.symbol: each.quantity for each in snapshot.positions}
-        true = {name: q for name, q in self.hub.exchange.accounts[small.ACCOUNT].quantities.items() if q}
-        if told != true:
+        return {name: q for name, q in self.hub.exchange.accounts[small.ACCOUNT].quantities.items() if q}
+
+    def _believed(self, snapshot: AccountSnapshot, asked: dict[str, Decimal]) -> None:
+        """Note a snapshot that says something else than was so when it was ``asked`` for and than is so now.
+
+        The exchange's time stands still meanwhile, but where the line breaks behind the last word and an order is
+        filled at that instant: what was told was true then.
+        """
+        told, true = {each.symbol: each.quantity for each in snapshot.positions}, self._held()
+        if told not in (asked, true):
             self.outcome.believed.append(f"positions {told} were believed while they were {true}")
 
     def told(self) -> Run:

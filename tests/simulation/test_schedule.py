@@ -31,6 +31,7 @@ FAILED_ONCE = (
     2635,  # a change of an order that its partner's fill had made smaller never arrived, and was named a break
     2991,  # not of the product: the desk's pause was waited for by a clock that had stopped
     6832,  # not of the product: a farm that was to mend after four instants, when the world had none left
+    21052,  # not of the product: an order was filled as the line broke behind the last word of a true account
     662,  # not of the product: what happened before a midnight was lost, which nobody can tell from the books
 )
 
