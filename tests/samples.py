@@ -343,7 +343,17 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
         e.ProposalTapped,
         {"event_id": "p-00000001/tapped", "proposal_id": "p-00000001", "by": "owner", "outlook": OUTLOOK},
     ),
-    (e.LegSent, {"proposal_id": "p-00000001", "leg": 1, "order_id": "o-00000001", "compensates": True}),
+    (
+        e.LegSent,
+        {
+            "proposal_id": "p-00000001",
+            "leg": 1,
+            "order_id": "o-00000001",
+            "compensates": True,
+            "bid": Decimal("59.99"),
+            "ask": Decimal("60.01"),
+        },
+    ),
     (e.LegRefused, {"proposal_id": "p-00000001", "leg": 1, "reason": "too large", "compensates": True}),
     (
         e.ProposalEnded,
@@ -353,6 +363,7 @@ _MADE: list[tuple[type[e.Event], dict[str, object]]] = [
             "end": End.NONE,
             "reason": "KO was canceled",
             "loss": Decimal("12.34"),
+            "prices": {"KO": Decimal("60.00")},
         },
     ),
     (e.BreakExplained, {"break_id": "b-1", "explanation": "sold in TWS", "by": "operator"}),

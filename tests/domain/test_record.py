@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.domain import record
-from bursar.domain.events import CATALOGUE, Abstained, Alerted, Decided, Filled, Marked, ViewFormed
+from bursar.domain.events import (
+    CATALOGUE,
+    Abstained,
+    Alerted,
+    Decided,
+    Filled,
+    LegSent,
+    Marked,
+    ProposalEnded,
+    ViewFormed,
+)
 from bursar.domain.money import Money
 from bursar.domain.record import GENESIS, decode, encode, link
 from bursar.errors import InputError, LedgerError
@@ -195,6 +205,29 @@ def test_an_abstention_of_one_symbol_reads_as_one_of_several() -> None:
         symbols=("XOM",),
         reason="no volume",
     )
+
+
+def test_legs_of_before_version_2_met_a_market_that_nobody_noted() -> None:
+    leg = (
+        b'{"at":"2022-01-03T14:30:00Z","causes":[],"compensates":false,"event_id":"o-1/leg","kind":"leg_sent","leg":0,'
+        b'"order_id":"o-1","proposal_id":"p-1","version":1}'
+    )
+    assert decode(leg) == LegSent(
+        event_id="o-1/leg",
+        at=datetime(2022, 1, 3, 14, 30, tzinfo=UTC),
+        proposal_id="p-1",
+        leg=0,
+        order_id="o-1",
+        bid=None,
+        ask=None,
+    )
+    end = (
+        b'{"at":"2022-01-03T14:30:00Z","causes":[],"end":"none","event_id":"p-1/ended","kind":"proposal_ended","loss":"0",'
+        b'"proposal_id":"p-1","reason":"no","state":"failed","version":1}'
+    )
+    ended = decode(end)
+    assert isinstance(ended, ProposalEnded)
+    assert ended.prices == {}
 
 
 def test_a_version_without_a_way_up_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

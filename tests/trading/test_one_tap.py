@@ -17,6 +17,7 @@ from bursar.domain.events import (
     Alerted,
     DecisionSkipped,
     Event,
+    Filled,
     LegSent,
     OrderPlaced,
     ProposalEnded,
@@ -154,6 +155,21 @@ def test_one_tap_works_every_leg_and_ends_with_all_of_it(stage: Stage) -> None:
         assert promise is not None
         assert promise.cost != 0
         assert abs(promise.opened - opened) < opened / 20
+    # Each leg is measured against what was seen at its tap, to the cent.
+    measured = loop.engine.measured
+    seen = {event.proposal_id: event.outlook.prices for event in events if isinstance(event, ProposalTapped)}
+    proposal_of = {event.order_id: event.proposal_id for event in legs}
+    paid = sum(
+        (
+            (1 if event.side is Side.BUY else -1) * event.quantity * (event.price - seen[name][event.symbol])
+            + event.commission.amount
+            for event in events
+            if isinstance(event, Filled) and (name := proposal_of.get(event.order_id))
+        ),
+        Decimal(0),
+    )
+    assert sum((each.total for each in measured.all), Decimal(0)) == paid
+    assert (len(measured.all), measured.working) == (len(legs), 0)
 
 
 def test_two_taps_of_one_proposal_send_its_orders_once(stage: Stage) -> None:

@@ -59,6 +59,8 @@ UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("decided", 1): lambda fields: {**fields, "bounds": []},
     ("proposal_made", 1): _without_a_horizon,
     ("proposal_tapped", 1): _without_prices,
+    ("leg_sent", 1): lambda fields: {**fields, "bid": None, "ask": None},
+    ("proposal_ended", 1): lambda fields: {**fields, "prices": {}},
     ("order_accepted", 1): lambda fields: {**fields, "number": 0},
 }
 

@@ -535,7 +535,7 @@ class Engine:
         verdict = self.judge(basket, causes, previews)
         placed, paced = parents.placed(verdict, self.parents, self.market.at)
         ask = Ask(basket=basket, orders=verdict.previews, causes=causes) if verdict.previews else None
-        legs = told(self.legs, verdict, self.market.at)
+        legs = told(self.legs, verdict, self.market)
         begun = self.parents.told(verdict, self.market, self.mandate.portfolio)
         return Step(
             events=(*before, *verdict.events, *placed, *legs, *begun),

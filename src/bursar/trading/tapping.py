@@ -21,6 +21,7 @@ from bursar.domain.events import (
     Rejected,
     TradingState,
 )
+from bursar.domain.market import Quote
 from bursar.domain.money import ZERO
 from bursar.domain.orders import Effect, Order, Purpose
 from bursar.domain.proposals import Leg, Outlook, ProposalState
@@ -33,6 +34,7 @@ from bursar.trading.proposing import as_order, outlook_of
 from bursar.trading.rebalance import Draft
 from bursar.trading.shelter import Desk, make_room, shelter
 from bursar.trading.standing import Standing
+from bursar.trading.view import MarketView
 
 
 class TapDesk(Desk, Protocol):
@@ -112,6 +114,7 @@ def _step(desk: TapDesk, saga: Saga, move: Move) -> Step:
             end=end,
             reason=reason,
             loss=loss,
+            prices={leg.symbol: quote.mid for leg in saga.proposal.legs if (quote := _dealt(desk.market, leg.symbol))},
         )
         return Step(events=(ended,))
     if move.cancel:
@@ -170,27 +173,40 @@ def _send(desk: TapDesk, saga: Saga, place: int, leg: Leg, *, compensates: bool)
         return Step(events=(refused(order.order_id, desk.legs[order.order_id], desk.market.at, str(error)),))
 
 
-def told(legs: dict[str, LegOf], verdict: Verdict, at: datetime) -> tuple[Event, ...]:
+def told(legs: dict[str, LegOf], verdict: Verdict, market: MarketView) -> tuple[Event, ...]:
     """What a verdict means for the proposals whose legs it judged: sent, or refused."""
     events: list[Event] = [
-        LegSent(
-            event_id=f"{approved.order.order_id}/leg",
-            at=at,
-            causes=(approved.order.order_id,),
-            proposal_id=leg.proposal_id,
-            leg=leg.place,
-            order_id=approved.order.order_id,
-            compensates=leg.compensates,
-        )
+        _sent(approved.order, leg, market)
         for approved in verdict.approved
         if (leg := legs.get(approved.order.order_id))
     ]
     events += [
-        refused(event.order.order_id, leg, at, event.message)
+        refused(event.order.order_id, leg, market.at, event.message)
         for event in verdict.events
         if isinstance(event, Rejected) and (leg := legs.get(event.order.order_id))
     ]
     return tuple(events)
+
+
+def _sent(order: Order, leg: LegOf, market: MarketView) -> LegSent:
+    quote = _dealt(market, order.symbol)
+    return LegSent(
+        event_id=f"{order.order_id}/leg",
+        at=market.at,
+        causes=(order.order_id,),
+        proposal_id=leg.proposal_id,
+        leg=leg.place,
+        order_id=order.order_id,
+        compensates=leg.compensates,
+        bid=quote.bid if quote else None,
+        ask=quote.ask if quote else None,
+    )
+
+
+def _dealt(market: MarketView, symbol: str) -> Quote | None:
+    """The quote of a symbol that one can deal at on both sides; None where there is none."""
+    quote = market.quotes.get(symbol)
+    return quote if quote is not None and quote.two_sided else None
 
 
 def refused(order_id: str, leg: LegOf, at: datetime, reason: str) -> LegRefused:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from bursar.domain.events.base import Event
 from bursar.domain.proposals import End, Outlook, Proposal, ProposalState
@@ -44,17 +46,20 @@ class ProposalTapped(Event, kind="proposal_tapped", version=2):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegSent(Event, kind="leg_sent"):
+class LegSent(Event, kind="leg_sent", version=2):
     """An order was placed for a leg of a proposal, in the same commit.
 
     leg          its place in the proposal, from 0
     compensates  True for one that trades back what the leg had traded
+    bid, ask     of the market on arrival, now; None where it was not two-sided, and before version 2
     """
 
     proposal_id: str
     leg: int
     order_id: str
     compensates: bool = False
+    bid: Decimal | None = None
+    ask: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +73,13 @@ class LegRefused(Event, kind="leg_refused"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalEnded(Event, kind="proposal_ended"):
+class ProposalEnded(Event, kind="proposal_ended", version=2):
     """Nothing more of a proposal will be sent.
 
     end     what is left of it in the book
     loss    what trading back cost, fees included; zero where nothing was traded back
     reason  in words
+    prices  the middle of each symbol's market now, at which what was not filled is valued; none before version 2
     """
 
     proposal_id: str
@@ -81,3 +87,4 @@ class ProposalEnded(Event, kind="proposal_ended"):
     end: End
     reason: str
     loss: Decimal = Decimal(0)
+    prices: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
