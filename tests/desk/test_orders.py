@@ -27,10 +27,14 @@ def home(bursar_home: Path) -> Path:
     return bursar_home
 
 
-def test_orders_are_listed_with_what_they_are_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("columns", ["72", "80", "160"])
+def test_orders_are_listed_with_what_they_are_for(
+    columns: str, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     assert cli.main(["orders"]) == 0
     shown = capsys.readouterr().out
-    for words in ("o-00000002", "buy KO", "55", "o-00000003", "sell AAPL", "protection", "pending new"):
+    for words in ("o-00000002", "buy KO", "0 of ", "55", "o-00000003", "sell AAPL", "protection", "pending new"):
         assert words in shown
     assert "o-00000001" not in shown
     assert cli.main(["orders", "--json"]) == 0

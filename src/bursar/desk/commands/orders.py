@@ -90,21 +90,25 @@ def cancel(
 
 
 def _show(states: Sequence[OrderState]) -> None:
+    from rich.cells import cell_len
+
     from bursar.desk.tables import listing
 
-    right = ("quantity", "filled", "price")
-    table = listing("", "order", "what", "quantity", "filled", "price", "for", "by", "state", right=right)
+    table = listing("", "order", "what", "filled", "price", "for", "state", "by", right=("filled", "price"))
     for state in states:
         order = state.order
         prices = [f"{price:f}" for price in (order.stop_price, order.limit_price) if price is not None]
         table.add_row(
             order.order_id,
             f"{order.side} {order.symbol}",
-            f"{order.quantity:f}",
-            f"{state.filled:f}",
+            f"{state.filled:f} of {order.quantity:f}",
             " / ".join(prices) or "market",
             order.purpose.value,
-            order.strategy,
             state.status.value.replace("_", " "),
+            order.strategy,
         )
+    # Whoever cancels an order needs its whole name; what a narrow terminal cuts is who asked for it.
+    for column in table.columns[:-1]:
+        column.no_wrap, column.min_width = True, max(map(cell_len, map(str, column.cells)), default=0)
+    table.columns[-1].no_wrap = True
     console().print(table)
