@@ -24,19 +24,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bursar.domain.accounts import AccountSnapshot, Preview
-from bursar.domain.events import Event
-from bursar.domain.market import Quote, Slice
-from bursar.domain.orders import ApprovedOrder, Order
-from bursar.domain.people import Pass, Person
-from bursar.domain.sessions import Session
-from bursar.domain.signals import Signal
 from bursar.errors import InputError
+
+if TYPE_CHECKING:
+    from bursar.domain.accounts import AccountSnapshot, Preview
+    from bursar.domain.events import Event
+    from bursar.domain.market import Quote, Slice
+    from bursar.domain.orders import ApprovedOrder, Order
+    from bursar.domain.people import Pass, Person
+    from bursar.domain.sessions import Session
+    from bursar.domain.signals import Signal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
