@@ -30,7 +30,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -59,7 +59,9 @@ CALENDAR_DAYS = 365.25 / PERIODS_PER_YEAR
 CERTAIN = 1e-6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: a vote counts anew in each of the hundred weeks after it was settled, and what follows from it alone
+# is worked out once.
+@dataclass(frozen=True, kw_only=True)
 class Vote:
     """A view whose time has passed.
 
@@ -78,22 +80,36 @@ class Vote:
     realized: float
 
     def __post_init__(self) -> None:
-        for name in ("expected", "realized"):
-            value: float = getattr(self, name)
+        for name, value in (("expected", self.expected), ("realized", self.realized)):
             if not math.isfinite(value) or value == 0.0:
                 raise InputError(
                     f"{self.analyst} on {self.symbol}: {name} is {value}; a vote has a sign, and is settled"
                 )
 
-    @property
+    @cached_property
     def right(self) -> bool:
         """Whether the sign came true."""
         return self.expected * self.realized > 0.0
 
-    @property
+    @cached_property
     def edge(self) -> float:
         """2 p - 1, for its probability p of a rise: -1 to 1."""
         return math.copysign(1.0, self.expected) * (2.0 * self.confidence - 1.0)
+
+    @cached_property
+    def odds(self) -> float:
+        """Log odds of its confidence."""
+        return log_odds(self.confidence)
+
+    @cached_property
+    def block(self) -> int:
+        """Number of the stretch of one horizon that its day lies in."""
+        return int(self.day.toordinal() / (self.horizon_days * CALENDAR_DAYS))
+
+    @cached_property
+    def matter(self) -> tuple[str, date]:
+        """What it is about, and when: votes of two analysts on one matter can be compared."""
+        return self.symbol, self.day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +220,7 @@ def calibrations(votes: Iterable[Vote]) -> dict[str, PlattMap]:
     for analyst, own in _by_analyst(votes).items():
         right = [float(vote.right) for vote in own]
         if len(own) >= CALIBRATION_MIN and 0.0 < sum(right) < len(right):
-            maps[analyst] = fit_platt([log_odds(vote.confidence) for vote in own], right)
+            maps[analyst] = fit_platt([vote.odds for vote in own], right)
     return maps
 
 
@@ -234,7 +250,8 @@ def standings(votes: Iterable[Vote], analysts: Sequence[str]) -> dict[str, Stand
     """
     if not analysts or len(set(analysts)) != len(analysts):
         raise InputError(f"weights are for distinct analysts; these are {', '.join(analysts) or 'none'}")
-    own = _by_analyst(vote for vote in votes if vote.analyst in set(analysts))
+    asked = set(analysts)
+    own = _by_analyst(vote for vote in votes if vote.analyst in asked)
     found = {analyst: _skill(own.get(analyst, ())) for analyst in analysts}
     shrunk = _shrunk(found)
     unique = _uniqueness(own, analysts)
@@ -254,8 +271,7 @@ def standings(votes: Iterable[Vote], analysts: Sequence[str]) -> dict[str, Stand
 
 def _skill(votes: Sequence[Vote]) -> tuple[float, float]:
     """Skill and the square of its error; NaN and infinity where too few blocks are settled."""
-    blocks = np.array([int(vote.day.toordinal() / (vote.horizon_days * CALENDAR_DAYS)) for vote in votes])
-    names, place = np.unique(blocks, return_inverse=True)
+    names, place = np.unique([vote.block for vote in votes], return_inverse=True)
     if len(names) < BLOCKS_MIN:
         return math.nan, math.inf
     edges = np.array([vote.edge for vote in votes])
@@ -266,7 +282,7 @@ def _skill(votes: Sequence[Vote]) -> tuple[float, float]:
     clustered = float(sums @ sums) / len(votes) ** 2 * len(names) / (len(names) - 1)
     # Blocks that agree by chance must not claim more than independent votes could, and what one analyst says of one
     # symbol again and again within a horizon is said once.
-    independent = len({(block, vote.symbol) for block, vote in zip(blocks.tolist(), votes, strict=True)})
+    independent = len({(vote.block, vote.symbol) for vote in votes})
     return skill, max(clustered, (1.0 - min(skill**2, 0.99)) / independent)
 
 
@@ -293,7 +309,11 @@ def _shrunk(found: Mapping[str, tuple[float, float]]) -> dict[str, float]:
 
 def _uniqueness(votes: Mapping[str, Sequence[Vote]], analysts: Sequence[str]) -> dict[str, float]:
     """One over the sum of squared likenesses to all analysts, itself among them: 1 alone, 1/2 with one copy."""
-    edges = {analyst: {(vote.symbol, vote.day): vote.edge for vote in votes.get(analyst, ())} for analyst in analysts}
+    matters = sorted({vote.matter for own in votes.values() for vote in own})
+    place = {matter: number for number, matter in enumerate(matters)}
+    edges = {analyst: np.full(len(matters), np.nan) for analyst in analysts}
+    for analyst, own in votes.items():
+        edges[analyst][[place[vote.matter] for vote in own]] = [vote.edge for vote in own]
     likeness = {
         (one, other): _likeness(edges[one], edges[other])
         for i, one in enumerate(analysts)
@@ -305,15 +325,19 @@ def _uniqueness(votes: Mapping[str, Sequence[Vote]], analysts: Sequence[str]) ->
     }
 
 
-def _likeness(one: Mapping[tuple[str, date], float], other: Mapping[tuple[str, date], float]) -> float:
-    """The squared cosine of two analysts' edges where both voted, less what chance would give; 0 where they oppose."""
-    common = sorted(one.keys() & other.keys())
-    if len(common) < COMMON_MIN:
+def _likeness(one: FloatArray, other: FloatArray) -> float:
+    """The squared cosine of two analysts' edges where both voted, less what chance would give; 0 where they oppose.
+
+    one, other  (n_matters,) edges; NaN where there was no vote
+    """
+    both = np.isfinite(one) & np.isfinite(other)
+    common = int(both.sum())
+    if common < COMMON_MIN:
         return 0.0
-    a, b = np.array([one[key] for key in common]), np.array([other[key] for key in common])
+    a, b = one[both], other[both]
     length = float(np.sqrt(a @ a) * np.sqrt(b @ b))
     cosine = float(a @ b) / length if length > 0.0 else 0.0
-    by_chance = 1.0 / len(common)
+    by_chance = 1.0 / common
     return max((cosine**2 - by_chance) / (1.0 - by_chance), 0.0) if cosine > 0.0 else 0.0
 
 
