@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bursar.errors import InputError
 from bursar.quant.arrays import FloatArray
 from bursar.research import features
-from bursar.research.patterns import DAYS_MIN, Level, Pattern, _Chart, levels, patterns, support_and_resistance, swings
+from bursar.research.patterns import DAYS_MIN, Charts, Level, Pattern, Swing, _in_turn
 from tests.research.markets import walk
 
 
@@ -38,6 +38,22 @@ SHAPES = {
     "falling triangle": (TRIANGLE, "rising triangle"),
     "breakdown": (BREAKDOWN, "breakout"),
 }
+
+
+def swings(closes: FloatArray, reach: int = 5) -> tuple[Swing, ...]:
+    return Charts.of(closes[:, None], reach).swings(0)
+
+
+def levels(closes: FloatArray) -> tuple[Level, ...]:
+    return Charts.of(closes[:, None]).levels(0)
+
+
+def support_and_resistance(closes: FloatArray) -> tuple[Level | None, Level | None]:
+    return Charts.of(closes[:, None]).support_and_resistance(0)
+
+
+def patterns(closes: FloatArray) -> tuple[Pattern, ...]:
+    return Charts.of(closes[:, None]).patterns(0)
 
 
 def named(closes: FloatArray) -> dict[str, Pattern]:
@@ -101,7 +117,7 @@ def test_of_two_lows_without_a_high_between_them_the_lower_is_the_turn() -> None
     closes = np.array([8, 7, 5, 3, 1, 2, 2.5, 3, 2.5, 2, 0.5, 1, 2, 4, 5, 6, 7])
     padded = np.concatenate([[9.0], closes])
     assert [(swing.day, swing.high) for swing in swings(padded)] == [(5, False), (11, False)]
-    assert [(turn.day, turn.price) for turn in _Chart.of(padded, swings(padded), 1.0).swings] == [(11, 0.5)]
+    assert [(turn.day, turn.price) for turn in _in_turn(swings(padded))] == [(11, 0.5)]
 
 
 def test_a_market_that_falls_every_day_breaks_down_once() -> None:
@@ -168,6 +184,20 @@ def test_days_are_counted_from_the_callers_first_close() -> None:
 
 
 # ---------------------------------------------------------------- always
+
+
+@given(seed=st.integers(0, 9999), days=st.integers(2, 320))
+def test_a_symbol_in_a_table_is_read_as_if_it_stood_alone(seed: int, days: int) -> None:
+    table = np.column_stack([walk(320, swing=0.02, seed=seed + each) for each in range(5)])[-days:]
+    table[-min(days, 70), 2] = np.nan
+    charts = Charts.of(table)
+    for place in range(5):
+        alone = table[:, place]
+        assert charts.swings(place) == swings(alone)
+        assert charts.levels(place) == levels(alone)
+        assert charts.support_and_resistance(place) == support_and_resistance(alone)
+        assert charts.patterns(place) == patterns(alone)
+    assert (charts.levels(2), charts.patterns(2)) == ((), ())
 
 
 @given(seed=st.integers(0, 9999), scale=st.floats(0.01, 1000.0))

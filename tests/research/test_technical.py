@@ -22,6 +22,7 @@ from bursar.research.analysts.technical import (
     expected_return,
     shapes,
 )
+from bursar.research.patterns import Charts
 from bursar.trading.view import MarketView
 from tests.builders import OPEN
 from tests.real_prices import calendar
@@ -114,7 +115,7 @@ def test_readings_stay_within_minus_one_and_one() -> None:
 
 
 def shape(name: str, closes: np.ndarray, balance: float = math.nan) -> Reading:
-    return next(reading for reading in shapes(closes, balance) if reading.name == name)
+    return next(reading for reading in shapes(Charts.of(closes[:, None]), 0, balance) if reading.name == name)
 
 
 def test_a_completed_pattern_is_read_in_its_direction() -> None:

@@ -1,9 +1,10 @@
 """Swings, levels and chart patterns: the shapes that chartists name, found the same way each time.
 
-Everything is read from one symbol's closes, (n_days,), oldest first, and speaks about the last of them. A swing is
-a close that none within ``reach`` days either side exceeds; it is known only ``reach`` days later, and nothing here
-looks at a swing before. What counts as equal is measured in the symbol's own daily volatility, so the same shape is
-found in a calm share and in a wild one, at any price.
+Everything is read from one symbol's closes, oldest first, and speaks about the last of them; what every day asks for
+is worked out for all symbols of a table at once. A swing is a close that none within ``reach`` days either side
+exceeds; it is known only ``reach`` days later, and nothing here looks at a swing before. What counts as equal is
+measured in the symbol's own daily volatility, so the same shape is found in a calm share and in a wild one, at any
+price.
 
 Each pattern is defined once, for a falling market, on the logarithm of the price; its bullish twin is the same
 pattern upside down. A pattern is reported when its line was crossed within the last few days and still is.
@@ -18,13 +19,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from bursar.errors import InputError
 from bursar.quant import arrays
-from bursar.quant.arrays import FloatArray
+from bursar.quant.arrays import BoolArray, FloatArray, IntArray
 from bursar.research import features
 
 #: Days on either side of a swing, and so the days until it is known.
@@ -39,8 +41,7 @@ DAYS_MIN = 63
 BREAKOUT_DAYS = 55
 
 
-@dataclass(frozen=True, slots=True)
-class Swing:
+class Swing(NamedTuple):
     """A turning point: its day as an index, its price, and whether it was a high or a low."""
 
     day: int
@@ -75,115 +76,185 @@ class Pattern:
     statement: str
 
 
-def swings(closes: FloatArray, reach: int = REACH) -> tuple[Swing, ...]:
-    """The turning points that are known by the last day, oldest first; of equal closes the first is the swing."""
-    if reach < 1:
-        raise InputError(f"a swing that reaches {reach} days is none; give at least 1")
-    values = _series(closes)
-    if len(values) <= 2 * reach:
-        return ()
-    last = len(values) - reach
-    middle = values[reach:last]
-    high, low = np.ones(len(middle), dtype=np.bool_), np.ones(len(middle), dtype=np.bool_)
-    for away in range(1, reach + 1):
-        before, after = values[reach - away : last - away], values[reach + away : last + away]
-        high &= (before < middle) & (after <= middle)
-        low &= (before > middle) & (after >= middle)
-    return tuple(
-        Swing(day + reach, float(values[day + reach]), bool(high[day])) for day in np.flatnonzero(high | low).tolist()
-    )
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Charts:
+    """The last closes of a table, and what can be read of all its symbols at once; a symbol is asked for by its place.
 
+    before  days of the table that are older than what is looked at
+    closes  (n_symbols, n_days) one symbol's course in a row
+    turns   where those were high, and where low
+    widths  (n_symbols,) two days' volatility, in logarithms: what counts as the same price. NaN where there is a gap
+    sides   direction and chart of the bearish shapes, and of the bullish ones; empty where the closes are too few
+    """
 
-def levels(closes: FloatArray, reach: int = REACH) -> tuple[Level, ...]:
-    """Prices at which at least two swings turned, within two days' volatility of each other, lowest first."""
-    values = _series(closes)[-LOOKBACK:]
-    width = 2.0 * _swing_of_a_day(values)
-    groups: list[list[Swing]] = []
-    for swing in sorted(swings(values, reach), key=lambda each: (each.price, each.day)):
-        if groups and math.log(swing.price / groups[-1][0].price) <= width:
-            groups[-1].append(swing)
-        else:
-            groups.append([swing])
-    offset = max(len(closes) - LOOKBACK, 0)
-    return tuple(
-        Level(
-            price=sum(swing.price for swing in group) / len(group),
-            touches=len(group),
-            last_day=offset + max(swing.day for swing in group),
+    before: int
+    closes: FloatArray
+    turns: tuple[BoolArray, BoolArray]
+    widths: FloatArray
+    sides: tuple[tuple[int, _Side], ...]
+
+    @classmethod
+    def of(cls, closes: FloatArray, reach: int = REACH) -> Charts:
+        """From closes, (n_days, n_symbols). Raises InputError for a reach below one day."""
+        if reach < 1:
+            raise InputError(f"a swing that reaches {reach} days is none; give at least 1")
+        rows = np.ascontiguousarray(arrays.matrix("closes", closes[-LOOKBACK:], missing=True).T)
+        logs = np.log(rows)
+        days = rows.shape[1]
+        return cls(
+            before=len(closes) - days,
+            closes=rows,
+            turns=_turns(rows, reach),
+            widths=2.0 * np.diff(logs, axis=1).std(axis=1) if days > 1 else np.zeros(len(rows)),
+            sides=((-1, _Side.of(logs, reach)), (1, _Side.of(-logs, reach))) if days >= DAYS_MIN else (),
         )
-        for group in groups
-        if len(group) >= 2
-    )
 
+    def swings(self, place: int) -> tuple[Swing, ...]:
+        """The turning points that are known by the last day, oldest first; of equal closes the first is the swing."""
+        return _swings(self.closes[place], self.turns[0][place], self.turns[1][place])
 
-def support_and_resistance(closes: FloatArray, reach: int = REACH) -> tuple[Level | None, Level | None]:
-    """The nearest level below the last close and the nearest above it; None where there is none."""
-    found = levels(closes, reach)
-    last = float(closes[-1]) if found else math.nan
-    below = [level for level in found if level.price < last]
-    above = [level for level in found if level.price > last]
-    return (below[-1] if below else None), (above[0] if above else None)
+    def levels(self, place: int) -> tuple[Level, ...]:
+        """Prices at which at least two swings turned, within two days' volatility of each other, lowest first."""
+        width = float(self.widths[place])
+        groups: list[list[Swing]] = []
+        for swing in sorted(self.swings(place), key=lambda each: (each.price, each.day)):
+            if groups and math.log(swing.price / groups[-1][0].price) <= width:
+                groups[-1].append(swing)
+            else:
+                groups.append([swing])
+        return tuple(
+            Level(
+                price=sum(swing.price for swing in group) / len(group),
+                touches=len(group),
+                last_day=self.before + max(swing.day for swing in group),
+            )
+            for group in groups
+            if len(group) >= 2
+        )
 
+    def support_and_resistance(self, place: int) -> tuple[Level | None, Level | None]:
+        """The nearest level below the last close and the nearest above it; None where there is none."""
+        found = self.levels(place)
+        last = float(self.closes[place, -1]) if found else math.nan
+        below = [level for level in found if level.price < last]
+        above = [level for level in found if level.price > last]
+        return (below[-1] if below else None), (above[0] if above else None)
 
-def patterns(closes: FloatArray, reach: int = REACH) -> tuple[Pattern, ...]:
-    """What was completed in the last days, by name. Nothing is read from fewer than 63 closes, or across a gap."""
-    values = _series(closes)[-LOOKBACK:]
-    if len(values) < DAYS_MIN or np.isnan(values).any():
-        return ()
-    width = 2.0 * _swing_of_a_day(values)
-    if width == 0.0:
-        return ()
-    logs = np.log(values)
-    turned = swings(logs, reach)
-    upside_down = tuple(Swing(swing.day, -swing.price, not swing.high) for swing in turned)
-    found = []
-    for direction, chart in ((-1, _Chart.of(logs, turned, width)), (1, _Chart.of(-logs, upside_down, width))):
-        found += [replace(each, direction=direction) for rule in _RULES if (each := rule(chart))]
-    offset = max(len(closes) - LOOKBACK, 0)
-    named = [_named(each, values, offset) for each in found]
-    return tuple(sorted(named, key=lambda pattern: pattern.name))
+    def patterns(self, place: int) -> tuple[Pattern, ...]:
+        """What was completed in the last days, by name. Nothing is read from fewer than 63 closes, or across a gap."""
+        width = float(self.widths[place])
+        if not width > 0.0:
+            return ()
+        found = []
+        for direction, side in self.sides:
+            chart = side.chart(place, width)
+            found += [
+                _named(replace(each, direction=direction), len(self.closes[place]), self.before)
+                for rule in _RULES
+                if (each := rule(chart))
+            ]
+        return tuple(sorted(found, key=lambda pattern: pattern.name))
 
 
 # ---------------------------------------------------------------- the rules, for a market that is about to fall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Chart:
-    """Log prices, upside down for bullish patterns, with their swings in turn high and low.
+class _Side:
+    """Log prices of all symbols, upside down for bullish patterns.
 
-    width  what counts as the same price, in logarithms
+    values   (n_symbols, n_days)
+    turns    where those were high, and where low
+    broken   (n_symbols,) the day of a breakout; -1 where there was none
+    floor    (n_symbols,) the lowest of the days before that breakout
+    crossed  (n_symbols,) the day on which the averages crossed; -1 where they did not
+    average  (n_symbols,) of 200 days, on the last day
+    """
+
+    values: FloatArray
+    turns: tuple[BoolArray, BoolArray]
+    broken: IntArray
+    floor: FloatArray
+    crossed: IntArray
+    average: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray, reach: int) -> _Side:
+        long = features.moving_mean(values.T, 200)
+        return cls(
+            values,
+            _turns(values, reach),
+            *_broken(values),
+            _crossed(features.moving_mean(values.T, 50), long),
+            long[-1],
+        )
+
+    def chart(self, place: int, width: float) -> _Chart:
+        values = self.values[place]
+        turned = _swings(values, self.turns[0][place], self.turns[1][place])
+        return _Chart(
+            values=values,
+            swings=_in_turn(turned),
+            width=width,
+            broken=int(self.broken[place]),
+            floor=float(self.floor[place]),
+            crossed=int(self.crossed[place]),
+            average=float(self.average[place]),
+        )
+
+
+def _broken(values: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The day on which each fell below all of 55 days, after a month without such a one, and what it fell below."""
+    recent = values[:, -BREAKOUT_DAYS - features.MONTH - FRESH_DAYS :]
+    # least[:, i] is the lowest of the days before day i + BREAKOUT_DAYS of the recent ones.
+    least = sliding_window_view(recent[:, :-1], BREAKOUT_DAYS, axis=1).min(axis=2)
+    below = recent[:, BREAKOUT_DAYS:] < least
+    days = below.shape[1]
+    since, floor = np.full(len(values), -1), np.full(len(values), np.nan)
+    for day in range(max(days - FRESH_DAYS, 0), days):
+        first = below[:, day] & ~below[:, max(day - features.MONTH, 0) : day].any(axis=1)
+        fresh = first & (recent[:, -1] < least[:, day]) & (since < 0)
+        since[fresh], floor[fresh] = values.shape[1] - days + day, least[fresh, day]
+    return since, floor
+
+
+def _crossed(short: FloatArray, long: FloatArray) -> IntArray:
+    """The day on which the short average, (n_days, n_symbols), fell below the long one; -1 unless fresh."""
+    below = short < long
+    falls = below[1:] & (short[:-1] >= long[:-1]) & below[-1]
+    fresh = falls[-FRESH_DAYS:]
+    return np.where(fresh.any(axis=0), len(below) - len(fresh) + fresh.argmax(axis=0), -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chart:
+    """One symbol's row of a side, with its swings in turn high and low.
+
+    width                             what counts as the same price, in logarithms
+    broken, floor, crossed, average   as there
     """
 
     values: FloatArray
     swings: tuple[Swing, ...]
     width: float
-
-    @classmethod
-    def of(cls, values: FloatArray, swings: Iterable[Swing], width: float) -> _Chart:
-        turns: list[Swing] = []
-        for swing in swings:
-            if turns and turns[-1].high == swing.high:
-                # Two highs without a low between them: only the higher one is a turn.
-                beyond = swing.price > turns[-1].price
-                if beyond == swing.high:
-                    turns[-1] = swing
-            else:
-                turns.append(swing)
-        return cls(values, tuple(turns), width)
+    broken: int
+    floor: float
+    crossed: int
+    average: float
 
     def last(self, count: int) -> tuple[Swing, ...] | None:
         """The last ``count`` turns, if there are so many and the last is a high."""
         turns = self.swings if self.swings and self.swings[-1].high else self.swings[:-1]
         return turns[-count:] if len(turns) >= count else None
 
-    def crossing(self, first: Swing, second: Swing, after: int) -> int | None:
-        """The day on which the line through two lows was crossed downward after ``after``; None unless fresh."""
+    def crossing(self, first: Swing, second: Swing, after: int) -> tuple[int, float] | None:
+        """When the line through two lows was crossed downward after ``after``, and where it ends; None unless fresh."""
         line = self.line(first, second)
         below = np.flatnonzero(self.values[after + 1 :] < line[after + 1 :]) + after + 1
         today = len(self.values) - 1
         if not below.size or below[-1] != today or today - below[0] >= FRESH_DAYS:
             return None
-        return int(below[0])
+        return int(below[0]), float(line[-1])
 
     def line(self, first: Swing, second: Swing) -> FloatArray:
         """The straight line through two turns, on every day."""
@@ -194,8 +265,8 @@ class _Chart:
     def same(self, one: Swing, other: Swing, widths: float = 1.0) -> bool:
         return abs(one.price - other.price) <= widths * self.width
 
-    def pattern(self, name: str, since: Swing, crossed: int, line: FloatArray) -> Pattern:
-        return Pattern(name=name, direction=0, since=since.day, crossed=crossed, line=float(line[-1]), statement="")
+    def pattern(self, name: str, since: int, crossed: int, line: float) -> Pattern:
+        return Pattern(name=name, direction=0, since=since, crossed=crossed, line=line, statement="")
 
 
 def _double_top(chart: _Chart) -> Pattern | None:
@@ -206,7 +277,7 @@ def _double_top(chart: _Chart) -> Pattern | None:
     one, low, other = turns
     deep = min(one.price, other.price) - low.price >= 2.0 * chart.width
     crossed = chart.crossing(low, low, other.day) if deep and chart.same(one, other) else None
-    return None if crossed is None else chart.pattern("double", one, crossed, chart.line(low, low))
+    return None if crossed is None else chart.pattern("double", one.day, *crossed)
 
 
 def _head_and_shoulders(chart: _Chart) -> Pattern | None:
@@ -222,7 +293,7 @@ def _head_and_shoulders(chart: _Chart) -> Pattern | None:
         and min(left.price, right.price) - max(low.price, other_low.price) >= chart.width
     )
     crossed = chart.crossing(low, other_low, right.day) if shaped else None
-    return None if crossed is None else chart.pattern("head", left, crossed, chart.line(low, other_low))
+    return None if crossed is None else chart.pattern("head", left.day, *crossed)
 
 
 def _triangle(chart: _Chart) -> Pattern | None:
@@ -233,31 +304,19 @@ def _triangle(chart: _Chart) -> Pattern | None:
     low, high, other_low, other_high = turns
     closing = high.price - other_high.price >= chart.width and other_low.price >= low.price - 0.5 * chart.width
     crossed = chart.crossing(low, other_low, other_high.day) if closing else None
-    return None if crossed is None else chart.pattern("triangle", low, crossed, chart.line(low, other_low))
+    return None if crossed is None else chart.pattern("triangle", low.day, *crossed)
 
 
 def _breakout(chart: _Chart) -> Pattern | None:
     """The lowest close of 55 days, after a month without such a one, and not taken back since."""
-    recent = chart.values[-BREAKOUT_DAYS - features.MONTH - FRESH_DAYS :]
-    first = len(chart.values) - len(recent)
-    # least[i] is the lowest of the days before day i + BREAKOUT_DAYS of the recent ones.
-    least = sliding_window_view(recent[:-1], BREAKOUT_DAYS).min(axis=1)
-    broken = recent[BREAKOUT_DAYS:] < least
-    for day in range(max(len(broken) - FRESH_DAYS, 0), len(broken)):
-        if broken[day] and not broken[max(day - features.MONTH, 0) : day].any() and recent[-1] < least[day]:
-            level = Swing(first + day, float(least[day]), False)
-            return chart.pattern("breakout", level, first + day + BREAKOUT_DAYS, chart.line(level, level))
-    return None
+    if chart.broken < 0:
+        return None
+    return chart.pattern("breakout", chart.broken - BREAKOUT_DAYS, chart.broken, chart.floor)
 
 
 def _cross(chart: _Chart) -> Pattern | None:
     """The 50-day average crosses the 200-day average downward; averages of the logarithm, as all here."""
-    values = chart.values.reshape(-1, 1)
-    short, long = features.moving_mean(values, 50)[:, 0], features.moving_mean(values, 200)[:, 0]
-    for day in range(max(len(values) - FRESH_DAYS, 1), len(values)):
-        if short[day] < long[day] and short[day - 1] >= long[day - 1] and short[-1] < long[-1]:
-            return chart.pattern("cross", Swing(day, float(long[day]), False), day, long)
-    return None
+    return None if chart.crossed < 0 else chart.pattern("cross", chart.crossed, chart.crossed, chart.average)
 
 
 _RULES: tuple[Callable[[_Chart], Pattern | None], ...] = (
@@ -283,31 +342,53 @@ _WORDS = {
 }
 
 
-def _named(pattern: Pattern, values: FloatArray, offset: int) -> Pattern:
-    """The pattern in prices and words, its days counted from the caller's first close."""
+def _named(pattern: Pattern, days: int, before: int) -> Pattern:
+    """The pattern in prices and words, its days counted from the table's first."""
     name, said = _WORDS[pattern.name, pattern.direction]
     line = math.exp(-pattern.direction * pattern.line)
-    ago = len(values) - 1 - pattern.crossed
+    ago = days - 1 - pattern.crossed
     when = "at the last close" if ago == 0 else f"{ago} day{'s' if ago > 1 else ''} before the last close"
     return replace(
         pattern,
         name=name,
         line=line,
-        since=pattern.since + offset,
-        crossed=pattern.crossed + offset,
+        since=pattern.since + before,
+        crossed=pattern.crossed + before,
         statement=f"{name} {when}: {said} ({line:.4g})",
     )
 
 
-# ---------------------------------------------------------------- what is measured
+# ---------------------------------------------------------------- turning points
 
 
-def _series(closes: FloatArray) -> FloatArray:
-    return arrays.vector("closes", closes, missing=True)
+def _turns(rows: FloatArray, reach: int) -> tuple[BoolArray, BoolArray]:
+    """Where a close is above, and where below, all within ``reach`` days; of equal ones the first."""
+    last = rows.shape[1] - reach
+    high, low = np.zeros(rows.shape, dtype=np.bool_), np.zeros(rows.shape, dtype=np.bool_)
+    if last <= reach:
+        return high, low
+    middle = rows[:, reach:last]
+    high[:, reach:last], low[:, reach:last] = True, True
+    for away in range(1, reach + 1):
+        before, after = rows[:, reach - away : last - away], rows[:, reach + away : last + away]
+        high[:, reach:last] &= (before < middle) & (after <= middle)
+        low[:, reach:last] &= (before > middle) & (after >= middle)
+    return high, low
 
 
-def _swing_of_a_day(values: FloatArray) -> float:
-    """Standard deviation of daily log returns; zero where there are none, or the price never moved."""
-    returns = np.diff(np.log(values))
-    returns = returns[np.isfinite(returns)]
-    return float(returns.std()) if returns.size else 0.0
+def _swings(values: FloatArray, high: BoolArray, low: BoolArray) -> tuple[Swing, ...]:
+    days = np.flatnonzero(high | low)
+    return tuple(map(Swing, days.tolist(), values[days].tolist(), high[days].tolist()))
+
+
+def _in_turn(swings: Iterable[Swing]) -> tuple[Swing, ...]:
+    """Of highs without a low between them only the highest, and of such lows the lowest."""
+    turns: list[Swing] = []
+    for swing in swings:
+        if turns and turns[-1].high == swing.high:
+            beyond = swing.price > turns[-1].price
+            if beyond == swing.high:
+                turns[-1] = swing
+        else:
+            turns.append(swing)
+    return tuple(turns)

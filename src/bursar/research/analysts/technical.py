@@ -43,7 +43,8 @@ from bursar.domain.views import Abstention, Evidence, View
 from bursar.errors import DataError
 from bursar.ports import History
 from bursar.quant.arrays import FloatArray
-from bursar.research import features, patterns
+from bursar.research import features
+from bursar.research.patterns import Charts
 from bursar.trading.view import MarketView
 
 #: What each reading counts for in the score; they add up to one.
@@ -99,8 +100,9 @@ class TechnicalAnalyst:
             reason = f"needs {DAYS_MIN} daily closes and has {len(closes.dates)}"
             return tuple(self._abstain(symbol, reason) for symbol in symbols)
         table = Signals.of(closes.values[-DAYS_MIN - 2 * features.MONTH :])
+        charts = Charts.of(closes.values)
         balance = self._balance(market)
-        return tuple(self._opinion(symbol, market, table, balance, ids) for symbol in symbols)
+        return tuple(self._opinion(symbol, market, table, charts, balance, ids) for symbol in symbols)
 
     def _balance(self, market: MarketView) -> dict[str, float]:
         """On-balance volume of a month by symbol, -1 to 1; empty where there is no volume."""
@@ -121,19 +123,21 @@ class TechnicalAnalyst:
         symbol: str,
         market: MarketView,
         table: Signals,
+        charts: Charts,
         balance: Mapping[str, float],
         ids: Callable[[], str],
     ) -> View | Abstention:
         closes = market.closes
         if symbol not in closes.symbols:
             return self._abstain(symbol, "the data has no closes of it")
-        readings, volatility = table.read(closes.symbols.index(symbol))
+        place = closes.symbols.index(symbol)
+        readings, volatility = table.read(place)
         unread = [reading.name for reading in readings if not math.isfinite(reading.score)]
         if unread:
             gaps = int(np.isnan(closes.column(symbol)[-DAYS_MIN:]).sum())
             why = f"{gaps} of its last {DAYS_MIN} closes are missing" if gaps else "its price did not move"
             return self._abstain(symbol, f"{why}: no {', '.join(unread)}")
-        readings += shapes(closes.column(symbol), balance.get(symbol, math.nan))
+        readings += shapes(charts, place, balance.get(symbol, math.nan))
         score = math.fsum(WEIGHTS[each.name] * each.score for each in readings if math.isfinite(each.score))
         source = f"{self.source}, {closes.dates[-1]}"
         return View(
@@ -169,18 +173,19 @@ def confidence(readings: tuple[Reading, ...]) -> float:
     return 0.5 + CONFIDENCE_SPAN * abs(score) * agreement
 
 
-def shapes(closes: FloatArray, balance: float) -> tuple[Reading, Reading, Reading]:
+def shapes(charts: Charts, place: int, balance: float) -> tuple[Reading, Reading, Reading]:
     """What patterns, levels and volume say of one symbol; NaN where one of them cannot be read."""
-    found = patterns.patterns(closes)
+    found = charts.patterns(place)
     net = sum(pattern.direction for pattern in found)
     named = "; ".join(pattern.statement for pattern in found)
-    below, above = patterns.support_and_resistance(closes)
-    place = math.nan
+    below, above = charts.support_and_resistance(place)
+    away = math.nan
     between = "no price at which it turned twice lies on both sides of it"
     if below is not None and above is not None:
-        place = math.log(float(closes[-1]) / below.price) / math.log(above.price / below.price)
+        last = float(charts.closes[place, -1])
+        away = math.log(last / below.price) / math.log(above.price / below.price)
         ends = f"its support of {below.price:.4g} to its resistance of {above.price:.4g}"
-        between = f"it lies {place:.0%} of the way from {ends}"
+        between = f"it lies {away:.0%} of the way from {ends}"
     return (
         Reading(
             name="patterns",
@@ -188,7 +193,7 @@ def shapes(closes: FloatArray, balance: float) -> tuple[Reading, Reading, Readin
             statement=f"completed: {named}" if found else "no chart pattern was completed in the last days",
             value=float(net),
         ),
-        Reading(name="levels", score=_clip(1.0 - 2.0 * place), statement=between, value=place),
+        Reading(name="levels", score=_clip(1.0 - 2.0 * away), statement=between, value=away),
         Reading(
             name="volume",
             score=_clip(balance / 0.5),
