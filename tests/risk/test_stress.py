@@ -209,3 +209,9 @@ def test_how_many_times_over_a_scenario_must_happen() -> None:
 def test_what_cannot_be_stressed_is_named(call: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_a_sector_is_known_however_it_is_written() -> None:
+    assert stress.sector_of("Information Technology") == stress.sector_of("information-technology")
+    assert {stress.sector_of(name.replace("_", " ").title()) for name in stress.SECTORS} == set(stress.SECTORS)
+    assert stress.sector_of("unknown") is stress.sector_of(None) is None

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from bursar.errors import BursarError
+from bursar.errors import BursarError, DataError
 from bursar.ports import History
 from bursar.quant.arrays import FloatArray
 from bursar.risk.exposure import betas
@@ -61,17 +61,25 @@ class Believed:
         try:
             if self._history is None:
                 self._history = self._open()
-            closes = self._history.asof(symbols, "close", at, DAYS + 1).values
+            returns = returns_before(self._history, symbols, at)
         except (BursarError, OSError) as error:
             self.why = " ".join(str(error).split())
             return
-        with np.errstate(invalid="ignore"):
-            returns = closes[1:] / closes[:-1] - 1.0
-        whole = returns[np.isfinite(returns).all(axis=1)]
-        if len(whole) < DAYS_MIN:
-            self.why = f"not enough data: {len(whole)} days have a close of all {len(symbols)}, and {DAYS_MIN} must"
-            return
-        self._known, self.why = (symbols, model_of(whole)), ""
+        self._known, self.why = (symbols, model_of(returns)), ""
+
+
+def returns_before(history: History, symbols: tuple[str, ...], at: datetime) -> FloatArray:
+    """Simple daily returns, (n_days, n_symbols), of the days before ``at`` on which all have a close.
+
+    Raises DataError where they are too few.
+    """
+    closes = history.asof(symbols, "close", at, DAYS + 1).values
+    with np.errstate(invalid="ignore"):
+        returns = closes[1:] / closes[:-1] - 1.0
+    whole: FloatArray = returns[np.isfinite(returns).all(axis=1)]
+    if len(whole) < DAYS_MIN:
+        raise DataError(f"not enough data: {len(whole)} days have a close of all {len(symbols)}, and {DAYS_MIN} must")
+    return whole
 
 
 def model_of(returns: FloatArray) -> Model:

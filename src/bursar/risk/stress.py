@@ -337,6 +337,12 @@ def responses(
     return table
 
 
+def sector_of(name: str | None) -> str | None:
+    """The sector's factor, however its name is written: ``Health Care`` is health_care. None where it is no sector."""
+    found = "_".join((name or "").lower().replace("-", " ").replace("_", " ").split())
+    return found if found in SECTORS else None
+
+
 def shock_matrix(scenarios: Sequence[Scenario] = SCENARIOS) -> FloatArray:
     """(n_scenarios, n_factors), in the order of the scenarios and of FACTORS."""
     return np.array([scenario.vector for scenario in scenarios]).reshape(-1, len(FACTORS))

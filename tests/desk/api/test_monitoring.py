@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from bursar.adapters.store.database import connect, migrate, sqlite_url
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.desk.api.parts import Figures
@@ -79,3 +81,12 @@ def test_a_day_that_has_not_closed_has_no_figures() -> None:
 def test_figures_that_are_no_numbers_are_told_as_unknown() -> None:
     told = Figures({"sharpe": math.nan, "worst": -math.inf, "worth": 0.1 + 0.2, "names": ("KO",)})
     assert told.body == b'{"sharpe":null,"worst":null,"worth":0.30000000000000004,"names":["KO"]}'
+
+
+def test_each_scenario_shocks_what_is_held_by_its_sector() -> None:
+    (answer,) = send(app_on(desk_on()), Ask("GET", f"/api/v1/risk/portfolios/{ACCOUNT}/main/stress"))
+    told = {each["scenario"]: each["profit"] for each in answer.json()["items"]}
+    # 15,400 of 100,399 in AAPL: when technology unwinds, the market loses 30 % and the sector 31 % beyond it.
+    assert told["technology_unwinds_2000"] == pytest.approx(-0.61 * 15_400 / 100_399)
+    # In 1998 technology falls as the market does.
+    assert told["russia_and_ltcm_1998"] == pytest.approx(-0.21 * 15_400 / 100_399)

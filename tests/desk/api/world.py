@@ -41,6 +41,7 @@ REPORT = {
     "simulated": ["prices"],
     "synthetic": False,
 }
+SECTORS = {"AAPL": "Information Technology", "KO": "Consumer Staples", "PEP": "Consumer Staples"}
 #: Tests ask faster than people: nobody waits but in the tests of waiting.
 UNHURRIED = Limits(per_second=1e6, burst=1e6, strangers_per_second=1e6, strangers_burst=1e6)
 
@@ -50,7 +51,9 @@ def events() -> Iterator[e.Event]:
     yield replace(SAMPLES["run_started"], event_id="run", at=AT)
     yield e.AccountOpened(event_id="account", at=AT, account=ACCOUNT, base_currency="USD")
     for symbol in ("AAPL", "KO", "PEP"):
-        yield e.InstrumentListed(event_id=f"listed/{symbol}", at=AT, instrument=instrument(symbol))
+        yield e.InstrumentListed(
+            event_id=f"listed/{symbol}", at=AT, instrument=replace(instrument(symbol), sector=SECTORS[symbol])
+        )
     yield e.PortfolioOpened(event_id="opened", at=AT, account=ACCOUNT, portfolio="main", name="Main")
     yield e.Deposited(event_id="cash", at=AT, account=ACCOUNT, portfolio="main", amount=money(100_000))
     yield e.ViewFormed(event_id=VIEW.view_id, at=AT, view=VIEW)

@@ -105,11 +105,8 @@ async def stress_of(
     if page.worth is None:
         raise DataError(page.problem)
     symbols = list(page.book.positions)
-    sectors = [page.book.positions[symbol].sector for symbol in symbols]
-    table = stress.responses(
-        market=np.full(len(symbols), beta),
-        sectors=[sector if sector in stress.SECTORS else None for sector in sectors],
-    )
+    sectors = [stress.sector_of(page.book.positions[symbol].sector) for symbol in symbols]
+    table = stress.responses(market=np.full(len(symbols), beta), sectors=sectors)
     found = stress.stress(np.array([page.worth.weights.get(symbol, 0.0) for symbol in symbols]), table)
     return Told(stamped(desk, beta=beta, **_stressed(found, symbols)))
 
