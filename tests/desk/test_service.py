@@ -8,7 +8,7 @@ import logging
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -30,16 +30,17 @@ from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
 from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.lease import StoreLease
 from bursar.config import Given, Settings, build
-from bursar.desk import service
+from bursar.desk import programs, service
 from bursar.desk.api.figures import traders
 from bursar.desk.guard.guard import Guard
 from bursar.desk.heartbeat import Heartbeat
 from bursar.desk.monitor import Monitor
+from bursar.desk.serving import Served
 from bursar.desk.turns import tenures
 from bursar.errors import InputError
 from bursar.ports import Command
 from bursar.runtime import shared
-from bursar.runtime.keeper import Keeper
+from bursar.runtime.keeper import Keeper, Life
 from tests.databases import DATABASES
 from tests.desk.api.world import NOW, desk_on, events
 from tests.desk.guard.test_guard import CHEAP, OWN
@@ -141,6 +142,25 @@ def test_what_is_worth_a_line_is_logged_with_its_place_in_the_journal(tmp_path: 
     assert lines[-1]["level"] == "warning"
 
 
+LEASE = StoreLease(connect("sqlite://"))
+FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
+
+
+def lives(command: Sequence[str], typed: str = "", begun: str = "") -> Callable[[], Awaitable[Life]]:
+    async def life() -> Life:
+        return Life(command=command, typed=typed, begun=begun)
+
+    return life
+
+
+def keeps(command: Sequence[str], folder: Path, degraded: dict[str, str], **more: Any) -> Keeper:
+    return Keeper(life=lives(command), log=folder / "log", degraded=degraded, ticks=lambda: 0.0, **more)
+
+
+async def _first(keeper: Keeper) -> Life:
+    return await keeper.life()
+
+
 def _dies(tmp_path: Path, times: int) -> list[str]:
     """A program that fails so many times, and then ends well."""
     said = (
@@ -159,7 +179,7 @@ def test_a_loop_that_dies_is_started_again_ever_more_seldom(tmp_path: Path) -> N
         waits.append(seconds)
         away.append(degraded["trading"])
 
-    keeper = Keeper(command=_dies(tmp_path, 3), log=tmp_path / "log", degraded=degraded, ticks=lambda: 0.0, pause=pause)
+    keeper = keeps(_dies(tmp_path, 3), tmp_path, degraded, pause=pause)
     asyncio.run(keeper.run())
     assert keeper.starts == 4
     assert waits == [1.0, 2.0, 4.0]
@@ -167,9 +187,78 @@ def test_a_loop_that_dies_is_started_again_ever_more_seldom(tmp_path: Path) -> N
     assert degraded == {}
 
 
+def test_what_a_program_said_last_is_why_it_is_away_until_another_life_says_that_it_works(tmp_path: Path) -> None:
+    said = "import sys; print('a broker is far'); sys.exit('bursar: no gateway answers at 127.0.0.1:9')"
+    works = "import signal; print('DU1 trades; stop it with Ctrl-C', flush=True); signal.pause()"
+    degraded: dict[str, str] = {}
+    away: list[str] = []
+    programs_ = iter([said, works])
+
+    async def life() -> Life:
+        return Life(command=[sys.executable, "-c", next(programs_)], begun="; stop it")
+
+    async def pause(seconds: float) -> None:
+        away.append(degraded["trading"])
+
+    async def day() -> None:
+        log = tmp_path / "log"
+        keeper = Keeper(life=life, log=log, degraded=degraded, ticks=lambda: 0.0, pause=pause, stays=True)
+        keeping = asyncio.create_task(keeper.run())
+        while not away or degraded:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.01)
+        assert keeper.starts == 2
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(day(), 30))
+    assert away == ["the program that trades ended with 1: no gateway answers at 127.0.0.1:9"]
+
+
+def test_a_program_that_is_to_stay_is_started_again_where_it_ended_well_or_could_not_be_started(tmp_path: Path) -> None:
+    lives_ = iter([[sys.executable, "-c", ""], None])
+    told: list[str] = []
+    degraded: dict[str, str] = {}
+
+    async def life() -> Life:
+        command = next(lives_)
+        if command is None:
+            raise InputError("it was left for DU2, which bursar.toml does not name")
+        return Life(command=command)
+
+    async def pause(seconds: float) -> None:
+        told.append(degraded["trading"])
+        if len(told) == 2:
+            raise asyncio.CancelledError
+
+    log = tmp_path / "log"
+    keeper = Keeper(life=life, log=log, degraded=degraded, ticks=lambda: 0.0, pause=pause, stays=True)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(keeper.run())
+    assert told == [
+        f"the program that trades ended with 0: {log} says why",
+        "it was left for DU2, which bursar.toml does not name",
+    ]
+
+
+def test_the_lease_of_a_process_that_is_known_to_be_dead_is_given_back_and_no_other(tmp_path: Path) -> None:
+    with service.opened(tmp_path, Settings()) as opened:
+        asked = Served(name="main", profile=opened.desk.accounts["main"])
+        keeper = programs.of_account(asked, opened.desk, tmp_path, opened.lease, config=None, every=0.5)
+        first = asyncio.run(_first(keeper))
+        assert tuple(first.command[3:]) == ("trade", "--account", "main", "--every", "0.5")
+        assert (first.typed, keeper.stays) == ("", True)
+        now = opened.desk.now()
+        later = now + timedelta(seconds=60)
+        mine = opened.lease.acquire("DU9000001", f"{opened.desk.name}/17", later, now)
+        other = opened.lease.acquire("DU9000002", f"{opened.desk.name}/18", later, now)
+        assert mine is not None
+        assert other is not None
+        keeper.ended(17)
+        assert [opened.lease.holds(grant, now) for grant in (mine, other)] == [False, True]
+
+
 def test_a_service_that_ends_takes_its_loop_with_it(tmp_path: Path) -> None:
-    forever = [sys.executable, "-c", "import signal; signal.pause()"]
-    keeper = Keeper(command=forever, log=tmp_path / "log", degraded={}, ticks=lambda: 0.0)
+    keeper = keeps(FOREVER, tmp_path, {})
 
     async def end() -> int | None:
         task = asyncio.create_task(keeper.run())
@@ -183,10 +272,11 @@ def test_a_service_that_ends_takes_its_loop_with_it(tmp_path: Path) -> None:
 
 def test_the_loop_that_trades_lives_as_long_as_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with service.opened(tmp_path, Settings()) as opened:
-        keeper = service.keeper_of(opened.desk, tmp_path, tmp_path / "bursar.toml")
-        assert keeper.command[-4:] == ("demo", "--take-turns", "--config", str(tmp_path / "bursar.toml"))
+        keeper = programs.of_demo(opened.desk, tmp_path, tmp_path / "bursar.toml")
+        first = asyncio.run(_first(keeper))
+        assert first.command[-4:] == ("demo", "--take-turns", "--config", str(tmp_path / "bursar.toml"))
         assert dict(keeper.environment) == {"BURSAR_HOME": str(tmp_path), "BURSAR_SERVICE": opened.desk.name}
-        keeper.command = [sys.executable, "-c", "import signal; signal.pause()"]
+        keeper.life = lives(FOREVER)
 
         async def until_it_trades(server: object) -> None:
             await keeper.started.wait()
@@ -288,7 +378,9 @@ def test_nobody_else_is_served_without_tls_and_an_admin_of_their_own(tls: tuple[
 def test_what_is_this_machine_alone(host: str, alone: bool) -> None:
     where = settings(service__host=host).service
     assert where.on_loopback is alone
-    assert ("[" in service.Service(app=FastAPI(), desk=desk_on(), password="", where=where).url) == (":" in host)
+    assert ("[" in service.Service(app=FastAPI(), desk=desk_on(), password="", lease=LEASE, where=where).url) == (
+        ":" in host
+    )
 
 
 def test_files_that_make_no_tls_are_refused_and_so_is_a_key_that_others_read(

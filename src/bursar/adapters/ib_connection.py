@@ -148,7 +148,10 @@ class Connection:
         if address.account not in self.ib.managedAccounts():
             held = ", ".join(self.ib.managedAccounts())
             self.close()
-            raise BrokerError(f"the gateway does not hold account {address.account}; it holds {held}")
+            raise BrokerError(
+                f"the gateway does not hold account {address.account}; it holds {held}; log in there as the user of "
+                "the one that is meant, or name the right one in bursar.toml (account_id)"
+            )
         self.client.updateReqId(FIRST_REQUEST)
         self.is_new = bool(fetch & StartupFetch.ORDERS_COMPLETE)
 

@@ -156,6 +156,15 @@ def read(path: Path, first: int = 1, cipher: Cipher | None = None) -> Iterator[R
         yield read_row(row, cipher)
 
 
+def last(path: Path, cipher: Cipher | None = None) -> Recorded | None:
+    """The last event of the journal at ``path``; None where it holds none, or is not there. Errors as in ``read``."""
+    if not path.is_file():
+        return None
+    head = Anchor.parse(head_path(path))
+    # The head lags behind by the commit that is under way, never by more.
+    return max(read(path, head.sequence if head else 1, cipher), key=lambda each: each.sequence, default=None)
+
+
 def read_row(row: tuple[int, str, bytes, bytes], cipher: Cipher | None = None) -> Recorded:
     """A stored row (sequence, event id, bytes, digest) read. A LedgerError names its place."""
     sequence, kept, data, digest = row

@@ -139,6 +139,17 @@ def all_accounts(settings: Settings, path: Path | None = None) -> Mapping[str, A
     return named if taken else {MAIN: main, **named}
 
 
+def set_up(settings: Settings, path: Path | None = None) -> Mapping[str, AccountProfile]:
+    """Those that somebody set up: each table of bursar.toml, and ``main`` where it is not the one that ships."""
+    file, shipped = path or find_file(), AccountProfile()
+    named = _tables(file) if file else {}
+    return {
+        name: profile
+        for name, profile in all_accounts(settings, path).items()
+        if name in named or profile.account_id != shipped.account_id or _line(profile)[:2] != _line(shipped)[:2]
+    }
+
+
 def _alike(one: AccountProfile, other: AccountProfile) -> bool:
     return one.account_id == other.account_id or _line(one) == _line(other)
 

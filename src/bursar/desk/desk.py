@@ -27,6 +27,7 @@ from bursar.desk.guard.door import Door
 from bursar.desk.guard.gate import Authenticator
 from bursar.desk.guard.guard import Guard
 from bursar.desk.jobs import Jobs
+from bursar.desk.keys import Keys
 from bursar.desk.monitor import Monitor, Second
 from bursar.desk.past import Past, Readable
 from bursar.desk.prices import Prices
@@ -64,6 +65,7 @@ class Desk:
     traders        who was granted the right to trade which account last
     degraded       what is away at the moment, by its name: for /health and the page
     owed           what the desk's own journal did not take, and is brought to it again
+    keys           where the program that trades real money waits for a person's phrase
     listeners      told of every record that is new, and None when the journal is another one
     watchers       told of every second that was seen
     works          what goes on beside them while the desk serves: tables follow the journal, days are packed
@@ -92,10 +94,12 @@ class Desk:
     jobs: Jobs = field(default_factory=Jobs)
     degraded: Degraded = field(default_factory=Degraded)
     owed: list[Event] = field(default_factory=list)
+    keys: Keys = field(default_factory=Keys)
     listeners: list[Callable[[Sequence[Recorded] | None], None]] = field(default_factory=list)
     watchers: list[Callable[[Second], None]] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     _shipped: Settings = field(init=False, repr=False)
+    _settled: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.accounts:
@@ -103,6 +107,7 @@ class Desk:
         if self.guard is not None and self.authenticator is None:
             self.authenticator = Door(self.guard)
         self.degraded.now = self.now
+        self.keys.degraded = self.degraded
         self._shipped = self.settings
         self._note(self.notes.read())
         self._set()
@@ -185,10 +190,11 @@ class Desk:
     def _settle(self) -> None:
         """Go by the settings and the limits of the account that is traded, where they are another's."""
         run = self.past.run
-        if run is None or run.account == self.settings.account.account_id:
+        if run is None or not self.switchable or run.account == self._settled:
             return
         for profile in self.accounts.values():
             if profile.account_id == run.account:
+                self._settled = run.account
                 self.settings = profile.settings(self._shipped)
                 self.monitor.limits = limits_of(profile.limits())
 

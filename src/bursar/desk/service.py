@@ -1,6 +1,7 @@
 """The service: the desk with its files, its people and its page, served on this machine.
 
     home/runs/demo/journal.sqlite   read: what the loop that trades writes
+    home/accounts/NAME/             the same, where an account of bursar.toml is traded
     home/notes.sqlite               the desk's own journal
     home/desk.sqlite                people and their passes, who may trade, and the seconds of the last days
     home/commands/                  what operators ask for, until it is done
@@ -17,8 +18,7 @@ import asyncio
 import json
 import logging
 import ssl
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ from bursar.adapters.marks import ReadMarks, redis_at
 from bursar.adapters.store.lease import StoreLease
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.config import Settings
-from bursar.config.accounts import all_accounts
+from bursar.config.accounts import AccountProfile, all_accounts
 from bursar.config.service import Service as Where
 from bursar.desk.app import create_app
 from bursar.desk.believed import Believed
@@ -50,9 +50,9 @@ from bursar.ports import History, Recorded
 from bursar.risk.watch import limits_of
 from bursar.runtime import shared
 from bursar.runtime.keeper import Keeper
-from bursar.runtime.tenure import SERVICE, service_name
+from bursar.runtime.tenure import service_name
 
-LOG_NAME, TRADING_LOG_NAME = "service.log", "trading.log"
+LOG_NAME = "service.log"
 #: Kinds of events that are worth a line; the journal has all of them.
 TOLD = frozenset(
     {
@@ -88,11 +88,16 @@ _log = logging.getLogger("bursar.service")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is served, and where. password: of the admin that the first start made, to be used once; empty later."""
+    """What is served, and where.
+
+    password  of the admin that the first start made, to be used once; empty later
+    lease     who may trade
+    """
 
     app: FastAPI
     desk: Desk
     password: str
+    lease: StoreLease
     where: Where = field(default_factory=Where)
 
     @property
@@ -103,8 +108,14 @@ class Service:
 
 
 @contextmanager
-def opened(home: Path, settings: Settings, journal: Path | None = None) -> Iterator[Service]:
-    """The desk on the files of ``home``, made where they are not there yet; closed when the block ends."""
+def opened(
+    home: Path, settings: Settings, journal: Path | None = None, accounts: Mapping[str, AccountProfile] | None = None
+) -> Iterator[Service]:
+    """The desk on the files of ``home``, made where they are not there yet; closed when the block ends.
+
+    journal   what is read, in place of the demo's
+    accounts  those that are set up, by name; those of the bursar.toml that is found where none are given
+    """
     cipher = settings.store.cipher()
     path = journal or home / "runs" / "demo" / "journal.sqlite"
     traded = JournalFile(path, cipher)  # one for all: the tables go along where another account is traded
@@ -114,6 +125,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
         try:
             check(settings.service, there.guard)
             first = there.guard.first_password()
+            lease = StoreLease(there.tables, cipher)
             snapshots = Snapshots(there.tables, home / "seconds", settings.store.retention(), cipher)
             desk = Desk(
                 journal=traded,
@@ -123,11 +135,11 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
                 settings=settings,
                 home=home,
                 guard=there.guard,
-                accounts=all_accounts(settings),
+                accounts=accounts or all_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
                 snapshots=snapshots,
                 name=service_name(),
-                traders=StoreLease(there.tables, cipher).holders,
+                traders=lease.holders,
                 works=[*followers],
             )
             if first is not None:
@@ -136,7 +148,7 @@ def opened(home: Path, settings: Settings, journal: Path | None = None) -> Itera
             desk.listeners.append(told)
             desk.works.append(Packer(snapshots=snapshots, now=desk.now))
             app = create_app(desk, hosts=settings.service.hosts)
-            yield Service(app=app, desk=desk, password=first[0] if first else "", where=settings.service)
+            yield Service(app=app, desk=desk, password=first[0] if first else "", lease=lease, where=settings.service)
         finally:
             for follower in followers:
                 follower.engine.dispose()
@@ -220,20 +232,6 @@ async def serve(service: Service, keeper: Keeper | None) -> None:
             trading.cancel()
             with suppress(asyncio.CancelledError):
                 await trading
-
-
-def keeper_of(desk: Desk, home: Path, config: Path | None) -> Keeper:
-    """Keeps the demo's days being traded, over the wire, and on from where they stand."""
-    from bursar.runtime.keeper import COMMAND
-
-    named = () if config is None else ("--config", str(config))
-    return Keeper(
-        command=(*COMMAND, "demo", "--take-turns", *named),
-        log=home / TRADING_LOG_NAME,
-        degraded=desk.degraded,
-        environment={"BURSAR_HOME": str(home), SERVICE: desk.name},
-        ticks=time.monotonic,
-    )
 
 
 # ---------------------------------------------------------------- the log

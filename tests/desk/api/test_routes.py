@@ -15,6 +15,7 @@ from bursar.desk.api.acting import Once
 from bursar.desk.api.problems import MEDIA_TYPE
 from bursar.desk.desk import Desk
 from bursar.desk.guard.roles import Role
+from bursar.desk.serving import Served
 from tests.desk.api.world import Ask, Route, app_on, desk_on, good, routes, send
 
 APP = app_on(desk_on())
@@ -50,9 +51,17 @@ def before(app: FastAPI, route: Route) -> Ask:
         case "GET /api/v1/commands/{command_id}":
             (told,) = send(app, good(BY_NAME["POST /api/v1/kill"], app))
             return replace(ask, path=f"/api/v1/commands/{told.json()['command']}")
+        case "POST /api/v1/ibkr/accounts/{name}/unlock":
+            waits_for_a_phrase(app.state.desk)
         case _:
             pass
     return ask
+
+
+def waits_for_a_phrase(desk: Desk) -> None:
+    savings = AccountProfile(account_id="U7654321", mode="live", port=7496, notional_per_day_max=Decimal(1))
+    desk.accounts = {**desk.accounts, "savings": savings}
+    desk.keys.waited["savings"] = Served(name="savings", profile=savings)
 
 
 #: What is not possible as the sample stands, and says so: what it needs is tested in a test of its own.
@@ -133,8 +142,7 @@ def test_a_change_of_accounts_is_asked_for_as_the_command_line_does_and_what_was
     app: FastAPI,
 ) -> None:
     desk: Desk = app.state.desk
-    savings = AccountProfile(account_id="U7654321", mode="live", port=7496, notional_per_day_max=Decimal(1))
-    desk.accounts = {**desk.accounts, "savings": savings}
+    waits_for_a_phrase(desk)
     ask = replace(
         good(BY_NAME["POST /api/v1/ibkr/accounts/{name}/switch"], app), path="/api/v1/ibkr/accounts/savings/switch"
     )
@@ -157,3 +165,25 @@ def test_a_change_of_accounts_is_asked_for_as_the_command_line_does_and_what_was
         replace(ask, headers={**ask.headers, "Idempotency-Key": "of-a-demo"}, body={"reason": "x", "phrase": phrase}),
     )
     assert "this run trades one account" in refused.text
+
+
+def test_the_door_is_opened_once_by_the_phrase_alone_and_what_was_typed_is_not_kept(app: FastAPI) -> None:
+    desk: Desk = app.state.desk
+    ask = good(BY_NAME["POST /api/v1/ibkr/accounts/{name}/unlock"], app)
+    (early,) = send(app, replace(ask, path=ask.path.replace("savings", "second")))
+    assert (early.status_code, early.json()["title"]) == (409, "no phrase is waited for")
+    waits_for_a_phrase(desk)
+
+    def tried(number: int, phrase: str) -> int:
+        headers = {**ask.headers, "Idempotency-Key": f"intention-{number}"}
+        (answer,) = send(app, replace(ask, body={"phrase": phrase}, headers=headers))
+        return answer.status_code
+
+    right = "trade real money in U7654321"
+    assert [tried(1, ""), tried(2, right.upper()), tried(3, "trade real money in U7654322")] == [422, 422, 422]
+    assert tried(4, right) == 200
+    assert tried(4, right) == 200, "the same intention is answered again"
+    assert tried(5, right) == 409, "the next start asks for it again"
+    noted = [each.event for each in desk.noted if getattr(each.event, "command", "") == "unlock"]
+    assert len(noted) == 1
+    assert "trade real money" not in str(desk.noted)

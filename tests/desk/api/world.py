@@ -238,6 +238,8 @@ def good(route: Route, app: FastAPI, key: str = "an-intention-1", step: str = "u
         body = example(route.said["requestBody"]["content"]["application/json"]["schema"], app)
     if route.path.endswith("/switch"):
         parts[-2] = "second"
+    if route.path.endswith("/unlock"):
+        parts[-2] = "savings"
     if route.path.endswith("/stream/events"):
         parts[-1] += "?until=3"  # it goes on for ever otherwise
     return Ask(route.method, "/".join(parts), body, headers)

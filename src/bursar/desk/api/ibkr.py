@@ -51,6 +51,14 @@ class Switch(Asked):
     )
 
 
+class Unlock(Asked):
+    """The program that trades an account with real money may start."""
+
+    phrase: Annotated[str, Field(max_length=200)] = Field(
+        description="What the door asks to be typed.", examples=["trade real money in U7654321"]
+    )
+
+
 class Cancel(Asked):
     """An order is to be canceled."""
 
@@ -156,6 +164,26 @@ async def switch(
             raise Problem(409, "one account is traded", "this run trades one account; start one that trades several")
         said = {"account": name, "reason": asked.reason, "phrase": asked.phrase}
         return await send(desk, caller, "switch", said, f"{caller.user} {idempotency_key}")
+
+    return await once_of(request).act(request, desk, caller, idempotency_key, act)
+
+
+@router.post("/accounts/{name}/unlock", responses=described(400, 404, 409, tells=shapes.Unlocked))
+async def unlock(
+    name: str, asked: Unlock, request: Request, desk: TheDesk, caller: Killer, idempotency_key: IdempotencyKey
+) -> Response:
+    """Let the program that trades an account with real money start, once: it is asked for again at each start."""
+
+    async def act() -> Response:
+        if name not in desk.accounts:
+            raise Problem(404, "not found", "no account is set up under this name")
+        if name not in desk.keys.waited:
+            raise Problem(409, "no phrase is waited for", "it is traded already, or is not the one to be traded")
+        desk.keys.check(name, asked.phrase)
+        account = desk.accounts[name].account_id
+        await desk.note(caller.user, "unlock", {"account": account})
+        desk.keys.give(name, asked.phrase)
+        return Told(stamped(desk, name=name, account=account, state="starting"))
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
 

@@ -29,7 +29,12 @@ Named = Annotated[
 ]
 Phrase = Annotated[
     str,
-    typer.Option("--phrase", metavar="TEXT", help="With real money: what the door asks you to type."),
+    typer.Option(
+        "--phrase",
+        metavar="TEXT",
+        help="With real money: what the door asks you to type; - takes a line of standard input, which no list of "
+        "processes shows.",
+    ),
 ]
 
 
@@ -170,13 +175,15 @@ def trade(
 
     from bursar.config import home
     from bursar.desk.narration import Narrator
+    from bursar.desk.serving import BEGUN, DOING
     from bursar.desk.turns import tenures, waits_out
     from bursar.runtime.seats import Table
     from bursar.runtime.shared import inbox
 
     def sat(seat: Account) -> None:
-        name, doing = seat.mandate.account, _DOING[seat.settings.strategy.autonomy]
-        sys.stderr.write(f"{name} {doing}; stop it with Ctrl-C, or at once with bursar kill\n")
+        name, doing = seat.mandate.account, DOING[seat.settings.strategy.autonomy]
+        sys.stderr.write(f"{name} {doing}{BEGUN}, or at once with bursar kill\n")
+        sys.stderr.flush()
 
     def watching(seat: Account) -> tuple[Narrator, ...]:
         zone = seat.settings.market.timezone
@@ -195,15 +202,7 @@ def trade(
             sat=sat,
             watching=watching,
         )
-        asyncio.run(table.trader(profiles).run(account, phrase))
-
-
-_DOING = {
-    "observe": "observes and sends nothing",
-    "propose": "proposes and waits for your tap",
-    "approve": "waits for a tap for each order",
-    "automatic": "trades within its limits",
-}
+        asyncio.run(table.trader(profiles).run(account, _typed(phrase)))
 
 
 def switch(
@@ -229,6 +228,7 @@ def switch(
         raise InputError(f"there is no account {account!r}; bursar.toml names {', '.join(sorted(profiles))}")
     if not reason.strip():
         raise InputError('a change needs a reason: bursar switch ACCOUNT --reason "why"')
+    phrase = _typed(phrase)
     admitted = admit(account, profiles[account], phrase)
     command = ask("switch", {"account": account, "reason": reason.strip(), "phrase": phrase}, settings)
     if json:
@@ -245,6 +245,13 @@ def switch(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _typed(phrase: str) -> str:
+    """The phrase, from standard input where - stands for it."""
+    import sys
+
+    return sys.stdin.readline().strip() if phrase == "-" else phrase
 
 
 def _accounts(config: Path | None) -> tuple[Settings, Mapping[str, AccountProfile]]:

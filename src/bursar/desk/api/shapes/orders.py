@@ -92,6 +92,14 @@ class SetUpTold(SetUp, Stamped):
     limits: Limits  # type: ignore[valid-type]  # made of the fields of RiskLimits, which mypy does not follow
 
 
+class Unlocked(Stamped):
+    """The phrase was right: the program that trades the account starts."""
+
+    name: str = Field(examples=["savings"])
+    account: str = Field(examples=["U7654321"])
+    state: str = Field(examples=["starting"])
+
+
 class Order(Shape):
     """An order and where it stands.
 
