@@ -9,7 +9,16 @@ import pytest
 
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError
-from bursar.research.analysts.scoring import Reading, between, confidence, coverage, opinion, score, volatility
+from bursar.research.analysts.scoring import (
+    Reading,
+    Volatilities,
+    between,
+    confidence,
+    coverage,
+    opinions,
+    score,
+    volatility,
+)
 from tests.research.markets import counted, market, walk
 
 
@@ -57,6 +66,15 @@ def test_a_volatility_that_cannot_be_told_is_none(closes: np.ndarray, why: str) 
         volatility(market({"A": closes}), "A")
 
 
+def test_a_symbol_in_a_table_has_the_volatility_that_it_has_alone() -> None:
+    table = {"A": walk(seed=1), "B": np.where(np.arange(300) == 290, np.nan, walk(seed=2)), "C": walk(seed=3)}
+    together = Volatilities.of(market(table))
+    for symbol in ("A", "C"):
+        assert together[symbol] == volatility(market({symbol: table[symbol]}), symbol)
+    with pytest.raises(DataError, match="has 63"):
+        together["B"]
+
+
 def test_a_symbol_without_closes_has_no_volatility() -> None:
     with pytest.raises(DataError, match="no closes of it"):
         volatility(market({"A": walk()}), "B")
@@ -64,7 +82,7 @@ def test_a_symbol_without_closes_has_no_volatility() -> None:
 
 def test_a_view_by_hand() -> None:
     seen = market({"A": walk()})
-    view = opinion("me", "A", seen, counted(), horizon_days=63, read=lambda: (reading(0.5, 1.0),))
+    (view,) = opinions("me", seen, counted(), horizon_days=63, read=lambda _: (reading(0.5, 1.0),))
     assert isinstance(view, View)
     # A quarter of a year swings half as much as a year, and half a score is half of that.
     assert view.expected_excess_return == pytest.approx(0.05 * volatility(seen, "A") * 0.5 * 0.5)
@@ -73,30 +91,29 @@ def test_a_view_by_hand() -> None:
 
 
 def test_evidence_that_could_not_be_read_stays_visible_without_a_number() -> None:
-    view = opinion(
+    (view,) = opinions(
         "me",
-        "A",
         market({"A": walk()}),
         counted(),
         horizon_days=21,
-        read=lambda: (reading(1.0, 0.6, "seen"), reading(math.nan, 0.4, "unseen")),
+        read=lambda _: (reading(1.0, 0.6, "seen"), reading(math.nan, 0.4, "unseen")),
     )
     assert isinstance(view, View)
     assert [(each.statement, each.value) for each in view.evidence] == [("seen said", 1.0), ("unseen said", None)]
 
 
 def test_too_little_to_read_and_missing_facts_are_abstentions_without_an_id() -> None:
-    def broken() -> tuple[Reading, ...]:
-        raise DataError("the file is broken")
+    def broken(symbol: str) -> tuple[Reading, ...]:
+        raise DataError(f"the file of {symbol} is broken")
 
     def never() -> str:
         raise AssertionError("an abstention took an id")
 
     seen = market({"A": walk()})
-    little = opinion(
-        "me", "A", seen, never, horizon_days=1, read=lambda: (reading(1.0, 0.4), reading(math.nan, 0.6, "x"))
+    (little,) = opinions(
+        "me", seen, never, horizon_days=1, read=lambda _: (reading(1.0, 0.4), reading(math.nan, 0.6, "x"))
     )
     assert little == Abstention(analyst="me", symbol="A", reason="could read 40% of what it weighs: x said")
-    assert opinion("me", "A", seen, never, horizon_days=1, read=broken) == Abstention(
-        analyst="me", symbol="A", reason="the file is broken"
+    assert opinions("me", seen, never, horizon_days=1, read=broken) == (
+        Abstention(analyst="me", symbol="A", reason="the file of A is broken"),
     )

@@ -38,7 +38,7 @@ from bursar.ports import History
 from bursar.quant.arrays import FloatArray
 from bursar.quant.calibration import PlattMap
 from bursar.quant.performance import PERIODS_PER_YEAR
-from bursar.research.analysts.scoring import volatility
+from bursar.research.analysts.scoring import Volatilities
 from bursar.research.features import simple_returns
 from bursar.research.minutes import Minutes, Verdict, Voice
 from bursar.research.skill import Standing, calibrated, log_odds, standings
@@ -282,6 +282,7 @@ def _rank(
 ) -> tuple[Step, tuple[Verdict, ...]]:
     dropped: dict[str, str] = {}
     ratios: dict[str, float] = {}
+    swings = Volatilities.of(market)
     for draft in pooled:
         held = papers.positions.get(draft.symbol, 0.0)
         if held:
@@ -292,7 +293,7 @@ def _rank(
             dropped[draft.symbol] = "short positions are not allowed"
         else:
             try:
-                swing = volatility(market, draft.symbol) * math.sqrt(rules.horizon_days / PERIODS_PER_YEAR)
+                swing = swings[draft.symbol] * math.sqrt(rules.horizon_days / PERIODS_PER_YEAR)
                 ratios[draft.symbol] = abs(draft.expected_excess_return) / swing
             except DataError as error:
                 dropped[draft.symbol] = f"its risk cannot be told: {error}"

@@ -19,7 +19,7 @@ from bursar.domain.committee import Action, Resolution
 from bursar.domain.money import ZERO
 from bursar.quant import sizing
 from bursar.quant.arrays import FloatArray
-from bursar.research.analysts.scoring import volatility
+from bursar.research.analysts.scoring import Volatilities
 from bursar.research.features import simple_returns
 from bursar.research.minutes import Minutes, Verdict
 from bursar.trading.view import MarketView
@@ -93,11 +93,12 @@ def _sized(
     if not opening or purse.equity <= 0:
         return {}
     book = _book_returns(market, purse)
+    swings = Volatilities.of(market)
     sectors = sorted({instrument.sector for instrument in market.instruments.values()})
     signals = sizing.Signals(
         price=[_last_close(verdict.symbol, market) for verdict in opening],
         confidence=[verdict.confidence / 100.0 for verdict in opening],
-        volatility=[volatility(market, verdict.symbol) for verdict in opening],
+        volatility=[swings[verdict.symbol] for verdict in opening],
         book_correlation=[_with_book(verdict.symbol, market, book) for verdict in opening],
         sector=[float(sectors.index(market.instruments[verdict.symbol].sector)) for verdict in opening],
     )

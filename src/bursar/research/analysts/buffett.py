@@ -31,7 +31,7 @@ import numpy as np
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError
 from bursar.ports import Fundamentals, History
-from bursar.research.analysts.scoring import Ids, Reading, between, opinion
+from bursar.research.analysts.scoring import Ids, Reading, between, opinions
 from bursar.research.statements import Year, market_value, ratio, read_statements
 from bursar.trading.view import MarketView
 
@@ -52,10 +52,7 @@ class BuffettAnalyst:
     raw: History | None = None
 
     def form(self, market: MarketView, ids: Ids) -> tuple[View | Abstention, ...]:
-        return tuple(self._opinion(symbol, market, ids) for symbol in sorted(market.instruments))
-
-    def _opinion(self, symbol: str, market: MarketView, ids: Ids) -> View | Abstention:
-        def read() -> tuple[Reading, ...]:
+        def read(symbol: str) -> tuple[Reading, ...]:
             statements = read_statements(self.fundamentals, symbol, market.at)
             years = statements.last(YEARS)
             try:
@@ -64,7 +61,7 @@ class BuffettAnalyst:
                 paid, unknown = math.nan, str(error)
             return readings(years, paid, unknown)
 
-        return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
+        return opinions(self.name, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
 
 def owner_earnings(year: Year) -> float:
@@ -89,15 +86,16 @@ def readings(years: Sequence[Year], paid: float, unknown: str = "") -> tuple[Rea
     source = f"{years[0].end.year} to {years[-1].end.year}, last {years[-1].source}"
     returned = float(np.mean([return_on_capital(year) for year in years]))
     margins = np.array([ratio(year["operating_income"], year["revenue"]) for year in years])
-    spread = ratio(float(margins.std(ddof=1)), float(margins.mean()))
-    steady = -1.0 if margins.mean() <= 0.0 else between(spread, 0.40, 0.05)
+    margin, swung = float(margins.mean()), float(margins.std(ddof=1))
+    steady = -1.0 if margin <= 0.0 else between(ratio(swung, margin), 0.40, 0.05)
     earned = [owner_earnings(year) for year in years]
     grown = sum(later > max(earlier, 0.0) for earlier, later in pairwise(earned))
     kept = math.nan if any(math.isnan(each) for each in earned) else float(grown)
-    worth = intrinsic_value(float(np.mean(earned)))
+    usual = float(np.mean(earned))
+    worth = intrinsic_value(usual)
     safety = 1.0 - ratio(paid, worth)
     offer = f"the market pays {paid / 1e9:.0f} billion for {worth / 1e9:.0f} billion: a margin of {safety:+.0%}"
-    if (earned[-1] <= 0.0 or np.mean(earned) <= 0.0) and not math.isnan(paid):
+    if (earned[-1] <= 0.0 or usual <= 0.0) and not math.isnan(paid):
         safety, offer = -1.0, "owner earnings are not above zero: no price would be safe"
 
     def reading(name: str, weight: float, seen: float, value: float, statement: str, why: str) -> Reading:
@@ -118,8 +116,8 @@ def readings(years: Sequence[Year], paid: float, unknown: str = "") -> tuple[Rea
             "moat",
             0.20,
             steady,
-            float(margins.std(ddof=1)),
-            f"the operating margin was {margins.mean():.0%} on average and swung by {margins.std(ddof=1):.1%}",
+            swung,
+            f"the operating margin was {margin:.0%} on average and swung by {swung:.1%}",
             silent,
         ),
         reading(

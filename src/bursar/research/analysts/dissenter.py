@@ -36,7 +36,7 @@ from bursar.ports import Fundamentals
 from bursar.quant.arrays import FloatArray
 from bursar.research import features
 from bursar.research.analysts import Analyst
-from bursar.research.analysts.scoring import Ids, Reading, opinion, volatility
+from bursar.research.analysts.scoring import Ids, Reading, Volatilities, opinions
 from bursar.research.statements import ratio, read_statements
 from bursar.trading.view import MarketView
 
@@ -72,24 +72,25 @@ class Dissenter:
         for view in views:
             if view.symbol in by_symbol and view.analyst != self.name:
                 by_symbol[view.symbol].append(view)
-        return tuple(self._opinion(symbol, heard, market, ids) for symbol, heard in by_symbol.items())
+        swings = Volatilities.of(market)
 
-    def _opinion(self, symbol: str, heard: Sequence[View], market: MarketView, ids: Ids) -> View | Abstention:
-        def read() -> tuple[Reading, ...]:
+        def read(symbol: str) -> tuple[Reading, ...]:
+            heard = by_symbol[symbol]
             direction = thesis(heard)
             if not direction:
                 raise DataError("nobody has a thesis to doubt")
-            found = self._dangers(symbol, direction, heard, market)
+            found = self._dangers(symbol, direction, heard, market, swings[symbol])
             danger = math.fsum(each.weight * abs(each.score) for each in found if each.read)
             if danger < DANGER_MIN:
                 way = "bullish" if direction > 0 else "bearish"
                 raise DataError(f"the {way} thesis stands: its dangers sum to {danger:.0%}, below {DANGER_MIN:.0%}")
             return found
 
-        return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
+        return opinions(self.name, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
-    def _dangers(self, symbol: str, direction: int, heard: Sequence[View], market: MarketView) -> tuple[Reading, ...]:
-        swing = volatility(market, symbol)
+    def _dangers(
+        self, symbol: str, direction: int, heard: Sequence[View], market: MarketView, swing: float
+    ) -> tuple[Reading, ...]:
         closes = market.closes.column(symbol)
         source = f"closes to {market.closes.dates[-1]}"
         return (

@@ -24,7 +24,7 @@ from typing import ClassVar
 
 from bursar.domain.views import Abstention, View
 from bursar.ports import Fundamentals
-from bursar.research.analysts.scoring import Ids, Reading, between, opinion
+from bursar.research.analysts.scoring import Ids, Reading, between, opinions
 from bursar.research.statements import Year, ratio, read_statements
 from bursar.trading.view import MarketView
 
@@ -41,14 +41,11 @@ class FundamentalsAnalyst:
     fundamentals: Fundamentals
 
     def form(self, market: MarketView, ids: Ids) -> tuple[View | Abstention, ...]:
-        return tuple(self._opinion(symbol, market, ids) for symbol in sorted(market.instruments))
-
-    def _opinion(self, symbol: str, market: MarketView, ids: Ids) -> View | Abstention:
-        def read() -> tuple[Reading, ...]:
+        def read(symbol: str) -> tuple[Reading, ...]:
             before, last = read_statements(self.fundamentals, symbol, market.at).last(2)
             return readings(before, last)
 
-        return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
+        return opinions(self.name, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
 
 def readings(before: Year, last: Year) -> tuple[Reading, ...]:
@@ -61,11 +58,12 @@ def readings(before: Year, last: Year) -> tuple[Reading, ...]:
     leverage = ratio(last.liabilities, last["assets"])
     liquidity = ratio(last["current_assets"], last["current_liabilities"])
     accruals = ratio(last["net_income"] - last["operating_cash_flow"], last["assets"])
+    source = last.source
 
     def reading(name: str, weight: float, value: float, low: float, high: float, statement: str) -> Reading:
         seen = between(value, low, high)
         said = f"{name} cannot be told: its figures were not reported" if math.isnan(seen) else statement
-        return Reading(name=name, score=seen, weight=weight, statement=said, value=value, source=last.source)
+        return Reading(name=name, score=seen, weight=weight, statement=said, value=value, source=source)
 
     return (
         reading("profitability", 0.20, profitability, -0.05, 0.15, f"net income is {profitability:.1%} of assets"),

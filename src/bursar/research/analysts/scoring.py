@@ -23,6 +23,7 @@ import numpy as np
 
 from bursar.domain.views import Abstention, Evidence, View
 from bursar.errors import DataError
+from bursar.quant.arrays import FloatArray
 from bursar.quant.performance import PERIODS_PER_YEAR
 from bursar.trading.view import MarketView
 
@@ -76,33 +77,69 @@ def confidence(readings: Sequence[Reading]) -> float:
     return 0.5 + CONFIDENCE_SPAN * abs(total) * agreeing
 
 
-def volatility(market: MarketView, symbol: str) -> float:
-    """Annualized, of the last quarter. Raises DataError where closes are missing or did not move."""
-    if symbol not in market.closes.symbols:
-        raise DataError("the data has no closes of it")
-    closes = market.closes.column(symbol)[-VOLATILITY_DAYS - 1 :]
-    gaps = int(np.isnan(closes).sum())
-    if len(closes) <= VOLATILITY_DAYS or gaps:
-        raise DataError(f"needs {VOLATILITY_DAYS + 1} closes without a gap and has {len(closes) - gaps}")
-    measured = float(np.std(closes[1:] / closes[:-1] - 1.0, ddof=1) * math.sqrt(PERIODS_PER_YEAR))
-    if not measured > 0.0:
+@dataclass(frozen=True, slots=True, eq=False)
+class Volatilities:
+    """Of all symbols, annualized, of the last quarter.
+
+    closes    (n_symbols, at most 64 days)
+    measured  (n_symbols,) NaN where closes are missing
+    """
+
+    symbols: tuple[str, ...]
+    closes: FloatArray
+    measured: FloatArray
+
+    @classmethod
+    def of(cls, market: MarketView) -> Volatilities:
+        rows = np.ascontiguousarray(market.closes.values[-VOLATILITY_DAYS - 1 :].T)
+        measured = np.full(len(rows), np.nan)
+        if rows.shape[1] > VOLATILITY_DAYS:
+            measured = np.std(rows[:, 1:] / rows[:, :-1] - 1.0, axis=1, ddof=1) * math.sqrt(PERIODS_PER_YEAR)
+        return cls(market.closes.symbols, rows, measured)
+
+    def __getitem__(self, symbol: str) -> float:
+        """Raises DataError where closes are missing or did not move."""
+        if symbol not in self.symbols:
+            raise DataError("the data has no closes of it")
+        place = self.symbols.index(symbol)
+        measured = float(self.measured[place])
+        if measured > 0.0:
+            return measured
+        known = int(np.isfinite(self.closes[place]).sum())
+        if known <= VOLATILITY_DAYS:
+            raise DataError(f"needs {VOLATILITY_DAYS + 1} closes without a gap and has {known}")
         raise DataError("its price did not move")
-    return measured
 
 
-def opinion(
+def volatility(market: MarketView, symbol: str) -> float:
+    """That of one symbol."""
+    return Volatilities.of(market)[symbol]
+
+
+def opinions(
+    analyst: str, market: MarketView, ids: Ids, *, horizon_days: int, read: Callable[[str], Sequence[Reading]]
+) -> tuple[View | Abstention, ...]:
+    """What ``read`` leads to for each symbol. A DataError on the way, or too little that could be read, abstains."""
+    swings = Volatilities.of(market)
+    return tuple(
+        _opinion(analyst, symbol, market, ids, horizon_days=horizon_days, read=read, swings=swings)
+        for symbol in sorted(market.instruments)
+    )
+
+
+def _opinion(
     analyst: str,
     symbol: str,
     market: MarketView,
     ids: Ids,
     *,
     horizon_days: int,
-    read: Callable[[], Sequence[Reading]],
+    read: Callable[[str], Sequence[Reading]],
+    swings: Volatilities,
 ) -> View | Abstention:
-    """The view that ``read`` leads to. A DataError on the way, or too little that could be read, is an abstention."""
     try:
-        readings = read()
-        swing = volatility(market, symbol) * math.sqrt(horizon_days / PERIODS_PER_YEAR)
+        readings = read(symbol)
+        swing = swings[symbol] * math.sqrt(horizon_days / PERIODS_PER_YEAR)
     except DataError as error:
         return Abstention(analyst=analyst, symbol=symbol, reason=str(error))
     covered = coverage(readings)

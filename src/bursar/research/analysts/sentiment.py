@@ -32,7 +32,7 @@ from bursar.errors import DataError
 from bursar.ports import Headline, News
 from bursar.quant.arrays import FloatArray
 from bursar.research import breadth, features
-from bursar.research.analysts.scoring import Ids, Reading, opinion
+from bursar.research.analysts.scoring import Ids, Reading, opinions
 from bursar.research.sentiment import tone
 from bursar.trading.view import MarketView
 
@@ -80,16 +80,13 @@ class SentimentAnalyst:
     def form(self, market: MarketView, ids: Ids) -> tuple[View | Abstention, ...]:
         crowd = Crowd.of(market)
 
-        def opinion_of(symbol: str) -> View | Abstention:
-            def read() -> tuple[Reading, ...]:
-                headlines = distinct(self.news.asof([symbol], market.at - WINDOW, market.at))
-                if not headlines:
-                    raise DataError(f"no headline of it in {WINDOW.days} days")
-                return (*told(headlines, market.at), psychology(symbol, market, crowd))
+        def read(symbol: str) -> tuple[Reading, ...]:
+            headlines = distinct(self.news.asof([symbol], market.at - WINDOW, market.at))
+            if not headlines:
+                raise DataError(f"no headline of it in {WINDOW.days} days")
+            return (*told(headlines, market.at), psychology(symbol, market, crowd))
 
-            return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
-
-        return tuple(opinion_of(symbol) for symbol in sorted(market.instruments))
+        return opinions(self.name, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
 
 def distinct(headlines: Sequence[Headline]) -> tuple[Headline, ...]:

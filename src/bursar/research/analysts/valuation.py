@@ -23,7 +23,7 @@ Dividends in Equity Valuation", Contemporary Accounting Research 11; Shiller's d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
@@ -33,7 +33,7 @@ import numpy as np
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError
 from bursar.ports import Fundamentals, History
-from bursar.research.analysts.scoring import Ids, Reading, between, opinion
+from bursar.research.analysts.scoring import Ids, Reading, between, opinions
 from bursar.research.statements import Year, growth, market_value, ratio, read_statements
 from bursar.trading.view import MarketView
 
@@ -84,17 +84,14 @@ class ValuationAnalyst:
         ratios = {
             s: c.price_earnings for s, c in companies.items() if isinstance(c, Company) and c.price_earnings > 0.0
         }
-        return tuple(self._opinion(symbol, companies[symbol], ratios, market, ids) for symbol in companies)
 
-    def _opinion(
-        self, symbol: str, company: Company | DataError, ratios: Mapping[str, float], market: MarketView, ids: Ids
-    ) -> View | Abstention:
-        def read() -> tuple[Reading, ...]:
+        def read(symbol: str) -> tuple[Reading, ...]:
+            company = companies[symbol]
             if isinstance(company, DataError):
                 raise company
             return readings(company, [ratio for other, ratio in ratios.items() if other != symbol])
 
-        return opinion(self.name, symbol, market, ids, horizon_days=HORIZON_DAYS, read=read)
+        return opinions(self.name, market, ids, horizon_days=HORIZON_DAYS, read=read)
 
 
 # ---------------------------------------------------------------- three methods
