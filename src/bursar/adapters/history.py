@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Without slots: it is asked for a few columns thousands of times, and where those are is worked out once.
+@dataclass(frozen=True, eq=False)
 class Facts:
     """One field, and when each of its days became known.
 
@@ -56,19 +58,19 @@ class Facts:
         if np.any(np.diff(self.known_at) < np.timedelta64(0)):
             raise InputError("facts must not become known in another order than their days")
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The column of each symbol."""
+        return {symbol: place for place, symbol in enumerate(self.panel.symbols)}
+
     def asof(self, symbols: Sequence[str], known_at: datetime, days: int | None) -> Panel:
         """The last ``days`` rows known at ``known_at``, with the columns of ``symbols``, read-only."""
         end = int(np.searchsorted(self.known_at, instant(known_at), side="right"))
         first = 0 if days is None else max(end - days, 0)
-        columns = _columns(self.panel.symbols, symbols)
+        columns = [self.places[symbol] for symbol in symbols]
         values = np.ascontiguousarray(self.panel.values[first:end, columns])
         values.flags.writeable = False
         return Panel(self.panel.dates[first:end].copy(), tuple(symbols), values)
-
-
-def _columns(held: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    place = {symbol: number for number, symbol in enumerate(held)}
-    return [place[symbol] for symbol in wanted]
 
 
 def instant(at: datetime) -> np.datetime64:
@@ -159,7 +161,7 @@ class _Reader:
         kept = self._kept()
         if field in kept:
             facts = self._facts(field)
-            _check(symbols, facts.panel.symbols, days, self._name)
+            _check(symbols, facts.places, days, self._name)
             return facts.asof(symbols, known_at, days)
         base, kind = DERIVED.get(field, ("", None))
         adjuster = self._adjusted() if kind is not None and {base, "raw_close"} <= kept else None
@@ -168,10 +170,10 @@ class _Reader:
             has = ", ".join(sorted(kept | (made if self._adjusted() else set()))) or "nothing"
             raise DataError(f"{self._name} has no {field!r}; it has {has}")
         facts = self._facts(base)
-        _check(symbols, facts.panel.symbols, days, self._name)
+        _check(symbols, facts.places, days, self._name)
         paid = facts.asof(symbols, known_at, days)
         end = int(np.searchsorted(facts.known_at, instant(known_at), side="right"))
-        columns = _columns(facts.panel.symbols, symbols)
+        columns = [facts.places[symbol] for symbol in symbols]
         factors = adjuster.factors(kind, end - len(paid.dates), end, columns, instant(known_at))
         values = paid.values * factors
         values.flags.writeable = False
@@ -219,9 +221,10 @@ class Rebased:
         return self._history.lacks()
 
 
-def _check(symbols: Sequence[str], held: tuple[str, ...], days: int | None, source: str) -> None:
-    unknown = sorted(set(symbols) - set(held))
+def _check(symbols: Sequence[str], places: Mapping[str, int], days: int | None, source: str) -> None:
+    unknown = sorted({symbol for symbol in symbols if symbol not in places})
     if unknown:
+        held = list(places)
         has = ", ".join(held[:30]) + (f" and {len(held) - 30} more" if len(held) > 30 else "")
         raise DataError(f"{source} has no {', '.join(unknown)}; it has {has}")
     if len(set(symbols)) != len(symbols):

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
+from operator import attrgetter, itemgetter
+
+import numpy as np
 
 from bursar.domain.statements import NAMES
 from bursar.errors import DataError
@@ -72,18 +75,19 @@ class Statements:
     @classmethod
     def of(cls, symbol: str, facts: Iterable[Fact]) -> Statements:
         """From facts in any order, all of them known. Raises DataError where two currencies meet."""
-        latest: dict[tuple[str, date], Fact] = {}
-        for fact in sorted(facts, key=lambda fact: fact.known_at):
-            latest[fact.name, fact.at] = fact
-        units = sorted({fact.unit for fact in latest.values() if fact.name != "shares"})
+        latest: dict[date, dict[str, Fact]] = {}
+        for fact in sorted(facts, key=attrgetter("known_at")):
+            latest.setdefault(fact.at, {})[fact.name] = fact
+        units = sorted({fact.unit for found in latest.values() for name, fact in found.items() if name != "shares"})
         if len(units) > 1:
             raise DataError(f"the statements of {symbol} mix {' and '.join(units)}; nothing is calculated from them")
-        ends = sorted(at for name, at in latest if name == "net_income")
-        shares = [fact for (name, _), fact in latest.items() if name == "shares"]
+        shares = [found["shares"] for found in latest.values() if "shares" in found]
         years = tuple(
-            Year(end=end, facts={name: latest[name, end] for name in NAMES if (name, end) in latest}) for end in ends
+            Year(end=end, facts={name: found[name] for name in NAMES if name in found})
+            for end, found in sorted(latest.items(), key=itemgetter(0))
+            if "net_income" in found
         )
-        return cls(symbol=symbol, years=years, shares=max(shares, key=lambda fact: fact.at, default=None))
+        return cls(symbol=symbol, years=years, shares=max(shares, key=attrgetter("at"), default=None))
 
     def last(self, count: int) -> tuple[Year, ...]:
         """The last ``count`` years, without a hole. Raises DataError where there are fewer."""
@@ -172,10 +176,11 @@ def market_value(found: Statements, raw: History | None, market: MarketView) -> 
     if found.symbol not in closes.symbols:
         raise DataError("the data has no closes of it")
     column = closes.column(found.symbol)
-    then = column[closes.dates == paid.dates[0]]
-    if not len(then) or not math.isfinite(then[0]) or not math.isfinite(column[-1]):
+    place = int(np.searchsorted(closes.dates, paid.dates[0]))
+    held = place < len(closes.dates) and closes.dates[place] == paid.dates[0]
+    if not held or not math.isfinite(column[place]) or not math.isfinite(column[-1]):
         raise DataError(f"no adjusted close of {paid.dates[0]} or of the last day")
-    value = found.shares.value * float(paid.values[0, 0]) * float(column[-1] / then[0])
+    value = found.shares.value * float(paid.values[0, 0]) * float(column[-1] / column[place])
     if not 0.0 < value < math.inf:
         raise DataError(f"its shares would cost {value:g} together, which is no price")
     return value

@@ -7,8 +7,10 @@ knows nothing: whoever finds a signal in it has found chance.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import numpy as np
 
@@ -67,20 +69,19 @@ class SyntheticNews:
         for moment in (since, known_at):
             if moment.utcoffset() != timedelta(0):
                 raise InputError(f"{moment} is not in UTC; convert it at the edge")
-        found = [
-            headline
-            for symbol in dict.fromkeys(symbols)
-            for headline in self._of(symbol)
-            if since <= headline.known_at <= known_at
-        ]
-        return tuple(sorted(found, key=lambda headline: (headline.known_at, headline.symbols)))
+        found: list[Headline] = []
+        for symbol in dict.fromkeys(symbols):
+            written = self._of(symbol)
+            first = bisect_left(written, since, key=attrgetter("known_at"))
+            found += written[first : bisect_right(written, known_at, lo=first, key=attrgetter("known_at"))]
+        return tuple(sorted(found, key=attrgetter("known_at", "symbols")))
 
     def _of(self, symbol: str) -> tuple[Headline, ...]:
         if symbol not in self._instruments:
             return ()
         if symbol not in self._headlines:
             column, instrument = self._instruments[symbol]
-            written = sorted(self._written(column, instrument), key=lambda headline: headline.known_at)
+            written = sorted(self._written(column, instrument), key=attrgetter("known_at"))
             self._headlines[symbol] = tuple(written)
         return self._headlines[symbol]
 
