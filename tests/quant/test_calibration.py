@@ -134,6 +134,8 @@ def test_separated_scores_still_give_a_finite_curve() -> None:
     assert found([0.0]) == pytest.approx([0.5])
     flat = calibration.fit_platt([2.0, 2.0, 2.0], [1, 0, 1])
     assert 0.5 < flat([2.0])[0] < 0.75
+    scores = np.linspace(-40.0, 40.0, 101)
+    assert [found.of(score) for score in scores.tolist()] == found(scores).tolist()
     extreme = calibration.fit_platt([0.0, 1e-9, 1e9], [0, 0, 1])
     assert np.isfinite([extreme.slope, extreme.intercept]).all()
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bursar.errors import InputError
-from bursar.quant.arrays import FloatArray, IntArray, vector
+from bursar.quant.arrays import FloatArray, IntArray, number, vector
 
 BINS = 10
 
@@ -81,6 +81,10 @@ class PlattMap:
     def __call__(self, scores: ArrayLike) -> FloatArray:
         """Calibrated probabilities of new scores."""
         return _logistic(self.slope * vector("scores", scores) + self.intercept)
+
+    def of(self, score: float) -> float:
+        """Calibrated probability of one new score."""
+        return float(_logistic(np.asarray(self.slope * number("score", score) + self.intercept)))
 
 
 def brier_score(forecasts: ArrayLike, outcomes: ArrayLike) -> float:

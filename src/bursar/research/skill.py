@@ -143,17 +143,20 @@ def settle(views: Iterable[View], closes: Panel, cash_rate: float = 0.0) -> tupl
     exactly zero settles nothing.
     """
     votes = []
+    places = {symbol: place for place, symbol in enumerate(closes.symbols)}
+    lasts: dict[date, int] = {}
     for view in views:
-        if view.symbol not in closes.symbols or view.expected_excess_return == 0.0:
+        day, place = view.known_at.date(), places.get(view.symbol)
+        if place is None or view.expected_excess_return == 0.0:
             continue
-        day = view.known_at.date()
-        last = int(np.searchsorted(closes.dates, np.datetime64(day), side="left")) - 1
+        if day not in lasts:
+            lasts[day] = int(np.searchsorted(closes.dates, np.datetime64(day), side="left")) - 1
+        last = lasts[day]
         end = last + view.horizon_days
         if last < 0 or end >= len(closes.dates):
             continue
-        column = closes.column(view.symbol)
         cash = cash_rate * view.horizon_days / PERIODS_PER_YEAR
-        realized = float(column[end] / column[last]) - 1.0 - cash
+        realized = float(closes.values[end, place] / closes.values[last, place]) - 1.0 - cash
         if math.isfinite(realized) and realized:
             votes.append(
                 Vote(
@@ -231,7 +234,7 @@ def calibrated(confidence: float, curve: PlattMap | None) -> float:
     """
     if curve is None:
         return max(confidence, 0.5)
-    return max(float(curve([log_odds(confidence)])[0]), 0.5)
+    return max(curve.of(log_odds(confidence)), 0.5)
 
 
 def log_odds(probability: float) -> float:
