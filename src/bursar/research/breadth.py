@@ -135,13 +135,15 @@ def _appetite(closes: FloatArray) -> FloatArray:
     before[features.MONTH :] = year[: -features.MONTH]
     returns = features.simple_returns(closes, features.MONTH)
     known = ~np.isnan(before) & ~np.isnan(returns)
-    enough = known.sum(axis=1) >= max(2, COVERAGE_MIN * closes.shape[1])
+    count = known.sum(axis=1)
     result = np.full((len(closes), 1), np.nan)
-    for day in np.flatnonzero(enough):
-        volatility, month = before[day, known[day]], returns[day, known[day]]
-        bold = volatility > np.median(volatility)
+    # What is not known is sorted behind the rest.
+    rising = np.sort(np.where(known, before, np.nan), axis=1)
+    for day in np.flatnonzero(count >= max(2, COVERAGE_MIN * closes.shape[1])).tolist():
+        median = 0.5 * (rising[day, (count[day] - 1) // 2] + rising[day, count[day] // 2])
+        bold = known[day] & (before[day] > median)
         if bold.any():
-            result[day, 0] = month[bold].mean() - month[~bold].mean()
+            result[day, 0] = returns[day, bold].mean() - returns[day, known[day] & ~bold].mean()
     return result
 
 

@@ -20,7 +20,7 @@ Sources: Tetlock (2007), "Giving Content to Investor Sentiment", Journal of Fina
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -30,7 +30,6 @@ import numpy as np
 from bursar.domain.views import Abstention, View
 from bursar.errors import DataError
 from bursar.ports import Headline, News
-from bursar.quant.arrays import FloatArray
 from bursar.research import breadth, features
 from bursar.research.analysts.scoring import Ids, Reading, opinions
 from bursar.research.sentiment import tone
@@ -52,20 +51,20 @@ QUOTE_LENGTH = 120
 class Crowd:
     """The market as a whole, on one morning.
 
-    mood     fear and greed, 0 to 100; NaN where the closes reach back too short
-    days     among how many it is ranked
-    returns  of each day, over a quarter
+    mood      fear and greed, 0 to 100; NaN where the closes reach back too short
+    days      among how many it is ranked
+    together  of each symbol, the correlation of its daily returns with the whole market's over a quarter; NaN where
+              gaps leave nothing to compare
     """
 
     mood: float
     days: int
-    returns: FloatArray
+    together: Mapping[str, float]
 
     @classmethod
     def of(cls, market: MarketView) -> Crowd:
         mood, days = _mood(market)
-        index = breadth.market_index(market.closes.values[-CORRELATION_DAYS - 1 :])
-        return cls(mood=mood, days=days, returns=index[1:] / index[:-1] - 1.0)
+        return cls(mood=mood, days=days, together=_correlations(market))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,7 @@ def told(headlines: Sequence[Headline], at: datetime) -> tuple[Reading, Reading]
 
 def psychology(symbol: str, market: MarketView, crowd: Crowd) -> Reading:
     """The market's mood against the grain, as far as the symbol moves with the market."""
-    together, mood = _correlation(symbol, market, crowd.returns), crowd.mood
+    together, mood = crowd.together.get(symbol, math.nan), crowd.mood
     readable = math.isfinite(mood) and math.isfinite(together)
     said = f"fear and greed stands at {mood:.0f} of 100 among {crowd.days} days, its correlation at {together:.2f}"
     return Reading(
@@ -161,11 +160,16 @@ def _mood(market: MarketView) -> tuple[float, int]:
     return float(breadth.fear_and_greed(market.closes.values, days).values[-1]), days
 
 
-def _correlation(symbol: str, market: MarketView, whole: FloatArray) -> float:
-    """Of the symbol's daily returns with the whole market's; NaN where gaps leave nothing to compare."""
-    if symbol not in market.closes.symbols:
-        return math.nan
-    own = features.simple_returns(market.closes.column(symbol)[-CORRELATION_DAYS - 1 :, None])[1:, 0]
-    if len(own) < 2 or not np.isfinite(own).all() or not np.isfinite(whole).all() or not own.std() * whole.std() > 0.0:
-        return math.nan
-    return float(np.corrcoef(own, whole)[0, 1])
+def _correlations(market: MarketView) -> dict[str, float]:
+    closes = market.closes.values[-CORRELATION_DAYS - 1 :]
+    index = breadth.market_index(closes)
+    whole = index[1:] / index[:-1] - 1.0
+    own = features.simple_returns(closes)[1:].T
+    if len(whole) < 2 or not np.isfinite(whole).all() or not whole.std() > 0.0:
+        return {}
+    told = np.isfinite(own).all(axis=1) & (own.std(axis=1) > 0.0)
+    return {
+        symbol: float(np.corrcoef(own[place], whole)[0, 1])
+        for place, symbol in enumerate(market.closes.symbols)
+        if told[place]
+    }
