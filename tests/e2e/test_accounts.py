@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from bursar.adapters import ib_connection
 from bursar.adapters.inbox import FolderCommands
-from bursar.adapters.journal import read
+from bursar.adapters.journal import SQLiteJournal, read
 from bursar.config import Settings
 from bursar.desk import cli, service
 from bursar.desk.desk import Desk
@@ -151,6 +151,20 @@ def test_accounts_are_changed_while_running_and_every_refusal_changes_nothing(
         trades(person, "second", "11:00")
         states = [event.state for event in journal(person, "DU9000001") if isinstance(event, TradingStateChanged)]
         assert states == [TradingState.HALTED, TradingState.ACTIVE]
+
+        # Whoever dies between the two journals leaves the change to whoever takes up the other account.
+        (last,) = only(journal(person, "DU9000001"), AccountSwitched)[-1:]
+        assert isinstance(last, AccountSwitched)
+        half = replace(last, event_id="switch/half", account="DU9000001", to="DU9000002", causes=())
+        with closing(SQLiteJournal(person.journal)) as kept:
+            asyncio.run(kept.append([half]))
+        trades(person, "second", "11:10")
+        other = journal(person, "DU9000002")
+        assert only(other, AccountSwitched)[-1] == half
+        states = [event.state for event in other if isinstance(event, TradingStateChanged)]
+        assert states == [TradingState.HALTED, TradingState.ACTIVE]
+        with service.opened(person.home, Settings(), person.journal) as opened:
+            assert asyncio.run(_shown(opened.desk)) == "DU9000002"
 
 
 async def _shown(desk: Desk) -> str:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from bursar.adapters import ib
 from bursar.adapters.clock import WallClock
-from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.journal import SQLiteJournal, last
+from bursar.adapters.store.sealing import Cipher
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile
+from bursar.domain.events import AccountSwitched
 from bursar.ports import Commands, Grant, Journal
 from bursar.runtime import account as runs
 from bursar.runtime.account import Account, Until, connected
@@ -109,6 +111,7 @@ class Table:
                 line=line,
                 tenure=tenure,
                 held=held.pop_all(),
+                arrived=_owed(self.home, admitted.account, journal, settings.store.cipher()),
             )
 
 
@@ -162,6 +165,20 @@ class AccountSeat(Seat):
             self.loop.watch = self.watch
             await self.prepare()
             await self.loop.run()
+
+
+def _owed(home: Path, account: str, journal: Journal, cipher: Cipher | None) -> AccountSwitched | None:
+    """The change that another account was left by for this one, where this one does not know it yet.
+
+    Whoever carried it out died between the two journals.
+    """
+    known = {recorded.event.event_id for recorded in journal.read()}
+    for path in sorted(runs.folder_of(home, "_").parent.glob(f"*/{runs.JOURNAL_NAME}")):
+        end = last(path, cipher)
+        left = end.event if end else None
+        if isinstance(left, AccountSwitched) and left.account == path.parent.name and left.to == account:
+            return left if left.event_id not in known else None
+    return None
 
 
 async def _line(account: Account, journal: Journal, every_seconds: float) -> Line:
