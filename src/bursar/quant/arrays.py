@@ -97,9 +97,10 @@ def number(
 
 def _floats(name: str, values: ArrayLike) -> FloatArray:
     try:
-        return np.ascontiguousarray(values, dtype=np.float64) if np.ndim(values) else np.asarray(values, np.float64)
+        array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} does not form an array of numbers: {error}") from error
+    return np.ascontiguousarray(array) if array.ndim else array
 
 
 def _finite(name: str, array: FloatArray, missing: bool) -> FloatArray:

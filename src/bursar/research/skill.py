@@ -27,6 +27,7 @@ DerSimonian and Laird (1986), "Meta-Analysis in Clinical Trials", Controlled Cli
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -95,6 +96,11 @@ class Vote:
     def edge(self) -> float:
         """2 p - 1, for its probability p of a rise: -1 to 1."""
         return math.copysign(1.0, self.expected) * (2.0 * self.confidence - 1.0)
+
+    @cached_property
+    def gain(self) -> float:
+        """Its edge if the price rose, and the opposite if it fell."""
+        return self.edge * math.copysign(1.0, self.realized)
 
     @cached_property
     def odds(self) -> float:
@@ -181,13 +187,12 @@ def scorecards(votes: Iterable[Vote]) -> dict[str, Scorecard]:
 
 
 def _scorecard(analyst: str, votes: Sequence[Vote]) -> Scorecard:
-    days: dict[date, list[Vote]] = {}
+    expected, realized = defaultdict[date, list[float]](list), defaultdict[date, list[float]](list)
     for vote in votes:
-        days.setdefault(vote.day, []).append(vote)
+        expected[vote.day].append(vote.expected)
+        realized[vote.day].append(vote.realized)
     ranked = [
-        rank_correlation(tuple(vote.expected for vote in day), tuple(vote.realized for vote in day))
-        for day in days.values()
-        if len(day) >= RANKED_MIN
+        rank_correlation(tuple(told), tuple(realized[day])) for day, told in expected.items() if len(told) >= RANKED_MIN
     ]
     told = [each for each in ranked if math.isfinite(each)]
     right = [float(vote.right) for vote in votes]
@@ -277,9 +282,8 @@ def _skill(votes: Sequence[Vote]) -> tuple[float, float]:
     names, place = np.unique([vote.block for vote in votes], return_inverse=True)
     if len(names) < BLOCKS_MIN:
         return math.nan, math.inf
-    edges = np.array([vote.edge for vote in votes])
-    scale = float(np.sqrt(np.mean(edges**2))) or 1.0
-    gains = edges * np.array([math.copysign(1.0, vote.realized) for vote in votes]) / scale
+    gains = np.array([vote.gain for vote in votes])
+    gains /= float(np.sqrt(np.mean(gains**2))) or 1.0
     skill = float(gains.mean())
     sums = np.bincount(place, gains - skill)
     clustered = float(sums @ sums) / len(votes) ** 2 * len(names) / (len(names) - 1)
