@@ -53,6 +53,7 @@ from bursar.domain.orders import (
     execution_root,
 )
 from bursar.domain.sessions import Session, settles_on
+from bursar.domain.venues import HOME
 
 #: Errors that say of an order which the broker never had that it will not have it.
 REJECTIONS = frozenset(
@@ -101,13 +102,21 @@ class Reporter:
     """See the module. Times that it is given are the broker's, in UTC and whole seconds."""
 
     def __init__(
-        self, instruments: Mapping[str, Instrument], sessions: Sequence[Session], *, portfolio: str = "main"
+        self,
+        instruments: Mapping[str, Instrument],
+        sessions: Sequence[Session],
+        *,
+        portfolio: str = "main",
+        days: Sequence[date] = (),
     ) -> None:
-        """``portfolio`` takes what was traded in the account without us."""
+        """``portfolio`` takes what was traded in the account without us. days: by which trades settle, where that are
+        more than those of ``sessions``, some of which may be slept through.
+        """
         self._instruments = instruments
         self._portfolio = portfolio
-        self._days = tuple(session.day for session in sessions)
+        self._days = tuple(days) or tuple(session.day for session in sessions)
         self._sessions = {session.day: session for session in sessions}
+        self._exchange = sessions[0].exchange if sessions else HOME
         self._known: dict[str, _Known] = {}
         self._booked: dict[str, str] = {}
         self._waiting: dict[str, _Execution] = {}
@@ -292,7 +301,7 @@ class Reporter:
             quantity=quantity,
             price=price,
             commission=commission,
-            settles_on=settles_on(traded_on, self._days),
+            settles_on=settles_on(traded_on, self._days, self._exchange),
             strategy=known.order.strategy if known else "",
             traded_on=traded_on,
         )

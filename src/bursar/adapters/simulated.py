@@ -52,7 +52,7 @@ class SimulatedBroker:
         self._exchange = exchange
         self._client_id = client_id
         self._account = exchange.terms.accounts[0]
-        self._reporter = Reporter(exchange.world.listed, exchange.world.sessions)
+        self._reporter = Reporter(exchange.world.listed, exchange.world.sessions, days=exchange.world.days)
         self._numbers = OrderNumbers()
         held = tuple(journal)
         self._reporter.recover(held)

@@ -12,14 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from bursar.domain.venues import HOME, venue
 from bursar.errors import InputError
-
-#: Settlement cycles of US shares: trade dates from the first column settle in so many business days.
-SETTLEMENT_CYCLES_US: tuple[tuple[date, int], ...] = (
-    (date.min, 3),
-    (date(2017, 9, 5), 2),  # SEC Rule 15c6-1(a) as amended in 2017
-    (date(2024, 5, 28), 1),  # as amended in 2023
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +26,7 @@ class Session:
     day: date
     open: datetime
     close: datetime
-    exchange: str = "XNYS"
+    exchange: str = HOME
     zone: str = "America/New_York"
     half_day: bool = False
 
@@ -65,18 +59,18 @@ def session_at(sessions: Sequence[Session], at: datetime) -> Session | None:
 
 
 @lru_cache(maxsize=64)
-def settlement_days(trade_day: date) -> int:
-    """Business days from trade to settlement of US shares on ``trade_day``."""
-    return next(days for since, days in reversed(SETTLEMENT_CYCLES_US) if trade_day >= since)
+def settlement_days(trade_day: date, exchange: str = HOME) -> int:
+    """Business days from trade to settlement of the shares of ``exchange`` on ``trade_day``."""
+    return next(days for since, days in reversed(venue(exchange).settlement) if trade_day >= since)
 
 
-def settles_on(trade_day: date, days: Sequence[date]) -> date:
-    """The day on which a trade in US shares on ``trade_day`` settles.
+def settles_on(trade_day: date, days: Sequence[date], exchange: str = HOME) -> date:
+    """The day on which a trade of ``trade_day`` on ``exchange`` settles.
 
-    days  trading days, oldest first. Past the last of them business days are Mondays to Fridays, which is
+    days  its trading days, oldest first. Past the last of them business days are Mondays to Fridays, which is
           one day early for each holiday in between.
     """
-    ahead = settlement_days(trade_day)
+    ahead = settlement_days(trade_day, exchange)
     first = bisect_right(days, trade_day)
     known = days[first : first + ahead]
     if len(known) == ahead:

@@ -18,7 +18,16 @@ IDEALPRO = "IDEALPRO"
 #: How many look-alikes reqMatchingSymbols gives at most.
 SAMPLES_MAX = 16
 #: IBKR's names of the exchanges that instruments are listed on.
-EXCHANGES = {"XNYS": "NYSE", "XNAS": "NASDAQ", "ARCX": "ARCA", "XASE": "AMEX", "BATS": "BATS"}
+EXCHANGES = {
+    "XNYS": "NYSE",
+    "XNAS": "NASDAQ",
+    "ARCX": "ARCA",
+    "XASE": "AMEX",
+    "BATS": "BATS",
+    "XASX": "ASX",
+    "XETR": "IBIS",
+    "XLON": "LSE",
+}
 _TRADED = frozenset({InstrumentKind.STOCK, InstrumentKind.ETF, InstrumentKind.CURRENCY})
 
 

@@ -121,7 +121,7 @@ def _trade(exchange: Exchange, told: Told, deal: Booked) -> str:
             "reportDate": _day(deal.day),
             "dateTime": f"{local:%Y%m%d;%H%M%S}",
             "tradeDate": _day(deal.day),
-            "settleDateTarget": _day(settles_on(deal.day, exchange.world.days)),
+            "settleDateTarget": _day(settles_on(deal.day, exchange.world.days, deal.instrument.exchange)),
             "transactionType": "ExchTrade",
             "exchange": deal.instrument.exchange,
             "quantity": _number(deal.signed),

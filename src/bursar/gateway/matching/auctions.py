@@ -7,7 +7,9 @@ next day's.
 
 Sources of the cut-offs, before the bell: NYSE and NYSE American Rule 7.35B (closing 10 minutes; the opening auction
 takes orders until it is held), Nasdaq Rules 4752 and 4754 (opening 2, closing 5 for orders at the market), NYSE Arca
-Rule 7.35-E (1 and 1), Cboe BZX Rule 11.23 (2 and 5). Which of them IBKR adds a margin to is not known.
+Rule 7.35-E (1 and 1), Cboe BZX Rule 11.23 (2 and 5). Which of them IBKR adds a margin to is not known. Sydney,
+Frankfurt and London hold theirs after the bell (from 16:00 to 16:10, 17:30 to 17:35 and 16:30 to 16:35 on their clocks,
+as ASX, Deutsche Börse and LSE publish), and take orders until then: here they are held at the bell, and full with it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ CUT_OFFS: dict[str, tuple[int, int]] = {
     "XNAS": (2, 5),
     "ARCX": (1, 1),
     "BATS": (2, 5),
+    "XASX": (0, 0),
+    "XETR": (0, 0),
+    "XLON": (0, 0),
 }
 _ELSEWHERE = (2, 10)
 

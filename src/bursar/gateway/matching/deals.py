@@ -68,7 +68,7 @@ class Deals:
         charged = self._credit.charge(account, request, filled, filled_value, day, besides=order.filled)
         commission = max(charged - order.commission, ZERO)
         realized = self._credit.book(
-            account, request, quantity, price, commission, day=day, settles=settles_on(day, self._days)
+            account, request, quantity, price, commission, day=day, settles=self._settles(request.symbol, day)
         )
         total = order.commission + commission
         order = replace(order, filled=filled, filled_value=filled_value, commission=total, **stands)
@@ -136,10 +136,13 @@ class Deals:
             executed, exec_id=exec_id, price=price, shares=shares, cum_qty=order.filled, avg_price=order.avg_fill_price
         )
         account, charges = self._accounts[executed.account], (report.commission, commission)
-        realized = self._credit.rebook(account, executed, told, charges, settles_on(day, self._days))
+        realized = self._credit.rebook(account, executed, told, charges, self._settles(told.symbol, day))
         corrected = told, replace(report, at=at, exec_id=exec_id, commission=commission, realized_pnl=realized)
         self.all[self.all.index(deal)] = corrected
         return order, corrected
+
+    def _settles(self, symbol: str, day: date) -> date:
+        return settles_on(day, self._days, self._listed[symbol].exchange)
 
     def _recharged(self, order: Order, deal: Deal, price: Decimal, shares: Decimal, day: date) -> tuple[Order, Decimal]:
         """``order``, of one account, with ``deal`` as it is corrected, and what that is charged."""
