@@ -8,13 +8,18 @@ import sys
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.config import ENVIRONMENT, SHORT_NAMES, Given, Settings, build, entries, find_file, gather, home, load
+from bursar.config.accounts import load_accounts
+from bursar.config.kinds import ExchangeName, MarketName
+from bursar.config.settings import OF_THE_EXCHANGE
 from bursar.desk import settings_pages
+from bursar.domain.venues import VENUES
 from bursar.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,6 +102,57 @@ def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.
     monkeypatch.setenv("BURSAR_HOME", str(tmp_path))
     monkeypatch.setenv("INITIAL_CASH", "123.45")
     assert load().account.initial_cash == Decimal("123.45")
+
+
+# ---------------------------------------------------------------- one exchange
+
+
+@pytest.mark.parametrize(
+    ("exchange", "zone", "currency", "markets", "costs"),
+    [
+        ("XNYS", "America/New_York", "USD", ("US",), (1, 0)),
+        ("XASX", "Australia/Sydney", "AUD", ("AU",), (8, 6)),
+        ("XETR", "Europe/Berlin", "EUR", ("EU",), (5, 3)),
+    ],
+)
+def test_what_nobody_says_is_as_the_exchange_has_it(
+    tmp_path: Path, exchange: str, zone: str, currency: str, markets: tuple[str, ...], costs: tuple[int, int]
+) -> None:
+    settings = load(written(tmp_path, f'[market]\nexchange = "{exchange}"\n'), {})
+    assert (settings.market.timezone, settings.account.base_currency) == (zone, currency)
+    assert settings.schedule.markets == markets
+    assert (settings.costs.commission_basis_points, settings.costs.commission_minimum) == tuple(map(Decimal, costs))
+    said = load(written(tmp_path, f'timezone = "Europe/Paris"\n[market]\nexchange = "{exchange}"\n'), {})
+    assert said.market.timezone == "Europe/Paris"
+    named = load_accounts(settings, written(tmp_path, '[accounts.one]\naccount_id = "DU1234567"\nport = 7497\n'))
+    assert named["one"].base_currency == currency
+
+
+def test_every_exchange_that_can_be_set_is_known(tmp_path: Path) -> None:
+    assert set(get_args(ExchangeName)) <= VENUES.keys()
+    assert {VENUES[code].market for code in get_args(ExchangeName)} == set(get_args(MarketName))
+    assert "market.exchange is 'XTKS'" in refusal(tmp_path, '[market]\nexchange = "XTKS"\n')
+
+
+def test_an_exchange_of_whose_costs_nothing_is_known_needs_them_said(tmp_path: Path) -> None:
+    said = refusal(tmp_path, '[market]\nexchange = "XLON"\n')
+    assert "what is charged there is not known here; set costs.commission_basis_points" in said
+    settings = load(written(tmp_path, '[market]\nexchange = "XLON"\n[costs]\ncommission_basis_points = 5\n'), {})
+    assert (settings.account.base_currency, settings.costs.commission_minimum) == ("GBP", Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "watchlist", "said"),
+    [
+        ("XNYS", '["australia"]', 'is listed on XASX, and what is traded is XNYS; set market.exchange = "XASX"'),
+        ("XASX", '["starter"]', 'is listed on XNYS, and what is traded is XASX; set market.exchange = "XNYS"'),
+        ("XASX", '["australia", "germany"]', "australia is of XASX, germany is of XETR; an account trades on one"),
+    ],
+)
+def test_a_watchlist_of_another_exchange_is_refused(tmp_path: Path, exchange: str, watchlist: str, said: str) -> None:
+    assert said in refusal(tmp_path, f'[market]\nexchange = "{exchange}"\nwatchlist = {watchlist}\n')
+    fits = load(written(tmp_path, '[market]\nexchange = "XASX"\nwatchlist = ["australia"]\n'), {})
+    assert fits.market.watchlist[:2] == ("BHP", "CBA")
 
 
 # ---------------------------------------------------------------- names that others bring
@@ -347,8 +403,10 @@ def test_writing_the_pages_makes_all_three(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_example_sets_every_key_to_its_default(tmp_path: Path) -> None:
     path = written(tmp_path, settings_pages.example_file())
-    assert gather(path, {}).keys() == KEYS.keys()
+    assert gather(path, {}).keys() == KEYS.keys() - set(OF_THE_EXCHANGE)
     assert load(path, {}) == Settings()
+    abroad = written(tmp_path, settings_pages.example_file().replace('exchange = "XNYS"', 'exchange = "XASX"'))
+    assert load(abroad, {}).market.timezone == "Australia/Sydney"
 
 
 def test_every_key_says_what_it_means_and_takes() -> None:

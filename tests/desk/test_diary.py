@@ -94,14 +94,14 @@ def test_in_a_world_of_its_own_the_last_event_tells_the_time() -> None:
     (said,) = told(world, datetime(2026, 11, 29, tzinfo=UTC))
     assert said["at"] == "2022-01-03T14:00:00Z"
     (line,) = diary.lines(settings(), world, NOON, None)
-    assert line == "US  XNYS  next: open Mon 03 Jan 09:30 America/New_York"
+    assert line == "US  XNYS  traded  next: open Mon 03 Jan 09:30 America/New_York"
 
 
 def test_where_the_calendar_ends_nothing_comes_next_and_a_holiday_has_no_tasks() -> None:
     (said,) = told(past(), datetime(2022, 1, 9, tzinfo=UTC))
     assert (said["today"], said["next"], said["open"]) == ([], None, False)
     (line,) = diary.lines(settings(), past(), datetime(2022, 1, 9, tzinfo=UTC), None)
-    assert line == "US  XNYS  next: nothing any more"
+    assert line == "US  XNYS  traded  next: nothing any more"
 
 
 def test_the_api_tells_it_with_the_rules(tmp_path: Path) -> None:

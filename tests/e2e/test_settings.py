@@ -286,6 +286,13 @@ CHANGES: dict[str, tuple[str, Callable[[Events, Events], bool]]] = {
             abs(commission_rate(old) - 1) < Decimal("0.05") and abs(commission_rate(new) - 25) < Decimal("0.05")
         ),
     ),
+    "costs.commission_minimum": (
+        "30",
+        lambda old, new: (
+            min(fill.commission.amount for fill in only(new, Filled)) >= 30
+            and max(fill.commission.amount for fill in only(old, Filled)) < 30
+        ),
+    ),
     "costs.spread_basis_points": ("100", lambda old, new: spread_paid(new) - spread_paid(old) > Decimal("0.003")),
     "strategy.names": (
         "confirmed_momentum",
@@ -537,6 +544,7 @@ SHOWN_ELSEWHERE = {
     "schedule.missed": "tests/runtime/test_build.py",
     "schedule.late_minutes_max": "tests/runtime/test_build.py",
     "schedule.markets": "tests/desk/test_diary.py",
+    "market.exchange": "tests/runtime/test_markets.py",
     "models.reasoning": "tests/adapters/test_llm.py",
     "models.provider": "tests/adapters/test_llm.py",
     "models.small_model": "tests/adapters/test_llm.py",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bursar.domain.venues import venue
 from bursar.errors import InputError
 from bursar.gateway.exchange import Exchange
 from bursar.gateway.fees import (
@@ -18,6 +19,7 @@ from bursar.gateway.fees import (
     FeeSchedule,
     IbkrFixedUS,
     IbkrTieredUS,
+    by_value,
     check_fees,
     section_31_fee,
     trading_activity_fee,
@@ -26,11 +28,41 @@ from bursar.gateway.terms import Terms
 from tests.gateway.worlds import QUIET, order, simulated, written
 
 DAY = date(2022, 1, 3)
-SCHEDULES: tuple[FeeSchedule, ...] = (BasisPoints(), BasisPoints(rate=Decimal("12.5")), IbkrFixedUS(), IbkrTieredUS())
+SCHEDULES: tuple[FeeSchedule, ...] = (
+    BasisPoints(),
+    BasisPoints(rate=Decimal("12.5")),
+    by_value(Decimal(8), Decimal(6)),
+    IbkrFixedUS(),
+    IbkrTieredUS(),
+)
 
 
 def charge(schedule: FeeSchedule, action: str, quantity: str, price: str, day: date = DAY) -> Decimal:
     return schedule.charge(action, Decimal(quantity), Decimal(quantity) * Decimal(price), day)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "quantity", "price", "fee"),
+    [
+        ("XASX", "400", "50", "16.00"),  # 400 * 50 * 0.0008: the example that IBKR publishes
+        ("XASX", "100", "50", "6.00"),  # 4.00, and the least is 6.00
+        ("XETR", "1000", "20", "10.00"),  # 20,000 * 0.0005
+        ("XETR", "100", "40", "3.00"),  # 2.00, and the least is 3.00
+    ],
+)
+def test_the_fixed_plans_of_sydney_and_frankfurt(exchange: str, quantity: str, price: str, fee: str) -> None:
+    published = venue(exchange).commission
+    assert published is not None
+    schedule = by_value(published.basis_points, published.minimum)
+    assert not schedule.by_share
+    for action in ("BUY", "SELL"):
+        assert charge(schedule, action, quantity, price) == Decimal(fee)
+
+
+def test_without_a_least_the_basis_points_are_all() -> None:
+    assert by_value(Decimal(8), Decimal(0)) == BasisPoints(rate=Decimal(8))
+    with pytest.raises(InputError, match="a least fee of -1 cannot be charged"):
+        by_value(Decimal(8), Decimal(-1))
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def test_on_the_morning_of_an_ex_day_closes_are_in_the_money_of_the_day_already(
                 closes_known_at([session.close for session in sessions]))  # fmt: skip
     act = CorporateAction(symbol="AAA", ex_date=date(2010, 3, 3), known_at=sessions[0].open, split=2.0, dividend=0.5)
     kept = MemoryHistory({"raw_close": raw}, actions=[act])
-    seen, morning = Today(honest=kept, actions=(act,)), sessions[2].open
+    seen, morning = Today(honest=kept, actions=(act,), zone="America/New_York"), sessions[2].open
     assert kept.asof(("AAA",), "close", morning).values[-1, 0] == 100.0
     assert seen.asof(("AAA",), "close", morning).values[:, 0].tolist() == [49.5, 49.5]  # (100 - 2 * 0.5) / 2
     assert seen.asof(("AAA",), "price_close", morning).values[-1, 0] == 50.0

@@ -141,7 +141,7 @@ def vendors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Told]:
     """Return the vendors that are asked, each of which a test may make fail; none of them leaves this machine."""
     told = {name: Told(name, {"AAPL": ROWS}) for name in intake.ORDER}
 
-    def provider(self: Intake, name: str) -> Provider:
+    def provider(self: Intake, name: str, exchange: str = "XNYS") -> Provider:
         return told[name]
 
     monkeypatch.setattr(Intake, "provider", provider)
@@ -188,7 +188,7 @@ def test_statements_and_headlines_of_the_same_vendor_come_along(
     told.news = (Headline(symbols=("AAPL",), text="Apple rises", source="a wire", known_at=NOW),)
     rich = replace(told.offer, has=frozenset({"prices", "statements", "news"}))
     monkeypatch.setattr(Told, "offer", property(lambda self: rich))
-    monkeypatch.setattr(Intake, "provider", lambda self, name: told)
+    monkeypatch.setattr(Intake, "provider", lambda self, name, exchange: told)
     taken = take(tmp_path, "financial_datasets", symbols=("AAPL",))
     assert taken.said[1:] == ("0 facts from statements", "1 headlines")
     assert (tmp_path / "data" / "news" / "financial_datasets.csv").is_file()

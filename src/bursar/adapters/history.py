@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from bursar.adapters.adjustments import DERIVED, Adjuster, CorporateAction
 from bursar.adapters.vendors import PriceKind, Source
+from bursar.domain.venues import HOME, venue
 from bursar.errors import DataError, InputError
 from bursar.ports import Panel
 
@@ -339,6 +340,8 @@ def _about(source: Source) -> dict[str, Any]:
         "first": source.first.isoformat(),
         "last": source.last.isoformat(),
         "simulated": source.simulated,
+        "exchange": source.exchange,
+        "currency": source.currency,
     }
 
 
@@ -354,6 +357,9 @@ def _source(told: Mapping[str, Any]) -> Source:
         first=date.fromisoformat(told["first"]),
         last=date.fromisoformat(told["last"]),
         simulated=bool(told["simulated"]),
+        # Whoever wrote a folder before there were others traded in New York.
+        exchange=told.get("exchange", HOME),
+        currency=told.get("currency", venue(HOME).currency),
     )
 
 

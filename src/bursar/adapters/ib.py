@@ -196,6 +196,7 @@ class IBBroker:
             buying_power=self._value("BuyingPower"),
             maintenance=self._value("MaintMarginReq"),
             rates=MappingProxyType(self._rates()),
+            base=self._own(),
         )
 
     # ------------------------------------------------------------ what is heard
@@ -396,8 +397,12 @@ class IBBroker:
     def _rates(self) -> dict[str, Decimal]:
         """What a unit of each other currency is worth in the account's own, which IBKR tells as 1."""
         told = ((currency, Decimal(value)) for (tag, currency), value in self._values.items() if tag == "ExchangeRate")
-        own = next((currency for tag, currency in self._values if tag == "NetLiquidation"), BASE)
+        own = self._own()
         return {currency: rate for currency, rate in told if currency not in (BASE, own) and rate > 0}
+
+    def _own(self) -> str:
+        """The account's base currency at the broker; "" where it did not say."""
+        return next((currency for tag, currency in self._values if tag == "NetLiquidation"), "")
 
     def _value(self, tag: str) -> Decimal | None:
         return next((Decimal(value) for (name, _), value in self._values.items() if name == tag), None)

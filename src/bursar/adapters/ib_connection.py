@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -66,6 +66,8 @@ class Address:
             raise InputError(f"behind port {self.port} {what}; paper is at 4002 and 7497, live at 4001 and 7496")
 
 
+#: IBKR's names of the exchanges abroad.
+PRIMARY = {"XASX": "ASX", "XETR": "IBIS", "XLON": "LSE"}
 #: In whose time a gateway tells hours and minutes.
 NEW_YORK = ZoneInfo("America/New_York")
 #: The request number of what is about no request.
@@ -261,6 +263,17 @@ def apart(at: datetime, told: str) -> timedelta | None:
     return timedelta(minutes=(minutes + 720) % 1440 - 720)
 
 
+def _require_whole(symbol: str, details: Sequence[ib_async.ContractDetails]) -> None:
+    """Raise DataError for what is priced in parts of its currency, as London's shares are in pence at IBKR."""
+    magnifier = details[0].priceMagnifier
+    if magnifier > 1:
+        currency = details[0].contract.currency if details[0].contract else ""
+        raise DataError(
+            f"the broker tells prices of {symbol} in {magnifier} parts of one {currency}, in which nothing is traded "
+            "here; leave it out of market.watchlist"
+        )
+
+
 class Contracts:
     """Our instruments as the broker numbers them."""
 
@@ -279,7 +292,14 @@ class Contracts:
     async def _details(self, connection: Connection, instrument: Instrument) -> ib_async.Contract:
         symbol = instrument.symbol
         # A class of shares has a blank at IBKR: BRK.B is BRK B.
-        asked = ib_async.Stock(symbol.replace(".", " "), "SMART", instrument.currency, conId=instrument.contract_id)
+        asked = ib_async.Stock(
+            symbol.replace(".", " "),
+            "SMART",
+            instrument.currency,
+            conId=instrument.contract_id,
+            # Which of the American exchanges lists a stock we do not know, and a symbol is one company there.
+            primaryExchange=PRIMARY.get(instrument.exchange, ""),
+        )
         try:
             details = await connection.answered(
                 f"the contract of {symbol}", lambda: connection.ib.reqContractDetailsAsync(asked), Priority.DATA
@@ -291,6 +311,7 @@ class Contracts:
         contracts = [each.contract for each in details if each.contract]
         if len(contracts) != 1:
             raise DataError(f"{symbol} is {len(contracts)} contracts at the broker; give its contract_id")
+        _require_whole(symbol, details)
         contracts[0].exchange = "SMART"
         return contracts[0]
 

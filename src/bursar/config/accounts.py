@@ -173,7 +173,7 @@ def single(settings: Settings) -> Mapping[str, AccountProfile]:
 
 
 def _profile(name: str, table: Mapping[str, Any], settings: Settings, where: str) -> AccountProfile:
-    said = dict(table)
+    said = {"base_currency": settings.account.base_currency} | dict(table)
     risk = settings.risk.model_dump() | dict(said.pop("risk", {}))
     try:
         profile = AccountProfile.model_validate(said | {"risk": risk})

@@ -59,7 +59,8 @@ def _clock(value: object) -> object:
     return time(int(found[1]), int(found[2]))
 
 
-def _names(value: object) -> object:
+def names(value: object) -> object:
+    """Names in a list, or in a text with commas between them."""
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
     return value
@@ -67,10 +68,10 @@ def _names(value: object) -> object:
 
 def _symbols(value: object) -> object:
     """Symbols, where each name of a list that ships stands for its symbols."""
-    names = _names(value)
-    if not isinstance(names, list | tuple):
-        return names
-    said = [WATCHLISTS[name].symbols if name in WATCHLISTS else (name,) for name in names]
+    given = names(value)
+    if not isinstance(given, list | tuple):
+        return given
+    said = [WATCHLISTS[name].symbols if name in WATCHLISTS else (name,) for name in given]
     return tuple(dict.fromkeys(symbol for symbols in said for symbol in symbols))
 
 
@@ -131,9 +132,9 @@ AccountName = Annotated[str, BeforeValidator(_account)]
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535), AfterValidator(_not_live)]
 MinuteStep = Annotated[int, BeforeValidator(_number), Field(ge=1, le=60), AfterValidator(_divides_an_hour)]
 Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")], ...], BeforeValidator(_symbols)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Names = Annotated[tuple[str, ...], BeforeValidator(names)]
 ProfileName = Literal["fund", "service", "strategies", "learner"]
-ProfileNames = Annotated[tuple[ProfileName, ...], BeforeValidator(_names)]
+ProfileNames = Annotated[tuple[ProfileName, ...], BeforeValidator(names)]
 #: The templates that ship (a test holds them against the shelf), and the committee.
 StrategyName = Literal[
     "confirmed_dips",
@@ -150,7 +151,7 @@ StrategyName = Literal[
     "five_books",
     "committee",
 ]
-StrategyNames = Annotated[tuple[StrategyName, ...], BeforeValidator(_names), Field(min_length=1)]
+StrategyNames = Annotated[tuple[StrategyName, ...], BeforeValidator(names), Field(min_length=1)]
 AgentName = Literal[
     "warren_buffett",
     "valuation_analyst",
@@ -159,9 +160,11 @@ AgentName = Literal[
     "fundamentals_analyst",
     "dissenter",
 ]
-AgentNames = Annotated[tuple[AgentName, ...], BeforeValidator(_names), Field(min_length=1)]
+AgentNames = Annotated[tuple[AgentName, ...], BeforeValidator(names), Field(min_length=1)]
 ProviderName = Annotated[Literal["openai", "anthropic"], BeforeValidator(_lower)]
-SourceNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], ...], BeforeValidator(_names)]
+SourceNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], ...], BeforeValidator(names)]
 MarketName = Literal["US", "AU", "EU", "UK"]
-MarketNames = Annotated[tuple[MarketName, ...], BeforeValidator(_names), Field(min_length=1)]
+#: Those of ``domain.venues`` that are traded (a test holds them against it).
+ExchangeName = Literal["XNYS", "XASX", "XETR", "XLON"]
+MarketNames = Annotated[tuple[MarketName, ...], BeforeValidator(names), Field(min_length=1)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_key)]

@@ -23,6 +23,7 @@ from bursar.config.kinds import (
     AmountOrNone,
     Clock,
     Count,
+    ExchangeName,
     Fraction,
     MarketNames,
     MinuteStep,
@@ -38,6 +39,7 @@ from bursar.config.kinds import (
 from bursar.config.risk import Risk
 from bursar.config.section import FILE, Section, setting
 from bursar.config.service import Service
+from bursar.domain.venues import HOME
 from bursar.trading.agenda import Agenda, Missed, Rhythm
 
 if TYPE_CHECKING:
@@ -79,6 +81,16 @@ SHORT_NAMES: Mapping[str, str] = MappingProxyType(
 )
 
 
+#: Keys that are as ``market.exchange`` has them, where nobody says otherwise.
+OF_THE_EXCHANGE = (
+    "market.timezone",
+    "schedule.markets",
+    "account.base_currency",
+    "costs.commission_basis_points",
+    "costs.commission_minimum",
+)
+
+
 # ---------------------------------------------------------------- the sections
 
 
@@ -90,7 +102,7 @@ class Account(Section):
     )
     base_currency: str = setting(
         "USD",
-        "Currency of the books and of the cash.",
+        "Currency of the books and of the cash; that of market.exchange where nothing is said.",
         "the ISO 4217 code of the currency that the stocks trade in, such as USD",
         pattern=r"^[A-Z]{3}$",
     )
@@ -171,9 +183,16 @@ class Broker(Section):
 class Market(Section):
     """What is traded, and by which clock."""
 
+    exchange: ExchangeName = setting(
+        HOME,
+        "Exchange whose sessions are traded: XNYS for the United States, XASX for Sydney, XETR for Frankfurt, XLON for "
+        "London. Its zone, its currency and what IBKR charges there stand wherever market.timezone, schedule.markets, "
+        "account.base_currency and [costs] say nothing else. One account trades on one exchange.",
+        "XNYS, XASX, XETR or XLON",
+    )
     timezone: Zone = setting(
         "America/New_York",
-        "Time zone in which [schedule] is given and times are shown.",
+        "Time zone in which [schedule] is given and times are shown; that of market.exchange where nothing is said.",
         "an IANA time zone, such as America/New_York (US/Eastern is taken too)",
     )
     source: str = setting(
@@ -185,7 +204,7 @@ class Market(Section):
     )
     watchlist: Symbols = setting(
         (),
-        "Symbols to trade; an empty list takes all that the prices hold.",
+        "Symbols to trade; an empty list takes all that the prices hold. Lists must be of market.exchange.",
         'symbols, such as ["AAPL", "JPM"], or lists that ship: large_caps, technology, starter, australia, germany, '
         "london",
     )
@@ -235,7 +254,7 @@ class Schedule(Section):
     )
     markets: MarketNames = setting(
         ("US",),
-        "Markets whose agenda is shown, each on its own clock; what is traded is in the United States so far.",
+        "Markets whose agenda is shown, each on its own clock; the one that is traded (market.exchange) always is.",
         'names of markets, such as ["US", "AU", "EU", "UK"]',
     )
 
@@ -255,7 +274,22 @@ class Schedule(Section):
 class Costs(Section):
     """What trading costs in a simulation. A basis point is a hundredth of a percent of the money traded."""
 
-    commission_basis_points: Number = setting(Decimal(1), "Commission, in basis points.", "0 to 1000", ge=0, le=1000)
+    commission_basis_points: Number = setting(
+        Decimal(1),
+        "Commission, in basis points. Where nothing is said, what IBKR publishes for market.exchange: 8 in Sydney, 5 "
+        "in Frankfurt; in the United States it charges by the share, for which 1 stands. London's must be given.",
+        "0 to 1000",
+        ge=0,
+        le=1000,
+    )
+    commission_minimum: Number = setting(
+        Decimal(0),
+        "Least commission of an order, in the base currency. Where nothing is said, what IBKR publishes for "
+        "market.exchange: AUD 6 in Sydney, EUR 3 in Frankfurt.",
+        "0 to 1000",
+        ge=0,
+        le=1000,
+    )
     spread_basis_points: Number = setting(
         Decimal(4), "Simulated distance from bid to ask, in basis points of the price.", "0 to 1000", ge=0, le=1000
     )

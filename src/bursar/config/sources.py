@@ -17,7 +17,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bursar.config.settings import SHORT_NAMES, Entry, Settings, entries
+from bursar.adapters.vendors.listings import venue_of
+from bursar.config.kinds import names
+from bursar.config.settings import OF_THE_EXCHANGE, SHORT_NAMES, Entry, Settings, entries
+from bursar.domain.money import ZERO
+from bursar.domain.venues import HOME, VENUES, Commission
 from bursar.errors import InputError
 
 FILE_NAME = "bursar.toml"
@@ -85,6 +89,7 @@ def build(given: Mapping[str, Given]) -> Settings:
     for key, item in given.items():
         section, name = key.split(".")
         tree.setdefault(section, {})[name] = item.value
+    _as_the_exchange_has_it(tree)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
@@ -93,8 +98,39 @@ def build(given: Mapping[str, Given]) -> Settings:
     if settings.schedule.analysis < settings.schedule.pre_market:  # no single key can see it
         key = next(key for key in ("schedule.analysis", "schedule.pre_market") if key in given)
         raise _refusal(known[key], given[key])
+    _one_exchange(settings, given)
     settings.risk.limits()  # refuses limits that contradict each other, which no single key can see
     return settings
+
+
+def _as_the_exchange_has_it(tree: dict[str, dict[str, Any]]) -> None:
+    """Fill in what nobody said and the exchange answers: its zone, its currency, its commission."""
+    here = VENUES.get(tree.get("market", {}).get("exchange", HOME))
+    if here is None:
+        return  # it is refused with the others
+    charged = here.commission or Commission(basis_points=ZERO)  # which is refused, unless somebody said another
+    usual = (here.zone, (here.market,), here.currency, charged.basis_points, charged.minimum)
+    for key, value in zip(OF_THE_EXCHANGE, usual, strict=True):
+        section, name = key.split(".")
+        tree.setdefault(section, {}).setdefault(name, value)
+
+
+def _one_exchange(settings: Settings, given: Mapping[str, Given]) -> None:
+    """Refuse an exchange of whose costs nothing is known, and lists of another one."""
+    here = VENUES[settings.market.exchange]
+    if here.commission is None and "costs.commission_basis_points" not in given:
+        raise InputError(
+            f"market.exchange is {here.code} {given['market.exchange'].where}, and what is charged there is not known "
+            "here; set costs.commission_basis_points and costs.commission_minimum "
+            "(interactivebrokers.com, Commissions: Stocks, ETFs and Warrants)"
+        )
+    item = given.get("market.watchlist")
+    listed = venue_of(names(item.value)) if item else None  # type: ignore[arg-type]  # it was validated
+    if item and listed and listed.market != here.market:
+        raise InputError(
+            f"market.watchlist is {_quoted(item.value)} {item.where}, which is listed on {listed.code}, and what is "
+            f'traded is {here.code}; set market.exchange = "{listed.code}", or name other symbols'
+        )
 
 
 def _refusal(entry: Entry, item: Given) -> InputError:

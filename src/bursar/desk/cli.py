@@ -107,6 +107,14 @@ def demo(
         str | None,
         typer.Option("--world", metavar="NAME", help="Where prices come from: sample, bokeh, synthetic, an import."),
     ] = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(
+            "--exchange",
+            metavar="CODE",
+            help="Whose sessions are traded: XNYS, XASX, XETR, XLON.  [dim]market.exchange[/]",
+        ),
+    ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", metavar="", help="Without the wire between Bursar and the exchange.")
     ] = False,
@@ -125,10 +133,12 @@ def demo(
       bursar demo --days 5
       bursar demo --from 2020-02-18 --cash 25000
       bursar demo --world synthetic
+      bursar demo --world synthetic --exchange XASX --from 2022-03-30
       bursar demo --days 5 --json > run.json
     """
     given = said(("demo.days", "--days", days), ("demo.first_day", "--from", first), ("demo.seed", "--seed", seed))
     given |= said(("account.initial_cash", "--cash", cash), ("market.source", "--world", world))
+    given |= said(("market.exchange", "--exchange", exchange))
     settings = settings_of(config, given)
     result = _play(_request(settings, in_process=in_process), take_turns=take_turns)
     from bursar.desk import logbook, report

@@ -1,7 +1,7 @@
 """The agenda of the markets, as people read it: what is due when on each exchange's clock, and what was done of it.
 
-Where the account that is traded lives in a world of its own, its last event tells the time there. What is traded is in
-the United States so far; of the other markets there are the times, and nobody who acts at them.
+Where the account that is traded lives in a world of its own, its last event tells the time there. What is traded is one
+market, that of ``market.exchange``; of the others there are the times, and nobody who acts at them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bursar.desk import views
 from bursar.desk.past import Past
 from bursar.domain.events import TaskFinished, TasksMissed
 from bursar.domain.sessions import Session
+from bursar.domain.venues import venue
 from bursar.trading.agenda import Agenda, Task, ahead
 
 #: The exchange whose sessions stand for a market.
 EXCHANGES = {"US": "XNYS", "AU": "XASX", "EU": "XETR", "UK": "XLON"}
-TRADED = "US"
 
 
 @lru_cache(maxsize=16)
@@ -51,11 +51,12 @@ def last_done(past: Past) -> dict[Task, date]:
 
 
 def diary(settings: Settings, past: Past, now: datetime, keep: Path | None) -> Iterator[dict[str, Any]]:
-    """Each market's day: its session, its tasks with their state, and what comes next."""
+    """Each market's day: its session, its tasks with their state, and what comes next; first the one that is traded."""
     at, done = time_of(past, now), last_done(past)
-    for market in dict.fromkeys(settings.schedule.markets):
-        calendar = sessions(EXCHANGES[market], at.year, keep)
-        traded = market == TRADED
+    here = venue(settings.market.exchange)
+    for market in dict.fromkeys((here.market, *settings.schedule.markets)):
+        traded = market == here.market
+        calendar = sessions(here.code if traded else EXCHANGES[market], at.year, keep)
         rules = replace(settings.schedule.agenda(), zone=settings.market.timezone if traded else "")
         yield _market(market, calendar, rules, at, done if traded else {}, traded=traded)
 
@@ -104,4 +105,4 @@ def lines(settings: Settings, past: Past, now: datetime, keep: Path | None) -> I
     for said in diary(settings, past, now, keep):
         following = said["next"]
         words = f"{following['task']} {following['local']} {said['zone']}" if following else "nothing any more"
-        yield f"{said['market']:3} {said['exchange']}  next: {words}"
+        yield f"{said['market']:3} {said['exchange']}  {'traded' if said['traded'] else 'shown '}  next: {words}"

@@ -35,7 +35,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """An account as the broker tells it, and as the books have it. foreign: what the books cannot hold."""
+    """An account as the broker tells it, and as the books have it.
+
+    currency  in which the broker tells its equity
+    foreign   what the books cannot hold
+    """
 
     account: str
     currency: str
@@ -77,7 +81,7 @@ def observed(
     theirs = {position.symbol: position.quantity for position in snapshot.positions if position.quantity}
     return Observed(
         account=snapshot.account,
-        currency=currency,
+        currency=snapshot.base or currency,
         equity=snapshot.equity,
         positions=tuple(
             Line(

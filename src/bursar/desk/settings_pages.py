@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bursar.config import ENVIRONMENT, Entry, Settings, as_toml, entries
+from bursar.config.settings import OF_THE_EXCHANGE
 
 _PAGE_TOP = """\
 # Settings
@@ -59,12 +60,16 @@ def settings_page() -> str:
 
 
 def example_file() -> str:
-    """bursar.toml.example: a file that sets everything to its default."""
+    """bursar.toml.example: a file that sets everything to its default, but for what follows the exchange.
+
+    That is left out by a mark before it: whoever sets another exchange would keep New York's zone and costs beside it.
+    """
     parts = [_EXAMPLE_TOP]
     for section, group in _by_section():
         parts.append(f"\n[{section}]  # {_says(section)}\n")
         parts.extend(
-            f"# {entry.description} {_sentence(entry.allowed)}\n{entry.name} = {as_toml(entry.default)}\n"
+            f"# {entry.description} {_sentence(entry.allowed)}\n{'# ' if entry.key in OF_THE_EXCHANGE else ''}"
+            f"{entry.name} = {as_toml(entry.default)}\n"
             for entry in group
         )
     return "".join(parts)

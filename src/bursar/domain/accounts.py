@@ -59,6 +59,8 @@ class AccountSnapshot:
     waiting     ids of those of them that are not reported yet, because their commission is not known
     maintenance margin that the broker requires for all of it; None where it did not say
     rates       units of the base currency for one of each other, as far as the broker told them
+    base        the broker's base currency for it, in which equity, buying power and maintenance are told; "" where it
+                did not say
     """
 
     account: str
@@ -72,6 +74,20 @@ class AccountSnapshot:
     buying_power: Decimal | None = None
     maintenance: Decimal | None = None
     rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    base: str = ""
+
+    def rates_in(self, currency: str) -> Mapping[str, Decimal]:
+        """Units of ``currency`` for one of each other: books may be kept in another one than the broker's base.
+
+        Empty where the broker told no rate between the two.
+        """
+        if self.base in ("", currency):
+            return self.rates
+        one = self.rates.get(currency)
+        if one is None:
+            return {}
+        others = {name: rate / one for name, rate in self.rates.items() if name != currency}
+        return {**others, self.base: 1 / one}
 
     @property
     def called_at(self) -> Decimal | None:

@@ -87,6 +87,33 @@ class BasisPoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByValue(BasisPoints):
+    """A part of the money traded, and at least ``minimum`` an order: IBKR's fixed plans in Europe and Australia."""
+
+    minimum: Decimal
+
+    def __post_init__(self) -> None:
+        BasisPoints.__post_init__(self)
+        if not self.minimum.is_finite() or self.minimum < 0:
+            raise InputError(f"a least fee of {self.minimum} cannot be charged; give zero or more")
+
+    def charge(
+        self,
+        action: str,
+        quantity: Decimal,
+        notional: Decimal,
+        day: date,
+        traded: Decimal = ZERO,
+    ) -> Decimal:
+        return max(BasisPoints.charge(self, action, quantity, notional, day, traded), _cents(self.minimum))
+
+
+def by_value(rate: Decimal, minimum: Decimal) -> BasisPoints:
+    """The schedule of ``rate`` basis points and at least ``minimum`` an order."""
+    return ByValue(rate=rate, minimum=minimum) if minimum else BasisPoints(rate=rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IbkrFixedUS:
     """IBKR Pro, fixed plan, US shares, with the regulators' fees on sales of their day.
 

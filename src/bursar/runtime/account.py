@@ -188,11 +188,14 @@ def prepare(settings: Settings, home: Path, place: Place) -> Account:
     library = open_library(settings, home, seed=settings.demo.seed, last=place.at.date())
     day = place.at.date()
     # Whole years, so that the table that is kept is the same one all year round.
-    calendar = ExchangeCalendar("XNYS", date(day.year - 1, 1, 1), date(day.year + 1, 12, 31), keep=home / "data")
+    exchange = library.source.exchange
+    calendar = ExchangeCalendar(exchange, date(day.year - 1, 1, 1), date(day.year + 1, 12, 31), keep=home / "data")
+    sessions = calendar.sessions(day - BEFORE, day + AFTER)
+    build.require_clock(settings, sessions)
     chosen = build.universe(settings, library.instruments)
     # Numbers of contracts are the broker's own: what a library made up for ours means nothing elsewhere.
     traded = tuple(replace(each, contract_id=0) for each in chosen)
-    known, foreign = _held(place.held, {each.symbol for each in traded})
+    known, foreign = _held(place.held, {each.symbol: each for each in traded})
     return Account(
         settings=settings,
         home=home,
@@ -203,7 +206,7 @@ def prepare(settings: Settings, home: Path, place: Place) -> Account:
         traded=traded,
         beside=known,
         foreign=foreign,
-        sessions=calendar.sessions(day - BEFORE, day + AFTER),
+        sessions=sessions,
     )
 
 
@@ -214,14 +217,24 @@ def _mandate(settings: Settings, admitted: Admitted) -> Mandate:
     return made if budget is None else replace(made, limits=strictest([made.limits, made.limits.with_budget(budget)]))
 
 
-def _held(contracts: Sequence[ib_async.Contract], traded: set[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
-    """What is held and not traded: as instruments where it is shares, else by name."""
+def _held(
+    contracts: Sequence[ib_async.Contract], traded: Mapping[str, Instrument]
+) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
+    """What is held and not traded: as instruments where it is shares, else by name.
+
+    Raises InputError for shares of another exchange under a symbol that is traded: no book could tell them apart.
+    """
     shares: dict[str, Instrument] = {}
     foreign: list[str] = []
     for contract in contracts:
         symbol = contract.symbol.replace(" ", ".")
         if contract.secType != "STK":
             foreign.append(contract.localSymbol or contract.symbol)
+        elif symbol in traded and contract.currency != traded[symbol].currency:
+            raise InputError(
+                f"the account holds {symbol} in {contract.currency}, and {symbol} of {traded[symbol].exchange} in "
+                f"{traded[symbol].currency} is to be traded; leave it out of market.watchlist"
+            )
         elif symbol not in traded:
             shares[symbol] = Instrument(symbol=symbol, currency=contract.currency, contract_id=contract.conId)
     return tuple(shares[symbol] for symbol in sorted(shares)), tuple(sorted(foreign))

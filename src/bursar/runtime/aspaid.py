@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from bursar.adapters.adjustments import DERIVED, CorporateAction, Kind
 from bursar.adapters.history import ParquetHistory
+from bursar.domain.venues import venue
 from bursar.errors import InputError
 from bursar.gateway.actions import Dividend, Split
 from bursar.ports import History, Panel
@@ -27,17 +29,21 @@ DIVIDEND_QUANTUM = Decimal("0.000001")
 
 @dataclass(frozen=True, kw_only=True)
 class Today:
-    """A history in the money of the day of the question, from its morning on; satisfies ``ports.History``."""
+    """A history in the money of the day of the question, from its morning on; satisfies ``ports.History``.
+
+    zone  in which the day is told: the exchange's
+    """
 
     honest: History
     actions: tuple[CorporateAction, ...]
+    zone: str
 
     def asof(self, symbols: Sequence[str], field: str, known_at: datetime, days: int | None = None) -> Panel:
         shown = self.honest.asof(symbols, field, known_at, days)
         kind = DERIVED.get(field, ("", Kind.SHARES))[1]
         if kind is Kind.SHARES or not len(shown.dates):
             return shown
-        last, today = shown.dates[-1].item(), known_at.date()
+        last, today = shown.dates[-1].item(), known_at.astimezone(ZoneInfo(self.zone)).date()
         values = shown.values.copy()
         for action in self.actions:
             if action.symbol in symbols and last < action.ex_date <= today:
@@ -66,7 +72,7 @@ def as_paid(library: Library) -> tuple[Today, tuple[Split | Dividend, ...]]:
             f"{library.source.title} has no prices as they were paid with their splits and dividends; leave --as-paid "
             "out, or test on a source that has them, such as --world bokeh"
         )
-    return Today(honest=raw, actions=known), tuple(_done(known))
+    return Today(honest=raw, actions=known, zone=venue(library.source.exchange).zone), tuple(_done(known))
 
 
 def _done(known: Iterable[CorporateAction]) -> Iterable[Split | Dividend]:

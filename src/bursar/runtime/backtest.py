@@ -45,7 +45,7 @@ from bursar.gateway.actions import Action, Delisting
 from bursar.gateway.borrow import Lending
 from bursar.gateway.daily import DailyTape
 from bursar.gateway.exchange import Exchange
-from bursar.gateway.fees import BasisPoints
+from bursar.gateway.fees import by_value
 from bursar.gateway.interest import InterestPlan
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
@@ -113,6 +113,15 @@ class Market:
     def __post_init__(self) -> None:
         if self.adjusted and self.paid is not None:
             raise InputError(f"{self.name}: prices as paid are not adjusted; say adjusted=False, or leave them out")
+        for what in ("exchange", "currency"):
+            kinds = sorted({getattr(instrument, what) for instrument in self.instruments})
+            if len(kinds) > 1:
+                raise InputError(f"{self.name} is of {' and '.join(kinds)}; a backtest is of one {what}")
+
+    @property
+    def currency(self) -> str:
+        """In which its prices, and so the account's books, are kept."""
+        return self.instruments[0].currency
 
     @cached_property
     def traded(self) -> Panel:
@@ -142,6 +151,7 @@ class Plan:
     first, last            days, both included; trading begins on the first session from ``first`` on
     cash                   to begin with
     costs_basis_points     of notional, commission and slippage together; half of ``spread_basis_points`` comes on top
+    costs_minimum          least cost of an order
     fractions              whether fractions of shares can be traded (0.0001 of one)
     history_days           closes that the strategy is given
     analysts               that are asked on the morning of each decision
@@ -158,6 +168,7 @@ class Plan:
     cash: Decimal = Decimal(100_000)
     rhythm: Rhythm = Rhythm.MONTHLY
     costs_basis_points: Decimal = Decimal(5)
+    costs_minimum: Decimal = ZERO
     spread_basis_points: Decimal = Decimal(0)
     fractions: bool = False
     history_days: int = 320
@@ -231,7 +242,7 @@ def run(plan: Plan, market: Market, observer: Observer | None = None) -> Result:
     """
     played = played_sessions(plan, market)
     listed = tuple(_tradable(instrument, plan) for instrument in market.instruments)
-    exchange = Exchange(_world(plan, market, listed, played), _terms(plan))
+    exchange = Exchange(_world(plan, market, listed, played), _terms(plan, market))
     broker = SimulatedBroker(exchange, happenings=True)
     journal = QuietJournal()
     engine = _engine(plan, market, listed, played)
@@ -293,12 +304,13 @@ def _tradable(instrument: Instrument, plan: Plan) -> Instrument:
     return replace(instrument, lot=Decimal("0.0001")) if plan.fractions else instrument
 
 
-def _terms(plan: Plan) -> Terms:
+def _terms(plan: Plan, market: Market) -> Terms:
     return Terms(
         seed=plan.seed,
         accounts=(ACCOUNT,),
         cash=plan.cash,
-        fees=BasisPoints(rate=plan.costs_basis_points),
+        currency=market.currency,
+        fees=by_value(plan.costs_basis_points, plan.costs_minimum),
         interest=plan.interest,
         lending=plan.lending,
     )
@@ -348,11 +360,13 @@ def _engine(plan: Plan, market: Market, listed: tuple[Instrument, ...], played: 
     far = Decimal(10**6)
     mandate = Mandate(
         account=ACCOUNT,
+        base_currency=market.currency,
         limits=plan.limits,
         agenda=agenda,
         stop_loss=Decimal(1) if plan.stop_loss is None else plan.stop_loss,
         take_profit=far if plan.take_profit is None else plan.take_profit,
         cost_rate=plan.costs_basis_points * BASIS_POINT,
+        cost_minimum=plan.costs_minimum,
         trade_min=plan.trade_min,
         unsettled=plan.unsettled,
     )
@@ -410,7 +424,7 @@ def _told(
     days = np.array([session.day for session in played], dtype="datetime64[D]")
     rows = np.searchsorted(traded.dates, days)
     prices = carried.last_known(traded.values)[rows]
-    shares, cash = carried.moved(events, days.tolist(), traded.symbols)
+    shares, cash = carried.moved(events, played, traded.symbols)
     worth = np.nan_to_num(prices) * np.cumsum(shares, axis=0)
     equity = float(plan.cash) + np.cumsum(cash) + worth.sum(axis=1)
     return Result(
@@ -421,8 +435,13 @@ def _told(
         weights=worth / equity[:, None],
         events=events,
         book=book,
-        assumed=(*ASSUMED, *_of_the_market(market), *_of_money(plan, market, played)),
+        assumed=(*ASSUMED, *_of_costs(plan, market), *_of_the_market(market), *_of_money(plan, market, played)),
     )
+
+
+def _of_costs(plan: Plan, market: Market) -> Iterator[str]:
+    if plan.costs_minimum:
+        yield f"Every order costs at least {plan.costs_minimum} {market.currency}."
 
 
 def _of_the_market(market: Market) -> tuple[str, ...]:

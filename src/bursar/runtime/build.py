@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +32,7 @@ from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.committee import CommitteeStrategy
 from bursar.research.templates import TemplateStrategy, template
 from bursar.runtime.morning import Heard, Morning, remembering
+from bursar.trading.agenda import Task
 from bursar.trading.mandate import TAPS, Autonomy, Execution, Mandate
 from bursar.trading.strategy import Strategy
 
@@ -52,6 +53,7 @@ def mandate(settings: Settings) -> Mandate:
         take_profit=risk.take_profit,
         reentry_wait=timedelta(days=risk.reentry_wait_days),
         cost_rate=fees,
+        cost_minimum=costs.commission_minimum,
         trade_min=settings.strategy.trade_min,
         drift_min=settings.schedule.drift_min if settings.schedule.rebalance == "threshold" else Decimal(0),
         autonomy=Autonomy(settings.strategy.autonomy),
@@ -59,6 +61,7 @@ def mandate(settings: Settings) -> Mandate:
         taps=replace(
             TAPS,
             cost_rate=fees,
+            cost_minimum=costs.commission_minimum,
             adverse_move=settings.execution.adverse_move,
             behind_max=float(settings.execution.behind_max),
         ),
@@ -88,6 +91,20 @@ def shape(settings: Settings, first: Session) -> Shape:
         spread_basis_points=float(settings.costs.spread_basis_points),
         after_close_minutes=max(settings.schedule.post_market_minutes, 1),
     )
+
+
+def require_clock(settings: Settings, sessions: Sequence[Session]) -> None:
+    """Raise InputError where by the clock of the schedule an exchange would be decided on after its closing bell."""
+    agenda = mandate(settings).agenda
+    for session in sessions:
+        at = agenda.times(session)[Task.DECIDE]
+        if at >= session.close:
+            raise InputError(
+                f"on the clock of market.timezone, {settings.market.timezone}, the decision of {session.day} is due at "
+                f"{session.local(at):%H:%M on %d %B} in {session.zone}, and {session.exchange} is open from "
+                f"{session.local(session.open):%H:%M} to {session.local(session.close):%H:%M}; set market.timezone to "
+                f"{session.zone}, or schedule.analysis to an earlier time"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +252,7 @@ def universe(settings: Settings, listed: tuple[Instrument, ...]) -> tuple[Instru
     if foreign:
         raise InputError(
             f"account.base_currency is {base}, and these prices are in {', '.join(foreign)}; "
-            f"set it to {foreign[0]}, since currencies are not converted yet"
+            f"set it to {foreign[0]}: an account is traded in the currency of its exchange, and nothing is converted "
+            "for it"
         )
     return chosen

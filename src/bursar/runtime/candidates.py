@@ -179,6 +179,7 @@ def plan_for(
         cash=settings.account.initial_cash,
         rhythm=rhythm or chosen.rhythm,
         costs_basis_points=settings.costs.commission_basis_points,
+        costs_minimum=settings.costs.commission_minimum,
         spread_basis_points=settings.costs.spread_basis_points,
         fractions=fractions,
         morning=_morning(chosen, market, settings, heard),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -26,6 +26,7 @@ from bursar.domain.events import (
 )
 from bursar.domain.instruments import Instrument
 from bursar.domain.orders import Side
+from bursar.domain.sessions import Session
 from bursar.gateway import actions
 from bursar.gateway.actions import Action, Delisting
 from bursar.gateway.interest import InterestPlan
@@ -61,30 +62,41 @@ def eventful(found: Iterable[Action]) -> set[date]:
     return {day for action in found for day in (action.ex_day, getattr(action, "pay_day", action.ex_day))}
 
 
-def moved(events: Iterable[Event], days: Sequence[date], symbols: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """By how much events changed what is held, (n_days, n_symbols), and the cash, (n_days,)."""
+def moved(
+    events: Iterable[Event], sessions: Sequence[Session], symbols: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """By how much events changed what is held, (n_days, n_symbols), and the cash, (n_days,).
+
+    An event is of the day that it is on the exchange's clock: Sydney's session begins on the day before, in UTC.
+    """
+    days = [session.day for session in sessions]
     place: Mapping[date, int] = {day: row for row, day in enumerate(days)}
+
+    def row_of(at: datetime) -> int:
+        return place[sessions[0].local(at).date()]
+
     column = {symbol: number for number, symbol in enumerate(symbols)}
     shares, cash = np.zeros((len(days), len(column))), np.zeros(len(days))
     for event in events:
         match event:
             case Filled():
-                row, sign = place[event.traded_on or event.at.date()], 1 if event.side is Side.BUY else -1
+                row = place[event.traded_on] if event.traded_on else row_of(event.at)
+                sign = 1 if event.side is Side.BUY else -1
                 shares[row, column[event.symbol]] += sign * float(event.quantity)
                 cash[row] -= float(sign * event.quantity * event.price + event.commission.amount)
             case Split(symbol=symbol):
                 held = shares[:, column[symbol]].sum()
-                shares[place[event.at.date()], column[symbol]] += held * float(event.new / event.old - 1)
+                shares[row_of(event.at), column[symbol]] += held * float(event.new / event.old - 1)
             case Merged(symbol=symbol):
-                row, held = place[event.at.date()], shares[:, column[symbol]].sum()
+                row, held = row_of(event.at), shares[:, column[symbol]].sum()
                 shares[row, column[symbol]] -= held
                 cash[row] += held * float(event.cash.amount)
             case FractionPaid(symbol=symbol):
-                row = place[event.at.date()]
+                row = row_of(event.at)
                 shares[row, column[symbol]] -= float(event.quantity.copy_sign(event.amount.amount))
                 cash[row] += float(event.amount.amount)
             case DividendPaid() | InterestPaid() | FeeCharged():
-                cash[place[event.at.date()]] += float(event.amount.amount)
+                cash[row_of(event.at)] += float(event.amount.amount)
             case _:
                 pass
     return shares, cash

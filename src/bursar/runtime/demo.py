@@ -19,6 +19,7 @@ from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.vendors import wheels
+from bursar.config import Settings
 from bursar.domain.events import Event, SessionClosed
 from bursar.ports import Journal
 from bursar.runtime import wire
@@ -191,7 +192,7 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
         currency=mandate.base_currency,
         in_process=request.in_process,
         strategy=" and ".join(request.settings.strategy.names),
-        costs=f"{request.settings.costs.commission_basis_points} basis points of notional, and the spread",
+        costs=_costs(request.settings, mandate.base_currency),
         days=days,
         benchmark=equal_weight(stage.closes, stage.days, stage.managed, mandate.cost_rate, source.prices),
         book=book,
@@ -220,3 +221,9 @@ def _notes(stage: Stage, bill: Bill) -> tuple[str, ...]:
     if stage.left_out:
         notes.append(f"Left out, without a price on every day: {', '.join(stage.left_out)}.")
     return tuple(notes)
+
+
+def _costs(settings: Settings, currency: str) -> str:
+    costs = settings.costs
+    least = f", at least {costs.commission_minimum} {currency} an order," if costs.commission_minimum else ","
+    return f"{costs.commission_basis_points} basis points of notional{least} and the spread"

@@ -33,8 +33,9 @@ from bursar.adapters.vendors.kept import write_facts, write_headlines
 from bursar.adapters.vendors.news import COLUMNS, FEEDS, read_feed, read_table
 from bursar.adapters.vendors.providers import Attempt, Offer, Provider, fetch_prices
 from bursar.adapters.vendors.quality import Quality
-from bursar.adapters.vendors.tables import QUALITY
+from bursar.adapters.vendors.tables import QUALITY, Listing
 from bursar.config import Settings
+from bursar.domain.venues import HOME, venue
 from bursar.errors import BrokerError, DataError, InputError
 from bursar.runtime.library import SHIPPED
 
@@ -66,16 +67,24 @@ FEED = Offer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be taken in. prices: what a folder's closes are; only who made it knows."""
+    """What is to be taken in.
+
+    lists     watchlists that ``symbols`` come from, by name
+    prices    what a folder's closes are; only who made it knows
+    exchange  whose sessions they are; None for that of the watchlist that was asked for, or for the one that is traded
+    currency  of a folder's prices, or GBX for pence; None for the exchange's own
+    """
 
     what: str
     symbols: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     first: date | None = None
     last: date | None = None
     prices: PriceKind = PriceKind.PRICE
     name: str | None = None
     compare: str | None = None
-    exchange: str = "XNYS"
+    exchange: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +140,7 @@ class Intake:
     def _shipped(self, name: str) -> Taken:
         self._tell(f"converting {name}")
         source = wheels.STOCKS if name == "sample" else bokeh.SOURCE
-        calendar = ExchangeCalendar("XNYS", source.first, source.last, keep=self._home / "data")
+        calendar = ExchangeCalendar(source.exchange, source.first, source.last, keep=self._home / "data")
         history = (wheels.stocks if name == "sample" else bokeh.history)(self._home, calendar)
         return Taken(name=source.name, said=(f"{source.title}, {_fields(history)}",))
 
@@ -143,8 +152,9 @@ class Intake:
         if news:
             return self._news_files(news)
         self._tell(f"reading {folder}")
-        calendar = self._calendar(wanted.exchange)
-        imported = read_folder(folder, calendar, wanted.prices, name=wanted.name)
+        listing = self._listing(wanted)
+        calendar = self._calendar(listing.exchange)
+        imported = read_folder(folder, calendar, wanted.prices, name=wanted.name, listing=listing)
         _free(imported.source.name)
         history = imported.store(self._home)
         said = f"{imported.quality.symbols} symbols from {imported.source.first} to {imported.source.last}"
@@ -183,16 +193,20 @@ class Intake:
         first = wanted.first or last.replace(year=last.year - 10, day=min(last.day, 28))
         if first > last:
             raise InputError(f"from {first} to {last} is no range; give the earlier day first")
-        self._tell(f"asking {', '.join(names)} for {len(symbols)} symbols")
-        providers = [self.provider(name) for name in names]
+        if wanted.currency is not None:
+            raise InputError("--currency is of the prices in a folder; a source that is asked tells its own")
+        listing = self._listing(wanted)
+        self._tell(f"asking {', '.join(names)} for {len(symbols)} symbols of {listing.exchange}")
+        providers = [self.provider(name, listing.exchange) for name in names]
         fetched = fetch_prices(
             providers,
             symbols,
             first,
             last,
-            self._calendar(wanted.exchange),
+            self._calendar(listing.exchange),
             name=wanted.name,
-            compared=self.provider(wanted.compare) if wanted.compare else None,
+            compared=self.provider(wanted.compare, listing.exchange) if wanted.compare else None,
+            listing=listing,
         )
         _free(fetched.imported.source.name)
         history = fetched.imported.store(self._home)
@@ -222,8 +236,10 @@ class Intake:
             said.append(f"and no more: {error}")
         return said
 
-    def provider(self, name: str) -> Provider:
-        """The one of that name. Raises InputError for one that is not known, or lacks what it needs."""
+    def provider(self, name: str, exchange: str = HOME) -> Provider:
+        """The one of that name, for symbols of ``exchange``. Raises InputError for one that is not known, or lacks what
+        it needs.
+        """
         match name:
             case "ibkr":
                 from bursar.adapters.ib_connection import Address
@@ -237,14 +253,19 @@ class Intake:
                     client_id=broker.client_id + 1,  # beside the one that trades
                     timeout_seconds=float(broker.data_timeout_seconds),
                 )
-                return Ibkr(address, WallClock(), self._settings.account.base_currency)
+                return Ibkr(address, WallClock(), exchange)
             case "yfinance":
                 from bursar.adapters.vendors.yahoo import Yahoo
 
-                return Yahoo()
+                return Yahoo(exchange=exchange)
             case "financial_datasets":
                 from bursar.adapters.vendors.financial_datasets import FinancialDatasets
 
+                if not listings.is_american(exchange):
+                    raise InputError(
+                        f"financial_datasets has the United States alone, and {exchange} was asked for; ask ibkr or "
+                        "yfinance, or import a folder"
+                    )
                 key = self._settings.models.financial_datasets_api_key
                 if key is None:
                     raise InputError("financial_datasets needs a key; set FINANCIAL_DATASETS_API_KEY")
@@ -310,6 +331,17 @@ class Intake:
             headers=headers,
             remedy=remedy,
         )
+
+    def _listing(self, wanted: Wanted) -> Listing:
+        """Where the symbols are listed. Raises InputError for a list of another exchange than the one that is named."""
+        listed = listings.venue_of(wanted.lists)
+        if listed is not None and wanted.exchange is not None and venue(wanted.exchange).market != listed.market:
+            raise InputError(
+                f"{', '.join(wanted.lists)} is listed on {listed.code}, and --exchange is {wanted.exchange}; "
+                "leave one of them out"
+            )
+        chosen = wanted.exchange or (listed.code if listed else self._settings.market.exchange)
+        return Listing(exchange=chosen, money=wanted.currency or "")
 
     def _calendar(self, exchange: str) -> ExchangeCalendar:
         return ExchangeCalendar(exchange, FIRST, self._now().date() + timedelta(days=7), keep=self._home / "data")

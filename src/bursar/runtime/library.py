@@ -5,6 +5,9 @@
     synthetic   a made-up market with everything, from the run's seed
     any other   what was imported under that name (`bursar data import`)
 
+Each is of one exchange, in whose sessions it is played and traded: the stocks that ship are of New York, a made-up
+market is of whichever is wanted, and an import remembers which one it was taken in for. None is traded on another's.
+
 Beside the source's own, statements come from ``data/edgar`` and headlines from ``data/news`` below BURSAR_HOME, where
 there are any: company facts as the SEC names them, and tables or saved feeds. Without the SEC's, statements that were
 bought (``data/statements``) stand in. A made-up market has its own alone.
@@ -28,8 +31,9 @@ from bursar.adapters.vendors.synthetic import make as make_synthetic
 from bursar.config import Settings
 from bursar.domain.instruments import Instrument
 from bursar.domain.sessions import Session
+from bursar.domain.venues import HOME, venue
 from bursar.errors import InputError
-from bursar.ports import Calendar, Fundamentals, History, News
+from bursar.ports import Calendar, Fundamentals, History, News, Panel
 from bursar.runtime.worlds import ADJUSTED_TICK
 
 #: What comes with Bursar.
@@ -86,11 +90,15 @@ def open_library(settings: Settings, home: Path, *, seed: int, last: date | None
     name = settings.market.source
     match name:
         case "sample":
-            calendar = ExchangeCalendar("XNYS", wheels.FIRST, wheels.LAST, keep=home / "data")
+            _require(settings, wheels.STOCKS, name)
+            calendar = ExchangeCalendar(HOME, wheels.FIRST, wheels.LAST, keep=home / "data")
             return _kept(wheels.STOCKS, calendar, wheels.instruments(), wheels.stocks(home, calendar), home)
         case "bokeh":
-            calendar = ExchangeCalendar("XNYS", bokeh.SOURCE.first, bokeh.SOURCE.last, keep=home / "data")
-            return _kept(bokeh.SOURCE, calendar, _listed(bokeh.SYMBOLS), bokeh.history(home, calendar), home)
+            _require(settings, bokeh.SOURCE, name)
+            calendar = ExchangeCalendar(HOME, bokeh.SOURCE.first, bokeh.SOURCE.last, keep=home / "data")
+            return _kept(
+                bokeh.SOURCE, calendar, _listed(bokeh.SYMBOLS, bokeh.SOURCE), bokeh.history(home, calendar), home
+            )
         case "synthetic":
             return _synthetic(settings, home, seed, last)
         case _:
@@ -101,7 +109,8 @@ def _synthetic(settings: Settings, home: Path, seed: int, last: date | None) -> 
     final = min((last or SYNTHETIC_LAST) + timedelta(days=10), SYNTHETIC_LAST)
     if final <= SYNTHETIC_FIRST:
         raise InputError(f"the synthetic market begins on {SYNTHETIC_FIRST}, after {last}; give a later day")
-    calendar = ExchangeCalendar("XNYS", SYNTHETIC_FIRST, SYNTHETIC_LAST, keep=home / "data")
+    here = settings.market.exchange
+    calendar = ExchangeCalendar(here, SYNTHETIC_FIRST, SYNTHETIC_LAST, keep=home / "data")
     world = make_synthetic(
         calendar.sessions(SYNTHETIC_FIRST, final),
         symbols=SYNTHETIC_SYMBOLS,
@@ -136,14 +145,39 @@ def _imported(name: str, settings: Settings, home: Path) -> Library:
             f"{about.title} has prices as paid and no list of splits; a split would be traded as a fall. Import it "
             "with its corporate actions, or as adjusted prices"
         )
-    calendar = ExchangeCalendar("XNYS", about.first, about.last, keep=home / "data")
+    _require(settings, about, name)
+    calendar = ExchangeCalendar(about.exchange, about.first, about.last, keep=home / "data")
     field = "close" if "close" in history.manifest.files else "raw_close"
-    listed = _listed(history.facts(field).panel.symbols, settings.account.base_currency)
-    return _kept(about, calendar, listed, history, home)
+    panel = history.facts(field).panel
+    _require_sessions(panel, calendar, about)
+    return _kept(about, calendar, _listed(panel.symbols, about), history, home)
 
 
-def _listed(symbols: Sequence[str], currency: str = "USD") -> tuple[Instrument, ...]:
-    return listings.instruments(symbols, tick=ADJUSTED_TICK, first_id=IMPORT_ID_FIRST, currency=currency)
+def _require(settings: Settings, source: Source, name: str) -> None:
+    """Refuse a source of another exchange than the one that is traded: its days are not those of its bells."""
+    here = settings.market.exchange
+    if venue(source.exchange).market != venue(here).market:
+        raise InputError(
+            f"market.source is {name}, whose prices are of {source.exchange} in {source.currency}, and market.exchange "
+            f'is {here}; set market.exchange = "{source.exchange}", or name a source of {here}'
+        )
+
+
+def _require_sessions(panel: Panel, calendar: ExchangeCalendar, source: Source) -> None:
+    """Refuse prices of days on which their exchange was shut: they are of another one."""
+    days = {session.day for session in calendar.sessions(source.first, source.last)}
+    strange = [day for day in panel.dates.tolist() if day not in days]
+    if strange:
+        raise InputError(
+            f"{source.title} has prices of {strange[0]}, on which {source.exchange} was shut; import it again and say "
+            "whose sessions they are: bursar data import FOLDER --exchange CODE"
+        )
+
+
+def _listed(symbols: Sequence[str], source: Source) -> tuple[Instrument, ...]:
+    return listings.instruments(
+        symbols, tick=ADJUSTED_TICK, first_id=IMPORT_ID_FIRST, currency=source.currency, exchange=source.exchange
+    )
 
 
 def _kept(
@@ -166,7 +200,11 @@ def _statements(home: Path, instruments: Sequence[Instrument]) -> Fundamentals:
     """The SEC's, as they were first filed; where there are none, those that a vendor gave."""
     folder = home / "data" / "edgar"
     if folder.is_dir():
-        ciks = {each.symbol: listings.CIKS[each.symbol] for each in instruments if each.symbol in listings.CIKS}
+        ciks = {
+            each.symbol: listings.CIKS[each.symbol]
+            for each in instruments
+            if each.symbol in listings.CIKS and listings.is_american(each.exchange)
+        }
         return EdgarFundamentals.in_folder(folder, ciks)
     given = home / "data" / "statements" / "financial_datasets.parquet"
     return read_facts(given) if given.is_file() else MemoryFundamentals()

@@ -239,7 +239,7 @@ def _intended(
         order=order,
         price=quote.mid,
         notional=notional,
-        cost=spread + notional * account.mandate.cost_rate,
+        cost=spread + max(notional * account.mandate.cost_rate, account.mandate.cost_minimum),
         checks=checks,
         first_asked=first_asked,
     )

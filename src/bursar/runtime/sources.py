@@ -15,6 +15,7 @@ from bursar.adapters.vendors.listings import WATCHLISTS
 from bursar.adapters.vendors.providers import Offer
 from bursar.adapters.vendors.yahoo import OFFER as YAHOO
 from bursar.config import Settings
+from bursar.domain.venues import HOME
 from bursar.errors import InputError
 from bursar.runtime.intake import EDGAR, FEED
 from bursar.runtime.library import SYNTHETIC_FIRST, SYNTHETIC_LAST, SYNTHETIC_SYMBOLS
@@ -74,13 +75,14 @@ def _imported(home: Path) -> Iterator[Shown]:
 
 def _from(source: Source, name: str, here: bool, kind: str = "ships") -> Shown:  # read beside its name
     survivors = "; chosen looking back" if source.survivors else ""
+    listed = "" if source.exchange == HOME else f"; {source.exchange} in {source.currency}"
     return Shown(
         name=name,
         title=source.title,
         kind=kind,
         has=tuple(sorted(source.fields)),
         lacks=tuple(sorted(source.lacks)),
-        note=f"{source.prices.value}, {source.first} to {source.last}{survivors}",
+        note=f"{source.prices.value}, {source.first} to {source.last}{survivors}{listed}",
         here=here,
         simulated=source.simulated,
     )
@@ -114,4 +116,4 @@ def _offered(offer: Offer, here: bool) -> Shown:  # read beside its offer
 def watchlists() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Name, what it is, and symbols of each list that ships."""
     for each in WATCHLISTS.values():
-        yield each.name, f"{each.title}, {each.exchange} in {each.currency}", each.symbols
+        yield each.name, f"{each.title}, {each.exchange} in {each.venue.currency}", each.symbols

@@ -35,7 +35,7 @@ from bursar.domain.sessions import Session
 from bursar.errors import InputError
 from bursar.gateway.bars import Bars, FloatArray
 from bursar.gateway.exchange import Exchange
-from bursar.gateway.fees import BasisPoints
+from bursar.gateway.fees import by_value
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.ports import Broker, Feed, History, Journal, Panel, Recorded, Signals
@@ -125,6 +125,7 @@ def prepare(request: DemoRequest) -> Stage:
     last = request.first + timedelta(days=request.days * 9 // 5 + 9)
     library = open_library(request.settings, request.home, seed=request.seed, last=last)
     before, sessions = library.sessions(request.first, request.days)
+    build.require_clock(request.settings, sessions)
     past = before[-HISTORY_DAYS:]
     history = library.history(sessions[-1].close)
     chosen = build.universe(request.settings, library.instruments)
@@ -226,7 +227,7 @@ def terms(stage: Stage) -> Terms:
         accounts=(stage.mandate.account,),
         cash=stage.request.cash,
         currency=settings.account.base_currency,
-        fees=BasisPoints(rate=settings.costs.commission_basis_points),
+        fees=by_value(settings.costs.commission_basis_points, settings.costs.commission_minimum),
     )
 
 

@@ -140,6 +140,7 @@ class Bench:
             plan,
             strategy=Late(plan.strategy) if late else plan.strategy,
             costs_basis_points=plan.costs_basis_points * times,
+            costs_minimum=plan.costs_minimum * times,
             spread_basis_points=plan.spread_basis_points * times,
         )
 
@@ -266,7 +267,8 @@ class Ledger:
             __version__,
             f"{question.first} to {question.last}",
             plan.rhythm.value,
-            f"{plan.costs_basis_points} and {plan.spread_basis_points} basis points",
+            f"{plan.costs_basis_points} and {plan.spread_basis_points} basis points"
+            + (f", at least {plan.costs_minimum}" if plan.costs_minimum else ""),
             f"{plan.cash}",
             "fractions" if plan.fractions else "whole shares",
             ",".join(each.symbol for each in self.bench.market.instruments),

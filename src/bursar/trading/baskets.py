@@ -47,6 +47,7 @@ class Terms:
     moved_max          how far a price may have moved since the proposal, as a fraction
     adverse_move       of each price, that the worst legging loss assumes; stated beside it, before the tap
     cost_rate          of trading, as a fraction of notional
+    cost_minimum       least cost of an order
     confidence_min, risk_max  what a proposal needs to be tapped
     behind_max         how far a completed one may be below what it promised by now, before a person is told
     """
@@ -56,9 +57,14 @@ class Terms:
     moved_max: Decimal = Decimal("0.005")
     adverse_move: Decimal = Decimal("0.02")
     cost_rate: Decimal = Decimal("0.0005")
+    cost_minimum: Decimal = ZERO
     confidence_min: float = 0.6
     risk_max: float = 0.05
     behind_max: float = BEHIND_MAX
+
+    def fee(self, notional: Decimal) -> Decimal:
+        """What an order of ``notional`` costs."""
+        return max(notional * self.cost_rate, self.cost_minimum) if notional else ZERO
 
 
 def outlook(
@@ -85,7 +91,7 @@ def outlook(
             continue
         prices[leg.symbol] = quote.mid
         notional = leg.quantity * quote.mid * size
-        spread, fees = leg.quantity * (quote.ask - quote.bid) * size, notional * terms.cost_rate
+        spread, fees = leg.quantity * (quote.ask - quote.bid) * size, terms.fee(notional)
         cost += spread / 2 + fees
         unwinding += spread + 2 * fees
         # Every leg up to this one is in the book when the next one fails.
@@ -154,7 +160,7 @@ def _unpaid(
 ) -> Sequence[str]:
     needed = sum(
         (
-            leg.quantity * quote.ask * sizes.get(leg.symbol, Decimal(1)) * (1 + terms.cost_rate)
+            leg.quantity * quote.ask * sizes.get(leg.symbol, Decimal(1)) * (1 + terms.cost_rate) + terms.cost_minimum
             for leg in proposal.legs
             if leg.side is Side.BUY and (quote := quotes.get(leg.symbol)) and quote.ask is not None
         ),

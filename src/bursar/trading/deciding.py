@@ -113,13 +113,19 @@ def _prices_of_the_rest(desk: DecidingDesk, known: Mapping[str, Decimal]) -> dic
     }
 
 
+def _today(desk: DecidingDesk, at: datetime) -> bool:
+    """Whether ``at`` is of the present day on the exchange's clock: Sydney's sessions begin before midnight in UTC."""
+    local = desk.market.session.local
+    return local(at).date() == local(desk.market.at).date()
+
+
 def trade(desk: DecidingDesk) -> tuple[bool, Step]:
     """Turn today's decision into orders and put them to the gate, whole; True where that must wait.
 
     It waits while protection at the broker is not what it should be, or must make room for what is sold.
     """
     decided, state = desk.decided, desk.standing.state
-    if decided is None or decided.at.date() != desk.market.at.date() or state is TradingState.HALTED:
+    if decided is None or not _today(desk, decided.at) or state is TradingState.HALTED:
         return False, Step()
     try:
         trims: list[Trim] = []
@@ -180,6 +186,7 @@ def wanted(desk: DecidingDesk, decided: Decided, told: list[Trim] | None = None)
         unsettled=mandate.unsettled,
         cash_reserve=limits.cash_reserve,
         cost_rate=mandate.cost_rate,
+        cost_minimum=mandate.cost_minimum,
         trade_min=mandate.trade_min,
         position_value_max=limits.position_value_max,
         order_value_max=limits.order_value_max,

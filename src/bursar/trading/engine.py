@@ -252,6 +252,7 @@ class Engine:
             session=self.session,
             next_session=self._next_session(),
             cost_rate=self.mandate.cost_rate,
+            cost_minimum=self.mandate.cost_minimum,
             stop_loss=self.mandate.stop_loss,
             past=self._past,
             closes=self._closes,
@@ -404,7 +405,7 @@ class Engine:
         )
         found = self.breaks.found(differences, self.orders, account, at)
         self._called_at = snapshot.called_at  # like a quote it is not journalled: no start goes on without asking
-        rates = told_rates(snapshot, self.standing.rates, at)
+        rates = told_rates(snapshot, self.standing.rates, at, self.mandate.base_currency)
         return Step(events=(*rates, *found, *aftermath.events), cancels=aftermath.cancels)
 
     def contradictions(self) -> Step:

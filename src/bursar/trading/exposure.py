@@ -80,7 +80,7 @@ class Sight:
     """What is known when the gate is asked.
 
     session, next_session  of the exchange's present day, open or not, None on a holiday; and the one after it
-    cost_rate  what trading costs, as a fraction of notional
+    cost_rate, cost_minimum  what trading costs, as a fraction of notional, and the least that an order does
     stop_loss  distance from the entry price to the stop, as a fraction
     past       returns of the last sessions, or None where they are not known
     closes     the last closes of history, which the account may have slept through
@@ -100,6 +100,7 @@ class Sight:
     session: Session | None = None
     next_session: Session | None = None
     cost_rate: Decimal = ZERO
+    cost_minimum: Decimal = ZERO
     stop_loss: Decimal = Decimal("0.05")
     past: Past | None = None
     closes: Mapping[str, Decimal] = field(default_factory=dict)
@@ -204,6 +205,7 @@ def to_close(sight: Sight, without: AbstractSet[str] = frozenset()) -> Exposure:
         session=sight.session,
         next_session=sight.next_session,
         cost_rate=sight.cost_rate,
+        cost_minimum=sight.cost_minimum,
         stop_loss=sight.stop_loss,
         messages=sight.standing.messages_since(market.at),
         state=sight.standing.state,
@@ -247,7 +249,7 @@ def _reserved(sight: Sight, without: AbstractSet[str]) -> dict[str, Decimal]:
         order = state.order
         if order.side is Side.BUY and order.order_id not in without:
             currency = _currency(sight, order)
-            cost = state.remaining * _price(sight, order) * (1 + sight.cost_rate)
+            cost = state.remaining * _price(sight, order) * (1 + sight.cost_rate) + sight.cost_minimum
             found[currency] = found.get(currency, ZERO) + cost
     return found
 

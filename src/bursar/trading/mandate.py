@@ -60,6 +60,7 @@ class Mandate:
     stop_loss, take_profit  distances from the entry price at which a position is closed, as fractions
     reentry_wait            how long a symbol that was closed by an exit is not bought again
     cost_rate               of trading, as a fraction of notional
+    cost_minimum            least cost of an order, in the base currency
     trade_min               smallest trade worth its cost, as a fraction of equity
     drift_min               nothing is traded while all is nearer to its target, as a fraction of equity
     unsettled               proceeds may be spent before they settle: for margin accounts
@@ -82,6 +83,7 @@ class Mandate:
     take_profit: Decimal = Decimal("0.10")
     reentry_wait: timedelta = timedelta(days=5)
     cost_rate: Decimal = ZERO
+    cost_minimum: Decimal = ZERO
     trade_min: Decimal = Decimal("0.005")
     drift_min: Decimal = ZERO
     unsettled: bool = False

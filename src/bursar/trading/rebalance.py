@@ -44,6 +44,7 @@ class Sleeve:
     unsettled     True where the sales beside them pay for purchases, as a margin account lets one
     cash_reserve  part of equity that stays
     cost_rate     of trading, as a fraction of notional
+    cost_minimum  least cost of an order
     trade_min     smallest trade worth its cost, as a fraction of equity; a full exit is always worth it
     dearer        how many times as much as expected a symbol costs to trade, where that is above one: its smallest
                   trade is larger by as much
@@ -56,6 +57,7 @@ class Sleeve:
     unsettled: bool = False
     cash_reserve: Decimal = ZERO
     cost_rate: Decimal = ZERO
+    cost_minimum: Decimal = ZERO
     trade_min: Decimal = ZERO
     position_value_max: Decimal | None = None
     order_value_max: Decimal | None = None
@@ -142,8 +144,9 @@ def rebalance(
             paid = (quote.ask or quote.mid) * instrument.multiplier * (1 + sleeve.cost_rate)
             wishes.append((_draft(symbol, Side.BUY, change, strategy, reason), paid))
     if sleeve.unsettled:
-        # A cent for each sale, since costs are charged in whole ones.
-        sleeve = replace(sleeve, cash_settled=sleeve.cash_settled + proceeds - CENT * len(sales))
+        # A cent for each sale, since costs are charged in whole ones, and the least that an order costs.
+        fees = (CENT + sleeve.cost_minimum) * len(sales)
+        sleeve = replace(sleeve, cash_settled=sleeve.cash_settled + proceeds - fees)
     return (*sales, *_affordable(wishes, sleeve, instruments, told))
 
 
@@ -200,8 +203,8 @@ def _affordable(
     wishes: list[tuple[Draft, Decimal]], sleeve: Sleeve, instruments: Mapping[str, Instrument], told: list[Trim]
 ) -> tuple[Draft, ...]:
     """``wishes`` with their price a share, costs included, cut to what settled cash can pay."""
-    # Costs are charged in whole cents, so each order may cost up to a cent more than its rate says.
-    rounding = CENT * len(wishes) if sleeve.cost_rate else ZERO
+    # Costs are charged in whole cents, so each order may cost up to a cent more than its rate says; or the least.
+    rounding = (CENT + sleeve.cost_minimum) * len(wishes) if sleeve.cost_rate or sleeve.cost_minimum else ZERO
     budget = max(sleeve.cash_settled - sleeve.cash_reserve * sleeve.equity - rounding, ZERO)
     needed = sum((draft.quantity * price for draft, price in wishes), ZERO)
     part = min(Decimal(1), budget / needed) if needed else Decimal(1)

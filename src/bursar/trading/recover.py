@@ -145,9 +145,10 @@ def _done_as_reduced(orders: Orders, state: OrderState) -> bool:
     return state.filled > 0 and state.order.quantity - state.filled <= orders.reduced(state)
 
 
-def told_rates(snapshot: AccountSnapshot, known: Mapping[str, Decimal], at: datetime) -> tuple[Marked, ...]:
-    """The broker's rates of exchange, where they are not what was marked before."""
-    rates = {currency: rate for currency, rate in sorted(snapshot.rates.items()) if known.get(currency) != rate}
+def told_rates(snapshot: AccountSnapshot, known: Mapping[str, Decimal], at: datetime, base: str) -> tuple[Marked, ...]:
+    """The broker's rates of exchange, in ``base``, where they are not what was marked before."""
+    told = snapshot.rates_in(base)
+    rates = {currency: rate for currency, rate in sorted(told.items()) if known.get(currency) != rate}
     if not rates:
         return ()
     return (Marked(event_id=f"rates/{snapshot.account}/{at:%Y-%m-%dT%H:%M:%SZ}", at=at, prices={}, rates=rates),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from bursar.domain.venues import HOME
 from bursar.errors import InputError
 
 
@@ -28,6 +29,7 @@ class Source:
     survivors    True when the choice was made with hindsight: results on it flatter, and promote nothing
     first, last  days that it covers, both included
     simulated    True when nothing of it ever happened, which is said wherever it appears
+    exchange     whose sessions its days are, ISO 10383; and the currency of its prices
     """
 
     name: str
@@ -40,6 +42,8 @@ class Source:
     first: date
     last: date
     simulated: bool = False
+    exchange: str = HOME
+    currency: str = "USD"
 
     def __post_init__(self) -> None:
         both = sorted(self.fields & self.lacks)

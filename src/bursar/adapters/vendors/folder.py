@@ -9,7 +9,8 @@ What is done with rows that cannot be, ``tables`` says.
 
 Beside them may lie ``actions.csv`` with the columns symbol, ex_date, split and dividend: new shares for each old one
 and cash for each new share, empty where there is none. Raw prices need it to be traded on. When an action was declared
-is not said, so it counts from the midnight, UTC, that begins its ex-date.
+is not said, so it counts from the midnight that begins its ex-date: in UTC, or on the exchange's clock where that is
+earlier.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from bursar.adapters.adjustments import CorporateAction
 from bursar.adapters.history import sha256
 from bursar.adapters.vendors import PriceKind
-from bursar.adapters.vendors.tables import Imported, Row, assemble
+from bursar.adapters.vendors.tables import AT_HOME, Imported, Listing, Row, assemble
 from bursar.errors import InputError
 from bursar.ports import Calendar
 
@@ -50,13 +51,20 @@ _MISSING = frozenset({"", "nan", "null", "none", "na", "n/a", "-"})
 
 
 def read_folder(
-    folder: Path, calendar: Calendar, prices: PriceKind, *, survivors: bool = True, name: str | None = None
+    folder: Path,
+    calendar: Calendar,
+    prices: PriceKind,
+    *,
+    survivors: bool = True,
+    name: str | None = None,
+    listing: Listing = AT_HOME,
 ) -> Imported:
     """Read every file of ``folder`` and look at what is in it.
 
     prices     what the closes are; only who made the files knows
     survivors  False when the symbols were chosen as of their time, and not looking back
     name       under which it is kept; by default the folder's own
+    listing    where its symbols are listed, and the money of its prices
     Raises InputError for a file that cannot be read as prices, naming the file and the line.
     """
     files = _files(folder)
@@ -71,6 +79,7 @@ def read_folder(
         survivors=survivors,
         made_from={path.name: sha256(path) for path in (*files.values(), *([actions] if actions.is_file() else []))},
         actions=read_actions(actions) if actions.is_file() else None,
+        listing=listing,
     )
 
 

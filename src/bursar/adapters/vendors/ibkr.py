@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from bursar.adapters.ib_connection import Address, Connection, Contracts
 from bursar.adapters.pacing import Priority, RateLimiter
@@ -21,6 +22,7 @@ from bursar.adapters.vendors.news import plain
 from bursar.adapters.vendors.providers import Delivery, Offer
 from bursar.adapters.vendors.tables import Row
 from bursar.domain.instruments import Instrument
+from bursar.domain.venues import HOME, venue
 from bursar.errors import DataError
 from bursar.ports import Clock, Fact, Headline
 
@@ -43,10 +45,11 @@ class Ibkr:
     """Satisfies ``Provider``, with a connection of its own for each question.
 
     client_id  is never the one that trades: IBKR would cut that one off
+    exchange   where the symbols are listed
     """
 
-    def __init__(self, address: Address, clock: Clock, currency: str = "USD") -> None:
-        self._address, self._clock, self._currency = address, clock, currency
+    def __init__(self, address: Address, clock: Clock, exchange: str = HOME) -> None:
+        self._address, self._clock, self._venue = address, clock, venue(exchange)
         self._pace = RateLimiter(clock, most=REQUESTS_MAX, reserved=0, window=WINDOW)
 
     @property
@@ -93,7 +96,10 @@ class Ibkr:
         connection = Connection(self._address, self._clock)
         await connection.connect()
         try:
-            contracts = Contracts({symbol: Instrument(symbol=symbol, currency=self._currency) for symbol in symbols})
+            here = self._venue
+            contracts = Contracts(
+                {symbol: Instrument(symbol=symbol, currency=here.currency, exchange=here.code) for symbol in symbols}
+            )
             await contracts.look_up(connection)
             return await ask(connection, contracts)
         finally:
@@ -104,7 +110,8 @@ class Ibkr:
     ) -> list[tuple[date, Row]]:
         await self._pace.turn(Priority.DATA)
         now = await connection.answered("the time", connection.ib.reqCurrentTimeAsync)
-        years = max(now.date().year - first.year + 1, 1)
+        today = now.astimezone(ZoneInfo(self._venue.zone)).date()
+        years = max(today.year - first.year + 1, 1)
         bars = await connection.answered(
             f"the history of {symbol}",
             lambda: connection.ib.reqHistoricalDataAsync(
@@ -119,7 +126,7 @@ class Ibkr:
             (_day(bar.date), {name: float(getattr(bar, name)) for name in ("open", "high", "low", "close", "volume")})
             for bar in bars
             # The session that is under way is no close yet.
-            if _day(bar.date) < now.date()
+            if _day(bar.date) < today
         ]
 
     async def _news(

@@ -15,6 +15,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from bursar.domain.instruments import Instrument, InstrumentKind
+from bursar.domain.venues import HOME, Venue, venue
+from bursar.errors import InputError
 
 _TECHNOLOGY, _COMMUNICATION, _CONSUMER = "Information Technology", "Communication Services", "Consumer Discretionary"
 
@@ -54,6 +56,41 @@ LISTINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "XOM": ("Exxon Mobil", "Energy"),
     }
 )
+#: Outside of the United States a symbol names another company: DTE is no utility in Frankfurt.
+ELSEWHERE: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "XASX": {
+            "ANZ": ("ANZ Group", "Financials"),
+            "BHP": ("BHP Group", "Materials"),
+            "CBA": ("Commonwealth Bank of Australia", "Financials"),
+            "CSL": ("CSL", "Health Care"),
+            "MQG": ("Macquarie Group", "Financials"),
+            "NAB": ("National Australia Bank", "Financials"),
+            "WBC": ("Westpac", "Financials"),
+            "WES": ("Wesfarmers", _CONSUMER),
+        },
+        "XETR": {
+            "ADS": ("adidas", _CONSUMER),
+            "ALV": ("Allianz", "Financials"),
+            "BAS": ("BASF", "Materials"),
+            "BMW": ("BMW", _CONSUMER),
+            "DTE": ("Deutsche Telekom", _COMMUNICATION),
+            "MUV2": ("Munich Re", "Financials"),
+            "SAP": ("SAP", _TECHNOLOGY),
+            "SIE": ("Siemens", "Industrials"),
+        },
+        "XLON": {
+            "AZN": ("AstraZeneca", "Health Care"),
+            "BP": ("BP", "Energy"),
+            "DGE": ("Diageo", "Consumer Staples"),
+            "GSK": ("GSK", "Health Care"),
+            "HSBA": ("HSBC", "Financials"),
+            "RIO": ("Rio Tinto", "Materials"),
+            "SHEL": ("Shell", "Energy"),
+            "ULVR": ("Unilever", "Consumer Staples"),
+        },
+    }
+)
 FUNDS = frozenset({"QQQ", "SPY"})
 
 #: Under which number the US Securities and Exchange Commission files each company.
@@ -68,17 +105,29 @@ CIKS: Mapping[str, int] = MappingProxyType(
 )  # fmt: skip
 
 
+def known(exchange: str) -> Mapping[str, tuple[str, str]]:
+    """Name and sector of what is listed on ``exchange``, by symbol."""
+    return LISTINGS if is_american(exchange) else ELSEWHERE.get(exchange, {})
+
+
+def is_american(exchange: str) -> bool:
+    """Whether what is known of the symbols of the United States is true on ``exchange``."""
+    return venue(exchange).market == venue(HOME).market
+
+
 def instruments(
-    symbols: Iterable[str], *, tick: Decimal, first_id: int, currency: str = "USD"
+    symbols: Iterable[str], *, tick: Decimal, first_id: int, currency: str = "USD", exchange: str = HOME
 ) -> tuple[Instrument, ...]:
     """``symbols`` with what is known of them. first_id: contract ids count from it; they are ours, not IBKR's."""
+    told, funds = known(exchange), FUNDS if is_american(exchange) else frozenset()
     return tuple(
         Instrument(
             symbol=symbol,
-            kind=InstrumentKind.ETF if symbol in FUNDS else InstrumentKind.STOCK,
-            name=LISTINGS.get(symbol, ("", ""))[0],
-            sector=LISTINGS.get(symbol, ("", "unknown"))[1],
+            kind=InstrumentKind.ETF if symbol in funds else InstrumentKind.STOCK,
+            name=told.get(symbol, ("", ""))[0],
+            sector=told.get(symbol, ("", "unknown"))[1],
             currency=currency,
+            exchange=exchange,
             tick=tick,
             contract_id=first_id + place,
         )
@@ -96,13 +145,16 @@ class Watchlist:
     name: str
     title: str
     symbols: tuple[str, ...]
-    exchange: str = "XNYS"
-    currency: str = "USD"
-    timezone: str = "America/New_York"
+    exchange: str = HOME
+
+    @property
+    def venue(self) -> Venue:
+        """The market that it is a list of."""
+        return venue(self.exchange)
 
 
-def _list(name: str, title: str, symbols: str, **market: str) -> Watchlist:
-    return Watchlist(name=name, title=title, symbols=tuple(symbols.split()), **market)
+def _list(name: str, title: str, symbols: str, exchange: str = HOME) -> Watchlist:
+    return Watchlist(name=name, title=title, symbols=tuple(symbols.split()), exchange=exchange)
 
 
 WATCHLISTS: Mapping[str, Watchlist] = MappingProxyType(
@@ -115,17 +167,27 @@ WATCHLISTS: Mapping[str, Watchlist] = MappingProxyType(
             ),
             _list("starter", "five companies and the index", "AAPL GOOGL MSFT AMZN TSLA SPY"),
             _list(
-                "australia", "large companies in Sydney", "BHP CBA CSL NAB WBC ANZ WES MQG",
-                exchange="XASX", currency="AUD", timezone="Australia/Sydney",
+                "australia", "large companies in Sydney", "BHP CBA CSL NAB WBC ANZ WES MQG", exchange="XASX"
             ),
             _list(
-                "germany", "large companies in Frankfurt", "SAP SIE ALV DTE BAS BMW ADS MUV2",
-                exchange="XETR", currency="EUR", timezone="Europe/Berlin",
+                "germany", "large companies in Frankfurt", "SAP SIE ALV DTE BAS BMW ADS MUV2", exchange="XETR"
             ),
             _list(
-                "london", "large companies in London", "AZN SHEL HSBA ULVR BP GSK RIO DGE",
-                exchange="XLON", currency="GBP", timezone="Europe/London",
+                "london", "large companies in London", "AZN SHEL HSBA ULVR BP GSK RIO DGE", exchange="XLON"
             ),
         )
     }
 )  # fmt: skip
+
+
+def venue_of(names: Iterable[str]) -> Venue | None:
+    """The exchange that the watchlists among ``names`` are of; None where there is none among them.
+
+    Raises InputError where they are of several.
+    """
+    lists = [WATCHLISTS[name] for name in names if name in WATCHLISTS]
+    exchanges = {each.exchange: each for each in lists}
+    if len(exchanges) > 1:
+        said = ", ".join(f"{each.name} is of {each.exchange}" for each in lists)
+        raise InputError(f"{said}; an account trades on one exchange: leave the lists of the others out")
+    return lists[0].venue if lists else None

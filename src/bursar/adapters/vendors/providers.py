@@ -16,7 +16,7 @@ from bursar.adapters.adjustments import CorporateAction
 from bursar.adapters.vendors import PriceKind
 from bursar.adapters.vendors.contradictions import between
 from bursar.adapters.vendors.quality import Finding, Quality
-from bursar.adapters.vendors.tables import Imported, Row, assemble
+from bursar.adapters.vendors.tables import AT_HOME, Imported, Listing, Row, assemble
 from bursar.errors import BrokerError, DataError, InputError
 from bursar.ports import Calendar, Fact, Headline
 
@@ -92,11 +92,13 @@ def fetch_prices(
     *,
     name: str | None = None,
     compared: Provider | None = None,
+    listing: Listing = AT_HOME,
 ) -> Fetched:
     """Ask ``providers`` in their order until one knows everything.
 
     name      under which the prices are kept; by default the provider's
     compared  someone whose prices are held against those that were taken; where they differ, that is a finding
+    listing   where the symbols are listed, and in what money everybody tells their prices
     Raises DataError, with everybody's reason, where nobody had anything that could be believed.
     """
     attempts: list[Attempt] = []
@@ -104,7 +106,7 @@ def fetch_prices(
     for provider in providers:
         said = provider.offer.name
         try:
-            found = _looked_at(provider, symbols, first, last, calendar, name)
+            found = _looked_at(provider, symbols, first, last, calendar, name, listing)
         except (DataError, InputError, BrokerError) as error:
             attempts.append(Attempt(provider=said, taken=False, said=str(error)))
             continue
@@ -122,7 +124,7 @@ def fetch_prices(
         Attempt(provider=each.provider, taken=each.provider == provider_name, said=each.said) for each in attempts
     )
     if compared is not None:
-        imported, said = _compared(imported, compared, symbols, first, last, calendar)
+        imported, said = _compared(imported, compared, symbols, first, last, calendar, listing)
         told = (*told, Attempt(provider=compared.offer.name, taken=False, said=said))
     return Fetched(imported=imported, provider=provider_name, attempts=told)
 
@@ -132,7 +134,13 @@ def _known(imported: Imported) -> set[str]:
 
 
 def _looked_at(
-    provider: Provider, symbols: Sequence[str], first: date, last: date, calendar: Calendar, name: str | None
+    provider: Provider,
+    symbols: Sequence[str],
+    first: date,
+    last: date,
+    calendar: Calendar,
+    name: str | None,
+    listing: Listing,
 ) -> Imported:
     """What a provider delivered, once it is what was asked for and could be true."""
     delivery = provider.prices(symbols, first, last)
@@ -153,6 +161,7 @@ def _looked_at(
         survivors=True,
         made_from={},
         actions=delivery.actions,
+        listing=listing,
     )
     errors = len(imported.quality.errors)
     if errors > ERRORS_MAX * imported.quality.rows:
@@ -169,11 +178,17 @@ def _within(rows: Sequence[tuple[date, Row]], first: date, last: date) -> Iterat
 
 
 def _compared(
-    imported: Imported, other: Provider, symbols: Sequence[str], first: date, last: date, calendar: Calendar
+    imported: Imported,
+    other: Provider,
+    symbols: Sequence[str],
+    first: date,
+    last: date,
+    calendar: Calendar,
+    listing: Listing,
 ) -> tuple[Imported, str]:
     """``imported`` with what another provider says otherwise among its findings, and a word on how it went."""
     try:
-        second = _looked_at(other, symbols, first, last, calendar, None)
+        second = _looked_at(other, symbols, first, last, calendar, None, listing)
     except (DataError, InputError, BrokerError) as error:
         return imported, f"could not be compared with: {error}"
     found = between(imported, second)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from bursar.adapters.adjustments import DERIVED, CorporateAction
 from bursar.adapters.history import Facts, ParquetHistory, closes_known_at, write_history
 from bursar.adapters.vendors import PriceKind, Source
 from bursar.adapters.vendors.quality import Finding, Quality, Series, Trouble, inspect
+from bursar.domain.money import CURRENCIES
 from bursar.domain.sessions import Session
+from bursar.domain.venues import HOME, venue
 from bursar.errors import InputError
 from bursar.ports import Calendar, Panel
 
@@ -27,10 +30,55 @@ PRICES = ("open", "high", "low", "close", "adjusted_close")
 #: What no such table has, whatever its columns.
 LACKS = frozenset({"implied_volatility", "earnings_dates", "fundamentals", "market_cap", "news"})
 
+#: Money that is written down in parts of a currency: its currency, and how many make one of it.
+IN_PARTS = {"GBX": ("GBP", 100)}
 #: Beside the facts: what was found when they were imported.
 QUALITY = "quality.json"
 
 Row = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Where symbols are listed, and in what money their prices are written down.
+
+    exchange  ISO 10383
+    money     ISO 4217, or GBX for pence; empty for the exchange's own currency
+    """
+
+    exchange: str = HOME
+    money: str = ""
+
+    def __post_init__(self) -> None:
+        venue(self.exchange)
+        if self.currency not in CURRENCIES:
+            raise InputError(f"{self.money} is no currency; give an ISO 4217 code such as AUD, or GBX for pence")
+
+    @property
+    def currency(self) -> str:
+        """The currency in which prices are kept."""
+        return IN_PARTS.get(self.money, (self.money or venue(self.exchange).currency, 1))[0]
+
+    @property
+    def parts(self) -> int:
+        """How many of what is written down make one of the currency."""
+        return IN_PARTS.get(self.money, ("", 1))[1]
+
+    def in_currency(self, row: Row) -> Row:
+        """``row`` with its prices in the currency."""
+        parts = self.parts
+        return row if parts == 1 else {name: each / parts if name in PRICES else each for name, each in row.items()}
+
+    def told(self, action: CorporateAction) -> CorporateAction:
+        """``action`` with its dividend in the currency, known when its ex-day begins on the exchange's clock.
+
+        Sydney's day begins before that of UTC, and so may its session.
+        """
+        begins = datetime.combine(action.ex_date, time(), ZoneInfo(venue(self.exchange).zone)).astimezone(UTC)
+        return replace(action, dividend=action.dividend / self.parts, known_at=min(action.known_at, begins))
+
+
+AT_HOME = Listing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,12 +122,15 @@ def assemble(
     survivors: bool,
     made_from: Mapping[str, str],
     actions: Iterable[CorporateAction] | None = None,
+    listing: Listing = AT_HOME,
 ) -> Imported:
     """The facts in ``rows``, each symbol's in any order.
 
     prices   what the closes are. Where they are raw they are kept as such, and with ``actions`` adjusted when read
+    listing  where the symbols are listed, and in what money the prices are written down
     Raises InputError where there are no rows.
     """
+    rows = {symbol: [(day, listing.in_currency(row)) for day, row in each] for symbol, each in rows.items()}
     days = [day for each in rows.values() for day, _ in each]
     if not days:
         raise InputError(f"{title} holds no rows")
@@ -87,6 +138,7 @@ def assemble(
     findings: list[Finding] = []
     open_days = {session.day for session in sessions}
     tables = {symbol: _table(symbol, each, open_days, findings) for symbol, each in rows.items()}
+    actions = None if actions is None else (listing.told(each) for each in actions)
     done = None if actions is None else tuple(sorted(actions, key=lambda each: (each.ex_date, each.symbol)))
     splits: dict[str, dict[date, float]] = {}
     for action in done or ():
@@ -110,6 +162,8 @@ def assemble(
         survivors=survivors,
         first=min(days),
         last=max(days),
+        exchange=listing.exchange,
+        currency=listing.currency,
     )
     return Imported(
         source=source,

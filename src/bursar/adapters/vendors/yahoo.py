@@ -19,6 +19,7 @@ from bursar.adapters.adjustments import CorporateAction
 from bursar.adapters.vendors import PriceKind
 from bursar.adapters.vendors.providers import Delivery, Offer
 from bursar.adapters.vendors.tables import Row
+from bursar.domain.venues import HOME, venue
 from bursar.errors import DataError, InputError
 from bursar.ports import Fact, Headline
 
@@ -31,15 +32,31 @@ OFFER = Offer(
     pace="as yfinance does",
 )
 COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Volume": "volume"}
+#: What Yahoo writes behind a symbol, by exchange. London is left out: its prices come in pence or in pounds, and the
+#: table does not say which.
+SUFFIXES = {"XASX": ".AX", "XETR": ".DE"}
 #: A ratio of splits is a quotient of small whole numbers; what Yahoo rounds is rounded back.
 PLACES = 6
 
 
 class Yahoo:
-    """Satisfies ``Provider``. download: yfinance's own by default, which is imported when it is first needed."""
+    """Satisfies ``Provider``.
 
-    def __init__(self, download: Callable[..., Any] | None = None) -> None:
+    download  yfinance's own by default, which is imported when it is first needed
+    exchange  where the symbols are listed. Raises InputError for one whose prices cannot be read
+    """
+
+    def __init__(self, download: Callable[..., Any] | None = None, exchange: str = HOME) -> None:
         self._download = download
+        if venue(exchange).market == venue(HOME).market:
+            self._suffix = ""
+        elif exchange in SUFFIXES:
+            self._suffix = SUFFIXES[exchange]
+        else:
+            raise InputError(
+                f"Yahoo does not say whether its prices of {exchange} are in pence or in pounds; ask ibkr, or import a "
+                "folder and say which: --currency GBX"
+            )
 
     @property
     def offer(self) -> Offer:
@@ -50,7 +67,7 @@ class Yahoo:
         download = self._download or _installed()
         try:
             frame = download(
-                [symbol.replace(".", "-") for symbol in symbols],
+                [self._theirs(symbol) for symbol in symbols],
                 start=first.isoformat(),
                 end=(last + timedelta(days=1)).isoformat(),
                 auto_adjust=False,
@@ -64,9 +81,12 @@ class Yahoo:
         rows: dict[str, list[tuple[date, Row]]] = {}
         actions: list[CorporateAction] = []
         for symbol in symbols:
-            rows[symbol], done = _of(frame, symbol)
+            rows[symbol], done = _of(frame, symbol, self._theirs(symbol))
             actions += done
         return Delivery(prices=PriceKind.RAW, rows=rows, actions=tuple(actions))
+
+    def _theirs(self, symbol: str) -> str:
+        return symbol.replace(".", "-") + self._suffix
 
     def statements(self, symbols: Sequence[str]) -> tuple[Fact, ...]:
         """Yahoo's statements have no day of filing, and so no place here."""
@@ -86,9 +106,8 @@ def _installed() -> Callable[..., Any]:
     return download
 
 
-def _of(frame: Any, symbol: str) -> tuple[list[tuple[date, Row]], list[CorporateAction]]:
+def _of(frame: Any, symbol: str, theirs: str) -> tuple[list[tuple[date, Row]], list[CorporateAction]]:
     """One symbol's rows as they were paid, oldest first, and its actions, from yfinance's frame."""
-    theirs = symbol.replace(".", "-")
     try:
         if theirs not in frame.columns.get_level_values(0):
             return [], []

@@ -32,6 +32,12 @@ World = Annotated[
     str | None,
     typer.Option("--world", metavar="NAME", help="Where prices come from: sample, bokeh, synthetic, an import."),
 ]
+Market = Annotated[
+    str | None,
+    typer.Option(
+        "--exchange", metavar="CODE", help="Whose sessions are traded: XNYS, XASX, XETR, XLON.  [dim]market.exchange[/]"
+    ),
+]
 Costs = Annotated[
     str | None, typer.Option("--costs", metavar="POINTS", help="Commission in basis points of what is traded.")
 ]
@@ -73,6 +79,7 @@ def backtest(
     as_paid: AsPaid = False,
     cash_rate: CashRate = None,
     world: World = None,
+    exchange: Market = None,
     page: PageFile = None,
     json: AsJson = False,
     config: ConfigFile = None,
@@ -84,6 +91,7 @@ def backtest(
       bursar backtest momentum --from 1995 --to 2022
       bursar backtest equal_weight --from 2008-09-15 --to 2009 --html crisis.html
       bursar backtest committee --world synthetic --from 2010 --to 2015
+      bursar backtest momentum --world sydney --exchange XASX
     """
     from bursar.desk import backtest_page
     from bursar.desk.backtest_table import as_tables
@@ -93,6 +101,7 @@ def backtest(
         said(
             ("account.initial_cash", "--cash", cash),
             ("market.source", "--world", world),
+            ("market.exchange", "--exchange", exchange),
             ("costs.commission_basis_points", "--costs", costs),
         ),
     )

@@ -83,8 +83,13 @@ def import_(
         str | None, typer.Option("--compare", metavar="SOURCE", help="Hold the prices against those of another source.")
     ] = None,
     exchange: Annotated[
-        str, typer.Option("--exchange", metavar="CODE", help="Whose sessions they are, such as XASX or XETR.")
-    ] = "XNYS",
+        str | None,
+        typer.Option("--exchange", metavar="CODE", help="Whose sessions they are: XNYS, XASX, XETR or XLON."),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option("--currency", metavar="CODE", help="Of a folder's prices; GBX for pence.  [dim]the exchange's[/]"),
+    ] = None,
     json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -94,6 +99,7 @@ def import_(
     odd is told. Trade on what was imported with bursar demo --world NAME.
 
       bursar data import ~/prices --prices raw
+      bursar data import ~/sydney --exchange XASX --name sydney
       bursar data import bokeh
       bursar data import auto --symbols starter --from 2015-01-02
     """
@@ -104,12 +110,14 @@ def import_(
     wanted = Wanted(
         what=what,
         symbols=_symbols(symbols),
+        lists=_lists(symbols),
         first=moment(first) if first else None,
         last=moment(last) if last else None,
         prices=_kind(prices),
         name=name,
         compare=compare,
-        exchange=exchange,
+        exchange=exchange.upper() if exchange else None,
+        currency=currency.upper() if currency else None,
     )
     with waiting(f"importing {what}", console(stderr=True)) as tell:
         taken = Intake(settings_of(config, {}), home(), tell=tell).take(wanted)
@@ -164,10 +172,20 @@ def quality(
         _print_quality(told, everything=everything)
 
 
+def _names(said: str | None) -> list[str]:
+    return [name.strip() for name in (said or "").split(",") if name.strip()]
+
+
+def _lists(said: str | None) -> tuple[str, ...]:
+    from bursar.adapters.vendors.listings import WATCHLISTS
+
+    return tuple(name for name in _names(said) if name in WATCHLISTS)
+
+
 def _symbols(said: str | None) -> tuple[str, ...]:
     from bursar.adapters.vendors.listings import WATCHLISTS
 
-    names = [name.strip() for name in (said or "").split(",") if name.strip()]
+    names = _names(said)
     chosen = [WATCHLISTS[name].symbols if name in WATCHLISTS else (name.upper(),) for name in names]
     return tuple(dict.fromkeys(symbol for symbols in chosen for symbol in symbols))
 

@@ -61,6 +61,7 @@ class Exposure:
     unsettled      True where the sales of a basket pay for its purchases, as a margin account lets one
     currencies     cash in other currencies than the base
     cost_rate      what trading costs, as a fraction of notional
+    cost_minimum   the least that an order costs; where it binds the rate does not, so both together are an upper bound
     stop_loss      distance from a price to the stop below it, as a fraction
     opening_orders_today, notional_today  accepted opening parent orders of this session so far
     sent           opening orders of this session, oldest first
@@ -93,6 +94,7 @@ class Exposure:
     closes: Mapping[str, Decimal] = field(default_factory=dict)
     currencies: Mapping[str, Decimal] = field(default_factory=dict)
     cost_rate: Decimal = ZERO
+    cost_minimum: Decimal = ZERO
     stop_loss: Decimal = Decimal("0.05")
     opening_orders_today: int = 0
     notional_today: Decimal = ZERO

@@ -62,10 +62,12 @@ def settled_cash(case: Case) -> Iterator[Finding]:
     if not bought:
         return
     needed = sum([case.notional(order) for order in bought], ZERO) * (ONE + case.exposure.cost_rate)
+    needed += case.exposure.cost_minimum * len(bought)
     there = case.exposure.cash_settled
     if case.exposure.unsettled:
         sold = [order for order in case.basket if order.signed_quantity < 0 and not _foreign(case, order)]
         there += sum((case.notional(order) for order in sold), ZERO) * (ONE - case.exposure.cost_rate)
+        there -= case.exposure.cost_minimum * len(sold)
     for order in bought:
         passed = needed <= there
         yield (

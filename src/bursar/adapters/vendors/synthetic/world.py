@@ -63,6 +63,8 @@ class SyntheticWorld:
             first=self.sessions[0].day,
             last=self.sessions[-1].day,
             simulated=True,
+            exchange=self.sessions[0].exchange,
+            currency=self.instruments[0].currency,
         )
 
     @cached_property
