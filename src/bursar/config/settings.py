@@ -225,7 +225,10 @@ class Schedule(Section):
         5, "Opening orders wait so long after the bell, in minutes.", "0 to 300", ge=0, le=300
     )
     monitor_minutes: MinuteStep = setting(
-        5, "Stops and targets are looked at so often, in minutes.", "1 to 60, a divisor of 60"
+        5,
+        "Simulated days have a look so often, in minutes: at each, stops, targets and losses are looked at. On an "
+        "account at a broker each look of the program does it, which is each second unless --every says otherwise.",
+        "1 to 60, a divisor of 60",
     )
     post_market_minutes: Count = setting(
         30, "The look back on the day comes so long after the close, in minutes.", "0 to 300", ge=0, le=300

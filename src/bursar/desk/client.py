@@ -107,6 +107,7 @@ class Leg(TypedDict):
     quantity: str
     effect: str
     price: str
+    currency: str | None
     order: str | None
     reason: str
 
@@ -164,6 +165,7 @@ class Status(TypedDict):
     simulated: list[str]
     trading: str
     last_event_at: str | None
+    prices_at: str | None
     orders_working: int
 
 

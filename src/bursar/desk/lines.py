@@ -33,12 +33,13 @@ class Part:
     """One portfolio's lines.
 
     names    what tells each line apart: portfolio, symbol, strategy, and since when it is held
-    numbers  (n_lines, 7) units, cost, fixed, earlier, entered, left and their cost, as in ``Lines``
+    numbers  (n_lines, 8) units, cost, fixed, earlier, entered, left, their cost and the quantity, as in ``Lines``
     money    cash, its profit today and before, equity at the last close, what came in and what went out
     returns  of the days before, as many as the rolling metrics take
     """
 
     name: str
+    currency: str
     book: PortfolioBook
     days: int
     rates: Mapping[str, Decimal]
@@ -79,38 +80,39 @@ def part_of(book: Book, held: PortfolioBook, chronicle: Chronicle | None, return
             continue
         entered, left, arrived_cost, settled = in_kind.get(line, _UNTOUCHED)
         fixed += standing.price - standing.value - before.price + arrived_cost - settled
-        units, cost, since = _held(held, symbol, strategy)
+        quantity, units, cost, since = _held(held, symbol, strategy)
         if not units and standing == before and not profit_before and line not in in_kind:
             continue  # nothing is held, and nothing ever came of it
         names.append((held.account, held.portfolio, symbol, strategy, since))
         fixed_in_base = fixed * present + before.value * (present - former)
         known = float(cost * present) if cost is not None else np.nan
         moved = (entered * present, left * present, arrived_cost * present)
-        numbers.append((float(units * present), known, *map(float, (fixed_in_base, profit_before, *moved))))
+        numbers.append((float(units * present), known, *map(float, (fixed_in_base, profit_before, *moved, quantity))))
     days = chronicle.days if chronicle is not None else ()
     amounts = (cash, cash_profit, cash_earlier, close.equity, came_in, went_out)
     return Part(
         name=f"{held.account}/{held.portfolio}",
+        currency=base,
         book=held,
         days=_closed(chronicle),
         rates=book.rates,
         names=tuple(names),
         lots=_lots(held),
-        numbers=np.array(numbers).reshape(-1, 7),
+        numbers=np.array(numbers).reshape(-1, 8),
         money=tuple(map(float, amounts)),  # type: ignore[arg-type]  # six of them
         returns=daily_returns(days[-returns:] if returns else ())[1],
     )
 
 
-def _held(held: PortfolioBook, symbol: str, strategy: str) -> tuple[Decimal, Decimal | None, object]:
-    """Units and cost (None where it is not known) of what one strategy holds, and since when the position is held."""
+def _held(held: PortfolioBook, symbol: str, strategy: str) -> tuple[Decimal, Decimal, Decimal | None, object]:
+    """Quantity, units and cost (None where it is not known) of what one strategy holds, and since when it is held."""
     position = held.positions.get(symbol)
     if position is None:
-        return ZERO, ZERO, None
+        return ZERO, ZERO, ZERO, None
     mine = [lot for lot in position.lots if lot.strategy == strategy]
-    units = sum((lot.quantity for lot in mine), ZERO) * position.multiplier
+    quantity = sum((lot.quantity for lot in mine), ZERO)
     cost = sum((lot.cost for lot in mine), ZERO) if all(lot.known for lot in mine) else None
-    return units, cost, position.opened_at
+    return quantity, quantity * position.multiplier, cost, position.opened_at
 
 
 Line = tuple[str, str, str]
@@ -173,10 +175,13 @@ def assemble(parts: Sequence[Part], instruments: Mapping[str, Instrument]) -> Li
         symbols=symbols,
         strategies=strategies,
         sectors=sectors,
+        currencies=tuple(part.currency for part in parts),
+        priced_in=tuple(instruments[symbol].currency for symbol in symbols),
         owner=np.repeat(np.arange(len(parts)), [len(part.names) for part in parts]),
         asset=np.array([place_of[str(name[2])] for name in names], dtype=np.int64),
         strategy=np.array([place_of_strategy[str(name[3])] for name in names], dtype=np.int64),
         sector=np.array([sectors.index(sector_of[symbol]) for symbol in symbols], dtype=np.int64),
+        quantity=numbers[7],
         units=numbers[0],
         cost=numbers[1],
         fixed=numbers[2],

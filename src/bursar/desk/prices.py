@@ -32,6 +32,11 @@ class Prices:
     heard_at: datetime | None = None
     _void: dict[str, datetime] = field(default_factory=dict)
 
+    @property
+    def told_at(self) -> datetime | None:
+        """When prices came last, by the clock of the world that they are of."""
+        return None if self.heard_at is None else self.heard_at - self.behind
+
     def take(self, quotes: Iterable[Quote], behind: timedelta, now: datetime) -> tuple[Quote, ...]:
         """Keep quotes, and return those that are not void."""
         kept = tuple(each for each in quotes if self._holds(each))

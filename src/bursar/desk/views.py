@@ -143,7 +143,7 @@ def promise_told(promise: Promise | None) -> dict[str, Any] | None:
     }
 
 
-def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
+def proposal(saga: Saga, sagas: Sagas, instruments: Mapping[str, Instrument]) -> dict[str, Any]:
     """A proposal, what it would cost, and what became of it."""
     made, shown = saga.proposal, saga.tapped.outlook if saga.tapped else saga.shown
     return {
@@ -175,6 +175,7 @@ def proposal(saga: Saga, sagas: Sagas) -> dict[str, Any]:
                 "quantity": str(leg.quantity),
                 "effect": leg.effect.value,
                 "price": str(leg.price),
+                "currency": instruments[leg.symbol].currency if leg.symbol in instruments else None,
                 "order": saga.sent.get(place),
                 "reason": leg.reason,
             }
@@ -196,10 +197,12 @@ def seconds(told: Second, places: Sequence[int]) -> list[dict[str, Any]]:
     owners, assets = lines.owner[mine], lines.asset[mine]
     # Column by column, since one number after the other out of an array takes ten times as long.
     positions: dict[int, list[dict[str, Any]]] = {place: [] for place in places}
-    for owner, asset, strategy, worth, weight, unrealized, day, total, best, worst in zip(
+    for owner, asset, strategy, quantity, price, worth, weight, unrealized, day, total, best, worst in zip(
         owners.tolist(),
         assets.tolist(),
         lines.strategy[mine].tolist(),
+        numbers(lines.quantity[mine]),
+        numbers(seen.prices[assets]),
         numbers(seen.worth[mine]),
         numbers(seen.weights[owners, assets]),
         numbers(seen.unrealized[mine]),
@@ -213,6 +216,9 @@ def seconds(told: Second, places: Sequence[int]) -> list[dict[str, Any]]:
             {
                 "symbol": lines.symbols[asset],
                 "strategy": lines.strategies[strategy],
+                "quantity": quantity,
+                "price": price,
+                "currency": lines.priced_in[asset],
                 "worth": worth,
                 "weight": weight,
                 "unrealized": unrealized,
@@ -236,6 +242,7 @@ def seconds(told: Second, places: Sequence[int]) -> list[dict[str, Any]]:
         {
             "portfolio": lines.portfolios[place],
             "at": at,
+            "currency": lines.currencies[place],
             **_at(whole, place),
             "risk": _at(told.measured, place),
             "limits_used": _at(told.used, place),

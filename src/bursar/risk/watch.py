@@ -40,6 +40,8 @@ class Lines:
     portfolios, symbols, strategies, sectors   names that the numbers below point into
     owner, asset, strategy  (n_lines,) places in portfolios, symbols and strategies
     sector   (n_symbols,) place in sectors
+    currencies, priced_in   of each portfolio's base, and of each symbol's price
+    quantity (n_lines,) signed, in shares or contracts
     units    (n_lines,) signed quantity times multiplier times exchange rate; zero for what is closed
     cost     (n_lines,) of what is held; NaN where it is not known
     fixed    (n_lines,) of the day's profit, see above
@@ -54,10 +56,13 @@ class Lines:
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
     sectors: tuple[str, ...]
+    currencies: tuple[str, ...]
+    priced_in: tuple[str, ...]
     owner: IntArray
     asset: IntArray
     strategy: IntArray
     sector: IntArray
+    quantity: FloatArray
     units: FloatArray
     cost: FloatArray
     fixed: FloatArray
@@ -110,6 +115,7 @@ class Model:
 class Look:
     """What was seen at one instant.
 
+    prices     (n_symbols,) as it was looked at them; NaN for none
     worth, unrealized, day, total    (n_lines,) value, gain above cost (NaN where that is not known), and profit
     equity, long, short, day_profit, total_profit   (n_portfolios,)
     came_in, went_out   (n_portfolios,) since the last close, in cash and in kind
@@ -118,6 +124,7 @@ class Look:
     weights    (n_portfolios, n_symbols) value over equity; zero where that is not above zero
     """
 
+    prices: FloatArray
     worth: FloatArray
     unrealized: FloatArray
     day: FloatArray
@@ -167,6 +174,7 @@ def look(lines: Lines, prices: FloatArray, old: BoolArray) -> Look:
         weights = np.where(equity[:, None] > 0, lines.grouped(worth, "symbol") / equity[:, None], 0.0)
     assert day_return.shape == (count,), "one return a portfolio"
     return Look(
+        prices=prices,
         worth=worth,
         unrealized=worth - lines.cost,
         day=day,

@@ -29,7 +29,8 @@ class Answers:
             "orders": [],
             "proposals": [],
             "every": [],
-            "get": {"away": []},
+            "get": {"away": [], "state": "active"},
+            "me": {"role": "admin"},
         } | answers
         self.asked: list[str] = []
 
@@ -61,6 +62,10 @@ class Dialog:
         yield from ()
         return self.says
 
+    def props(self, said: str) -> Self:
+        assert "aria-label" in said, "who cannot see it is told what it is about"
+        return self
+
     def delete(self) -> None:
         self.open = False
 
@@ -75,10 +80,15 @@ class Screen:
         self.went: list[str] = []
         self._says = iter(says)
         self.navigate = SimpleNamespace(to=self.went.append)
-        self.html = self.input = self.button = self.card = self.row = lambda *args, **kwargs: Part()
+        self.buttons: list[str] = []
+        self.html = self.input = self.card = self.row = self.element = lambda *args, **kwargs: Part()
 
     def dialog(self) -> Dialog:
         return Dialog(next(self._says))
+
+    def button(self, says: str, **how: object) -> Part:
+        self.buttons.append(says)
+        return Part()
 
     def notify(self, says: str, **how: object) -> None:
         self.told.append(says)
@@ -105,7 +115,7 @@ class Part:
     def _same(self, *args: object, **kwargs: object) -> Part:
         return self
 
-    classes = props = style = _same
+    classes = props = style = on = _same
 
     def clear(self) -> None:
         self.content = ""
@@ -121,8 +131,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
             "_client": answers, "_values": [], "_painted": {"proposals": "p"},
             "_parts": {name: Part() for name in (
                 "band", "away", "line", "trading", "worth", "positions", "risk", "orders", "alerts", "fine", "stopped",
+                "holds",
             )},
-            "_waiting": (), "_over": False, "_rearm": Part(), "_proposals": Part(),
+            "_waiting": (), "_over": False, "_rearm": Part(), "_proposals": Part(), "_role": None,
+            "_orders": {"o-1": ORDER}, "_sent": [],
         }  # fmt: skip
         for name, value in state.items():
             setattr(page, name, value)
@@ -136,13 +148,17 @@ def content(page: Page, name: str) -> str:
     return str(part.content)
 
 
-def test_a_problem_is_said_across_the_top_and_the_rest_stays(shown: Any) -> None:
-    page, _ = shown(Answers(orders=iter([[], problem(503, "the database is away")])))
+def test_a_problem_is_said_and_whose_money_it_is_stays_said(shown: Any) -> None:
+    page, _ = shown(Answers(orders=iter([[], problem(503, "the database is away"), []])))
     asyncio.run(page.look())
     worth = content(page, "worth")
     asyncio.run(page.look())
-    assert content(page, "band") == "the database is away: a detail"
+    assert "What you see is from before" in content(page, "away")
+    assert "the database is away: a detail" in content(page, "away")
+    assert content(page, "band").startswith("PAPER")
     assert content(page, "worth") == worth != ""
+    asyncio.run(page.look())
+    assert content(page, "away") == "", "it is over where the desk answers again"
 
 
 def test_nothing_valued_yet_is_said_and_no_fault(shown: Any) -> None:
@@ -150,7 +166,7 @@ def test_nothing_valued_yet_is_said_and_no_fault(shown: Any) -> None:
     asyncio.run(page.look())
     assert "nothing is watched" in content(page, "worth")
     asyncio.run(page.look())
-    assert content(page, "band") == "a title: a detail"
+    assert "a title: a detail" in content(page, "away")
 
 
 def test_who_is_signed_out_elsewhere_is_led_to_the_door_once(shown: Any) -> None:
@@ -159,21 +175,22 @@ def test_who_is_signed_out_elsewhere_is_led_to_the_door_once(shown: Any) -> None
     asyncio.run(page.look())
     asyncio.run(page.look())
     assert screen.went == ["/sign-in"]
-    assert answers.asked == ["status"], "and nothing is asked any more"
+    assert answers.asked == ["me", "status"], "and nothing is asked any more"
 
 
 def test_what_is_refused_is_said(shown: Any) -> None:
     answers = Answers(execute=problem(409, "it was tapped already"))
     page, screen = shown(answers, "yes")
-    asyncio.run(page._confirm(PROPOSED))  # what a tap calls
+    asyncio.run(page._confirm(PROPOSED, "USD"))  # what a tap calls
     assert screen.told == ["it was tapped already: a detail"]
 
 
 def test_not_now_sends_nothing(shown: Any) -> None:
     answers = Answers()
-    page, screen = shown(answers, None, None)
-    asyncio.run(page._confirm(PROPOSED))
+    page, screen = shown(answers, None, None, None)
+    asyncio.run(page._confirm(PROPOSED, "USD"))
     asyncio.run(page._ask_rearm())
+    asyncio.run(page._ask_cancel(SimpleNamespace(args="o-1")))
     assert (answers.asked, screen.told) == ([], [])
 
 
@@ -183,11 +200,67 @@ def test_a_switch_is_not_thrown_by_who_cannot_show_who_they_are(shown: Any) -> N
     page, screen = shown(answers, ("wrong", ""), None)
     held = SimpleNamespace(args="halt")
     asyncio.run(page._held(held))
-    assert (answers.asked, screen.told) == (["kill", "step_up"], ["the password is wrong", str(sure)])
+    assert (answers.asked, screen.told) == (["kill", "step_up"], ["nothing was done: the password is wrong"])
     asyncio.run(page._held(held))
+    assert screen.told[1:] == ["nothing was done: it was not shown who asks"]
     assert answers.asked == ["kill", "step_up", "kill"], "who gives no password is not asked for one again"
+
+
+def test_an_order_is_canceled_with_a_reason_and_a_refusal_says_what_to_do_instead(shown: Any) -> None:
+    remedy = problem(409, "it cannot be canceled", "o-1 protects 10 KO; close the position")
+    answers = Answers(cancel=iter([{"command": "c-1"}, remedy]))
+    page, screen = shown(answers, "the news changed", "", "for nothing")
+    pressed = SimpleNamespace(args="o-1")
+    asyncio.run(page._ask_cancel(pressed))
+    assert answers.asked == ["cancel"]
+    asyncio.run(page._ask_cancel(pressed))
+    asyncio.run(page._ask_cancel(SimpleNamespace(args="o-2")))
+    assert screen.told == [
+        "asked to cancel o-1: it is taken at the next look",
+        "it cannot be canceled: o-1 protects 10 KO; close the position",
+        "this order does not work any more",
+    ]
+
+
+def test_what_the_loop_did_not_do_is_told_once_it_has_taken_the_command(shown: Any) -> None:
+    effects = [
+        {"event": {"kind": "alerted", "message": "ann asked to cancel o-1, which protects 10 KO"}},
+        {"event": {"kind": "rearm_refused", "reason": "wait for the next session"}},
+        {"event": {"kind": "cancel_requested"}},
+    ]
+    well = {"away": [], "state": "active"}
+    came = [well, well, {"state": "sent"}, well, well, {"state": "taken", "effects": effects}, well, well]
+    page, screen = shown(Answers(get=iter(came)))
+    page._sent = ["c-1"]
+    for _ in range(3):
+        asyncio.run(page.look())
+    assert screen.told == [
+        "ann asked to cancel o-1, which protects 10 KO",
+        "not re-armed: wait for the next session",
+    ]
+    assert page._sent == []
+
+
+@pytest.mark.parametrize(
+    ("role", "acts", "rearms"), [("viewer", False, False), ("trader", True, False), ("admin", True, True)]
+)
+def test_whoever_only_looks_is_shown_nothing_that_acts(shown: Any, role: str, acts: bool, rearms: bool) -> None:
+    status = STATUS | {"trading": "halted"}
+    page, screen = shown(Answers(me={"role": role}, orders=[ORDER], proposals=[PROPOSED], status=status))
+    page._painted.clear()
+    asyncio.run(page.look())
+    assert ("class='hold'" in content(page, "holds")) is acts
+    assert ("class='cancel'" in content(page, "orders")) is acts
+    assert screen.buttons == ["Look and decide" if acts else "Look"]
+    assert page._rearm.visible is rearms
 
 
 PROPOSED = {
     "proposal": "p-1", "strategy": "momentum", "cost": "1", "legging_loss_max": "1", "unwinding_cost": "1", "legs": [],
+    "expected_return_pct": 1.0, "horizon_days": 21, "confidence": 0.5, "loss_max": "10", "risk_max_pct": 1.0,
+    "expires_at": "2022-01-03T15:30:00+00:00", "tap_refused": None,
+}  # fmt: skip
+ORDER = {
+    "order_id": "o-1", "symbol": "KO", "side": "sell", "quantity": "10", "filled": "0", "type": "stop",
+    "limit_price": None, "stop_price": "50.25", "purpose": "protection", "status": "new",
 }  # fmt: skip

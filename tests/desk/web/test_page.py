@@ -198,19 +198,41 @@ def worth(page: Any) -> tuple[str, int]:
 
 
 def equals_the_api(page: Any) -> None:
-    """Asserts that the page shows what the API says at the same event."""
+    """Asserts that the page shows what the API says at the same event and the same look."""
     said = page.evaluate(
         """async () => {
             for (;;) {
                 const told = await (await fetch('/api/v1/monitoring/snapshot')).json();
                 const shown = document.getElementById('worth');
-                if (shown && Number(shown.dataset.sequence) === told.sequence)
+                if (shown && shown.dataset.at === told.at && Number(shown.dataset.sequence) === told.sequence)
                     return [shown.innerText, told.items.reduce((sum, each) => sum + each.equity, 0)];
                 await new Promise(resolve => setTimeout(resolve, 100));
             }
         }"""
     )
-    assert said[0] == f"{said[1]:,.2f}"
+    assert said[0] == f"${Decimal(str(said[1])):,.2f}"
+
+
+def reads_well(page: Any, part: str = "body") -> None:
+    """Asserts that axe finds nothing grave in ``part``, and that nothing hangs over, in both lights and widths."""
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+    for width, scheme in ((390, "dark"), (1280, "light")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(1_100)  # what comes in fades in
+        found = Axe().run(page, context=part).response["violations"]
+        grave = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
+        wide = "part => [document.documentElement, ...document.querySelectorAll(part + ' .scroll')]"
+        over = page.evaluate(
+            f"part => ({wide})(part).filter(each => each.scrollWidth > each.clientWidth + 1).length", part
+        )
+        assert not over, "nothing hangs over"
+        box = page.locator(part).first.bounding_box()
+        assert box is not None, "it is seen"
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
 
 
 def is_(kind: type[Event], **has: object) -> Callable[[Event], bool]:
@@ -242,18 +264,27 @@ def test_a_visit(served: Served, page: Any) -> None:
     page.get_by_text(SCRIPT).wait_for()
     assert page.title() == "Bursar", "no text of the journal is obeyed"
     assert page.locator(".band").inner_text().startswith("SIMULATED"), "whose money it is"
-    assert worth(page)[0] == "100,000.00"
+    assert worth(page)[0] == "$100,000.00"
     equals_the_api(page)
 
     # A proposal is looked at and tapped; the loop takes it, its broker fills it, and it is owned.
     page.get_by_role("button", name="Look and decide").first.click()
     page.get_by_text("Stopping halfway could lose up to").wait_for()
+    reads_well(page, ".q-dialog")
     page.get_by_role("button", name="Yes, send these orders").click()
     page.get_by_text("on its way").wait_for()
     tapped = served.until(is_(e.ProposalTapped))
     assert isinstance(tapped, e.ProposalTapped)
     assert (tapped.proposal_id, tapped.by) == (made.proposal.proposal_id, "admin")
+
+    # An order on its way may be canceled, and is filled before the loop hears of it: the page says so.
+    page.get_by_role("button", name="Cancel order").click()
+    page.get_by_text("Cancel this order?").wait_for()
+    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_text("it is taken at the next look").wait_for()
     bought = [served.until(is_(e.Filled, symbol=leg.symbol)) for leg in made.proposal.legs[:1]]
+    page.get_by_text("is filled already, and nothing of it is left to cancel").first.wait_for()
+    page.get_by_role("button", name="OK").click()
     page.get_by_text("nothing waits").wait_for()
     for fill in bought:
         assert isinstance(fill, e.Filled)
@@ -269,6 +300,16 @@ def test_a_visit(served: Served, page: Any) -> None:
     assert worth(page)[0] != before
     equals_the_api(page)
 
+    # What protects a position is not canceled: what to do instead stays on the page until it was read.
+    page.get_by_role("button", name="Cancel order").first.click()
+    page.get_by_text("Cancel this order?").wait_for()
+    page.get_by_label("Why?").fill("I would rather not")
+    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_text("which would be left unprotected; close the position").wait_for()
+    reads_well(page, ".told.wrong")
+    page.get_by_role("button", name="OK").click()
+    assert not [each for each in served.events() if isinstance(each, e.CancelRequested)]
+
     # Only what is held stops the account, and only for who shows the password again.
     held = page.get_by_role("button", name="Hold to halt")
     held.click()
@@ -279,6 +320,7 @@ def test_a_visit(served: Served, page: Any) -> None:
     page.mouse.down()
     page.get_by_text("Show that it is you").wait_for()
     page.mouse.up()
+    reads_well(page, ".q-dialog")
     page.get_by_label("Password").fill(OWN)
     page.get_by_role("button", name="Go on").click()
     page.get_by_text("stopping: entries are canceled").wait_for()
@@ -306,16 +348,7 @@ def test_a_visit(served: Served, page: Any) -> None:
     page.locator(".q-notification").last.wait_for(state="detached")
 
     # It reads well for who cannot see it, in both lights and on a phone; and nothing was fetched from elsewhere.
-    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-
-    for width, scheme in ((1280, "light"), (390, "dark")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(300)
-        found = Axe().run(page).response["violations"]
-        grave = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing hangs over"
+    reads_well(page)
     assert not [url for url in went if not url.startswith((served.url, "data:", f"ws://127.0.0.1:{served.port}"))]
 
     # Who signs out is out.

@@ -80,6 +80,7 @@ async def status(desk: TheDesk, caller: Viewer) -> Response:
             simulated=list(past.simulated),
             trading=past.standing.state.value,
             last_event_at=views.moment(past.book.at),
+            prices_at=views.moment(desk.prices.told_at),
             orders_working=len(past.orders.working()),
         )
     )

@@ -53,7 +53,8 @@ async def proposals(
 ) -> Response:
     """List proposals: their orders, what they would cost, what stopping halfway might, and what became of them."""
     sagas = desk.past.sagas
-    found = [views.proposal(saga, sagas) for saga in sagas.all() if state in (None, saga.state)]
+    listed = desk.past.book.instruments
+    found = [views.proposal(saga, sagas, listed) for saga in sagas.all() if state in (None, saga.state)]
     about = f"proposals {state}"
     return Told(paged(desk, found, by("proposal"), itself, limit=limit, cursor=cursor, about=about))
 
@@ -61,7 +62,8 @@ async def proposals(
 @router.get("/{proposal_id}", responses=described(404, tells=shapes.ProposalTold))
 async def proposal(proposal_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one proposal."""
-    return Told(stamped(desk, **views.proposal(_saga(desk, proposal_id), desk.past.sagas)))
+    found = _saga(desk, proposal_id)
+    return Told(stamped(desk, **views.proposal(found, desk.past.sagas, desk.past.book.instruments)))
 
 
 @router.post(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bursar.adapters.marks import Told
+    from bursar.domain.instruments import Instrument
     from bursar.domain.proposals import Outlook
     from bursar.trading.baskets import Saga, Sagas
     from bursar.trading.promises import Promise
@@ -34,13 +35,17 @@ def proposals(journal: JournalFile = None, json: AsJson = False) -> None:
     from json import dumps
 
     from bursar.desk.views import proposal
+    from bursar.domain.events import InstrumentListed
     from bursar.trading.baskets import Sagas
 
     sagas = Sagas(float(settings_of(None, {}).execution.behind_max))
+    listed: dict[str, Instrument] = {}
     for recorded in records(journal):
         sagas.apply(recorded.event)
+        if isinstance(recorded.event, InstrumentListed):
+            listed[recorded.event.instrument.symbol] = recorded.event.instrument
     if json:
-        typer.echo(dumps([proposal(saga, sagas) for saga in sagas.all()], indent=2))
+        typer.echo(dumps([proposal(saga, sagas, listed) for saga in sagas.all()], indent=2))
         return
     if not sagas.all():
         console().print(

@@ -10,6 +10,7 @@ from bursar.desk.api.shapes.words import (
     Account,
     Amount,
     Count,
+    Currency,
     Day,
     Figures,
     Fraction,
@@ -35,6 +36,9 @@ class SeenPosition(Shape):
 
     symbol: Symbol
     strategy: Strategy
+    quantity: Number | None
+    price: Number | None = Field(description="At which it was looked at, in its own currency; null for none.")
+    currency: Currency
     worth: Amount | None
     weight: Fraction | None
     unrealized: Amount | None
@@ -49,6 +53,7 @@ class Seen(Shape):
 
     portfolio: FullName
     at: Moment
+    currency: Currency = Field(description="Of every amount but the prices.")
     equity: Amount | None
     cash: Amount | None
     long: Amount | None

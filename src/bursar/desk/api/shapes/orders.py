@@ -47,6 +47,7 @@ class Status(Stamped):
     simulated: list[str] = Field(description="What of its world is made up.", examples=[["prices"]])
     trading: str = Field(description="active, reducing or halted.", examples=["active"])
     last_event_at: Moment | None
+    prices_at: Moment | None = Field(description="When the last prices came, by the clock of their own world.")
     orders_working: Count
 
 
@@ -196,6 +197,7 @@ class Leg(Shape):
     quantity: Shares
     effect: Effect
     price: Price
+    currency: Currency | None = Field(description="Of the price; null where the instrument is not known.")
     order: OrderId | None
     reason: Reason
 
