@@ -32,6 +32,7 @@ from bursar.desk.monitor import Monitor, Second
 from bursar.desk.past import Past, Readable
 from bursar.desk.prices import Prices
 from bursar.desk.register import Register
+from bursar.desk.tally import Tally
 from bursar.desk.traded import JournalFile, left_for
 from bursar.domain.events import AccountSwitched, CommandReceived, Event
 from bursar.domain.market import Quote
@@ -63,6 +64,7 @@ class Desk:
     source         where the process that trades publishes them; None where none does
     name           of this process; who trades for it has a name below it
     traders        who was granted the right to trade which account last
+    tally          what was worked out for callers, counted
     degraded       what is away at the moment, by its name: for /health and the page
     owed           what the desk's own journal did not take, and is brought to it again
     keys           where the program that trades real money waits for a person's phrase
@@ -92,6 +94,7 @@ class Desk:
     name: str = ""
     traders: Callable[[], Sequence[Grant]] = tuple
     jobs: Jobs = field(default_factory=Jobs)
+    tally: Tally = field(default_factory=Tally)
     degraded: Degraded = field(default_factory=Degraded)
     owed: list[Event] = field(default_factory=list)
     keys: Keys = field(default_factory=Keys)

@@ -6,7 +6,7 @@ for; what it has committed is read after it, and each answer says up to which se
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ class Past:
     trails        every change of every order
     transactions  what moved money or shares, oldest first, as rows
     decisions     what strategies decided
+    kinds         how many events there were of each kind
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,7 @@ class Past:
         self.line: e.LineChanged | None = None
         self.in_session = False
         self.places: dict[str, int] = {}
+        self.kinds: Counter[str] = Counter()
 
     @property
     def sequence(self) -> int:
@@ -92,6 +94,7 @@ class Past:
     def _take(self, recorded: Recorded) -> None:
         event = recorded.event
         self.keeper.apply(event)
+        self.kinds[event.kind] += 1
         self.places[event.event_id] = recorded.sequence
         if changed := self.orders.apply(event):
             self.trails.setdefault(changed.order_id, []).append(changed)

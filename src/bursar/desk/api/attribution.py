@@ -32,6 +32,7 @@ async def attribution(account: str, portfolio: str, desk: TheDesk, caller: Viewe
     ]
     total = profit_sources(sum((profit for _, profit in lines), Profit()))
     first, last = days[0].day.isoformat(), days[-1].day.isoformat()
+    desk.tally.attributed.labels(group).inc()
     return Told(stamped(desk, first=first, last=last, group=group, items=parts, total=total))
 
 
@@ -51,6 +52,7 @@ async def contributors(
     parts.sort(key=lambda part: float(part["total"]), reverse=True)
     best = [part for part in parts[:most] if float(part["total"]) > 0]
     worst = [part for part in reversed(parts[-most:]) if float(part["total"]) < 0]
+    desk.tally.attributed.labels(group).inc()
     return Told(stamped(desk, group=group, contributors=best, detractors=worst))
 
 

@@ -190,6 +190,14 @@ def solved(asked: Optimization) -> dict[str, Any]:
     return _told(found)
 
 
+def _counted(desk: Desk, asked: Optimization) -> dict[str, Any]:
+    """The answer, timed and counted."""
+    with desk.tally.solving(asked.objective):
+        found = solved(asked)
+    desk.tally.solved.labels(asked.objective, found["status"]).inc()
+    return found
+
+
 def rectangle(name: str, rows: list[list[float]]) -> list[list[float]]:
     """``rows``, or InputError where they are of different lengths."""
     if len({len(row) for row in rows}) != 1:
@@ -227,7 +235,7 @@ async def optimize_now(asked: Optimization, desk: TheDesk, caller: Analyst) -> R
     """Find a portfolio at once. An infeasible problem is answered, too: with the constraints that conflict."""
     if asked.size > AT_ONCE_MAX:
         raise Problem(422, "too many assets to wait for", f"{AT_ONCE_MAX} at most; POST /api/v1/optimization/jobs")
-    return Told(stamped(desk, **await asyncio.to_thread(solved, asked)))
+    return Told(stamped(desk, **await asyncio.to_thread(_counted, desk, asked)))
 
 
 def _job(job: Job) -> dict[str, Any]:
@@ -249,7 +257,7 @@ async def submit(
     """Find a portfolio as a job, whose result is asked for later."""
 
     async def act() -> Response:
-        job = desk.jobs.submit("optimization", caller.user, desk.now(), lambda: solved(asked))
+        job = desk.jobs.submit("optimization", caller.user, desk.now(), lambda: _counted(desk, asked))
         return Told(_job(job), 202, {"Location": f"/api/v1/optimization/jobs/{job.job_id}"})
 
     return await once_of(request).act(request, desk, caller, idempotency_key, act)
@@ -295,7 +303,9 @@ async def check(asked: Optimization, desk: TheDesk, caller: Analyst) -> Response
         found = conflicts(Portfolio(size=size, limits=limits, model=model))
         return {"feasible": not found, "conflicts": list(found)}
 
-    return Told(stamped(desk, **await asyncio.to_thread(checked)))
+    found = await asyncio.to_thread(checked)
+    desk.tally.checked.labels("yes" if found["feasible"] else "no").inc()
+    return Told(stamped(desk, **found))
 
 
 # ---------------------------------------------------------------- plans
@@ -371,4 +381,6 @@ async def plan(asked: Plan, desk: TheDesk, caller: Analyst) -> Response:
         }
         for draft in drafts
     ]
+    desk.tally.planned.inc()
+    desk.tally.planned_orders.inc(len(legs))
     return Told(stamped(desk, orders=legs))

@@ -108,6 +108,7 @@ async def stress_of(
     sectors = [stress.sector_of(page.book.positions[symbol].sector) for symbol in symbols]
     table = stress.responses(market=np.full(len(symbols), beta), sectors=sectors)
     found = stress.stress(np.array([page.worth.weights.get(symbol, 0.0) for symbol in symbols]), table)
+    desk.tally.stressed.inc()
     return Told(stamped(desk, beta=beta, **_stressed(found, symbols)))
 
 
@@ -158,6 +159,7 @@ async def stress_weights(asked: Stress, desk: TheDesk, caller: Analyst) -> Respo
     """Say what each scenario would do to weights that are given."""
     table = stress.responses(market=asked.betas, sectors=asked.sectors)
     found = stress.stress(asked.weights, table)
+    desk.tally.stressed.inc()
     return Told(stamped(desk, **_stressed(found, [str(place) for place in range(len(asked.weights))])))
 
 
@@ -268,6 +270,7 @@ async def allocate(asked: Budget, desk: TheDesk, caller: Analyst) -> Response:
         {"path": list(path), "dimension": dimension, "limit": views.number(limit)}
         for path, dimension, limit in zip(tree.paths, tree.dimensions, tree.limits, strict=True)
     ]
+    desk.tally.allocated.inc()
     return Told(stamped(desk, nodes=nodes))
 
 
@@ -291,6 +294,9 @@ async def utilization(asked: Used, desk: TheDesk, caller: Analyst) -> Response:
         }
         for each in budgets.violations(tree, used, warning=asked.warning)
     ]
+    desk.tally.held_against.inc()
+    for each in found:
+        desk.tally.violated.labels(each["severity"]).inc()
     return Told(stamped(desk, nodes=nodes, violations=found))
 
 

@@ -153,23 +153,11 @@ async def batch(asked: Batch, desk: TheDesk, caller: Analyst) -> Response:
 def _sized(
     desk: Desk, method: str, signals: list[Signal], correlation: list[list[float]] | None, asked: Sizing | Batch
 ) -> list[dict[str, Any]]:
-    terms = {name: value for name, value in asked.terms.model_dump().items() if value is not None}
-    unused = sorted(terms.keys() - TERMS[method].keys())
-    missing = sorted(name for name, needed in TERMS[method].items() if needed and name not in terms)
-    if unused or missing:
-        said = f"{method} does not take {', '.join(unused)}" if unused else f"{method} needs {', '.join(missing)}"
-        raise InputError(f"{said}; GET /api/v1/sizing/methods says which takes what")
-    names = [name for name in Signal.model_fields if name != "symbol"]
-    columns = {name: [getattr(each, name) for each in signals] for name in names}
-    if partly := [name for name, values in columns.items() if None in values and any(v is not None for v in values)]:
-        raise InputError(f"{partly[0]} is given for some signals alone; give it for all of them, or for none")
-    known = {name: values for name, values in columns.items() if None not in values}
-    found = SIZERS[method](
-        sizing.Signals(**known, correlation=correlation),
-        sizing.Account(**asked.account.model_dump()),
-        sizing.SizeLimits(**asked.limits.model_dump()),
-        **terms,
-    )
+    with desk.tally.sizing(method):
+        found = _sizes(method, signals, correlation, asked)
+    desk.tally.sized.labels(method).inc(len(signals))
+    for weight in found.weight.tolist():
+        desk.tally.sizing_weight.labels(method).observe(abs(weight))
     return [
         {
             "symbol": each.symbol,
@@ -183,3 +171,25 @@ def _sized(
         }
         for place, each in enumerate(signals)
     ]
+
+
+def _sizes(
+    method: str, signals: list[Signal], correlation: list[list[float]] | None, asked: Sizing | Batch
+) -> sizing.Sizes:
+    terms = {name: value for name, value in asked.terms.model_dump().items() if value is not None}
+    unused = sorted(terms.keys() - TERMS[method].keys())
+    missing = sorted(name for name, needed in TERMS[method].items() if needed and name not in terms)
+    if unused or missing:
+        said = f"{method} does not take {', '.join(unused)}" if unused else f"{method} needs {', '.join(missing)}"
+        raise InputError(f"{said}; GET /api/v1/sizing/methods says which takes what")
+    names = [name for name in Signal.model_fields if name != "symbol"]
+    columns = {name: [getattr(each, name) for each in signals] for name in names}
+    if partly := [name for name, values in columns.items() if None in values and any(v is not None for v in values)]:
+        raise InputError(f"{partly[0]} is given for some signals alone; give it for all of them, or for none")
+    known = {name: values for name, values in columns.items() if None not in values}
+    return SIZERS[method](
+        sizing.Signals(**known, correlation=correlation),
+        sizing.Account(**asked.account.model_dump()),
+        sizing.SizeLimits(**asked.limits.model_dump()),
+        **terms,
+    )
