@@ -267,17 +267,25 @@ class LanguageModel(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a person asked for, and who it was."""
+    """What a person asked for, and who it was.
+
+    account  that it is meant for; empty for whichever is traded where it is looked at first
+    """
 
     command_id: str
     name: str
     arguments: Mapping[str, str]
     by: str
     at: datetime
+    account: str = ""
+
+    def is_for(self, account: str) -> bool:
+        """True where who trades ``account`` may take it; without one, where anybody may look at it."""
+        return not account or self.account in ("", account)
 
 
 class Commands(Protocol):
-    """The operator's inbox. A command that was taken stays there until what it led to is journalled.
+    """The operators' inbox, for all accounts. A command that was taken stays there until what it led to is journalled.
 
     Whoever dies between the two leaves it to the next one, which takes it again: so it may be taken twice and must be
     obeyed once, which the journal sees to, since it knows the ids of the commands that it holds.
@@ -287,8 +295,11 @@ class Commands(Protocol):
         """Leave a command. One that is sent again under its id is there once."""
         ...
 
-    def take(self) -> tuple[Command, ...]:
-        """Commands that are not done, oldest first; they are this taker's until a later one takes them."""
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        """Commands that are not done, oldest first; they are this taker's until a later one takes them.
+
+        account  those that are meant for it, or for none in particular; without it all of them
+        """
         ...
 
     def done(self, command: Command) -> None:

@@ -196,6 +196,18 @@ def test_a_command_is_there_until_it_is_done_and_once_even_when_it_is_sent_twice
     assert commands.take() == ()
 
 
+def test_a_command_that_names_an_account_is_there_for_that_one_alone(commands: Commands) -> None:
+    theirs = replace(HALT, command_id="c-2", account="DU9000002")
+    anybodys = replace(HALT, command_id="c-3")
+    for each in (theirs, anybodys):
+        commands.send(each)
+    assert commands.take("DU9000001") == (anybodys,)
+    assert commands.take("DU9000002") == commands.take() == (theirs, anybodys)
+    commands.done(anybodys)
+    assert commands.take("DU9000001") == ()
+    assert commands.take("DU9000002") == (theirs,)
+
+
 @pytest.mark.parametrize("made", [sqlite, postgresql], ids=lambda made: made.__name__)
 def test_what_a_later_holder_claimed_an_earlier_one_gets_no_more(
     made: Callable[[Path], Iterator[Pair]], tmp_path: Path

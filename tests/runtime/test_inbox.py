@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -85,8 +85,8 @@ class Inbox:
     def send(self, command: Command) -> None:
         self.inner.send(command)
 
-    def take(self) -> tuple[Command, ...]:
-        taken = self.inner.take()
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        taken = self.inner.take(account)
         if taken:
             self.fate.step("taken")
         return taken
@@ -200,6 +200,24 @@ def _forget(inbox: Commands) -> None:
     if isinstance(inbox, StoreCommands):
         with inbox._engine.begin() as connection:
             connection.execute(delete(CommandRow))
+
+
+@pytest.mark.parametrize("kind", [folder, database])
+def test_a_command_for_another_account_is_left_to_whoever_trades_that_one(
+    kind: Callable[[Path], Iterator[Callable[[], Commands]]], tmp_path: Path
+) -> None:
+    theirs, ours = replace(COMMANDS[1], account="DU9000002"), replace(COMMANDS[0], account="DU9000001")
+    for made in kind(tmp_path):
+        journal, broker, inbox = Disk(), Line([{}]), made()
+        broker.working = (WORKING,)
+        asyncio.run(journal.append(BEFORE))
+        for command in (theirs, ours):
+            inbox.send(command)
+        live(journal, broker, made(), Fate(0))
+        events = [recorded.event for recorded in journal.read()]
+        assert [event.event_id for event in events if isinstance(event, CommandReceived)] == ["command/c"]
+        assert not any(isinstance(event, KillOrdered) for event in events)
+        assert made().take() == (theirs,)
 
 
 def test_a_command_that_came_while_the_journal_was_away_is_obeyed_when_it_is_back(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_each_step_leads_to_the_next(bare: Engine) -> None:
     from bursar.adapters.store.database import _config
 
     config = _config()
-    for revision in ("0001", "0002", "0003", "0004", "0005", "0006"):
+    for revision in ("0001", "0002", "0003", "0004", "0005", "0006", "0007"):
         with for_writing(bare).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)

@@ -83,14 +83,16 @@ def test_with_a_key_neither_lease_nor_command_tells_the_account(engine: Engine) 
     cipher = Cipher.from_text(new_key())
     lease = StoreLease(engine, cipher)
     lease.acquire(U, "a", AT + HOUR, AT)
-    said = Command(command_id="c-1", name="halt", arguments={"account": U}, by="operator", at=AT)
+    said = Command(command_id="c-1", name="halt", arguments={"account": U}, by="operator", at=AT, account=U)
     StoreCommands(engine, cipher).send(said)
     with engine.connect() as connection:
         kept = str(connection.execute(select(LeaseRow.account)).all())
+        kept += str(connection.execute(select(CommandRow.account)).all())
         kept += str([bytes(row) for row in connection.execute(select(CommandRow.arguments)).scalars()])
     assert U not in kept
     assert [grant.account for grant in lease.holders()] == [U]
-    assert StoreCommands(engine, cipher).take() == (said,)
+    assert StoreCommands(engine, cipher).take(U) == (said,)
+    assert StoreCommands(engine, cipher).take("DU9000002") == ()
 
 
 # ---------------------------------------------------------------- two processes, stopped and killed at random

@@ -1,5 +1,7 @@
 """The operator's inbox as a folder: one JSON file a command, so that any program can leave one.
 
+A file may name the account that it is meant for; then whoever trades another one leaves it alone.
+
 A file stays until what it led to is journalled. Whoever dies before leaves it to the next one; the journal knows its id
 and lets it do nothing twice.
 """
@@ -29,20 +31,21 @@ class FolderCommands:
             "arguments": dict(command.arguments),
             "by": command.by,
             "at": command.at.isoformat(),
+            "account": command.account,
         }
         path = self.folder / f"{command.at:%Y%m%dT%H%M%S%f}-{command.command_id}.json"
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
         draft.replace(path)
 
-    def take(self) -> tuple[Command, ...]:
-        """Commands that are not done, oldest first."""
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        """Commands that are not done and meant for ``account``, oldest first; without one, all of them."""
         if not self.folder.is_dir():
             return ()
         found: dict[str, Command] = {}
         for path in sorted(self.folder.glob("*.json")):
             command = _read(path)
-            if command is not None:
+            if command is not None and command.is_for(account):
                 found.setdefault(command.command_id, command)
         return tuple(found.values())
 
@@ -67,6 +70,7 @@ def _read(path: Path) -> Command | None:
             arguments={str(key): str(value) for key, value in said["arguments"].items()},
             by=str(said["by"]),
             at=datetime.fromisoformat(said["at"]),
+            account=str(said.get("account", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
         path.replace(path.with_suffix(".refused"))

@@ -113,8 +113,8 @@ class MemoryCommands:
             self._known.add(command.command_id)
             self._waiting[command.command_id] = command
 
-    def take(self) -> tuple[Command, ...]:
-        return tuple(self._waiting.values())
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        return tuple(each for each in self._waiting.values() if each.is_for(account))
 
     def done(self, command: Command) -> None:
         self._waiting.pop(command.command_id, None)

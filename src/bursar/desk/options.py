@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bursar.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -22,6 +24,12 @@ TRADING, RESEARCH, LOOKING, MACHINE = "Trade", "Research", "Look", "Set up"
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings file, instead of the bursar.toml that is found."),
+]
+Meant = Annotated[
+    str,
+    typer.Option(
+        "--account", metavar="NAME", help="The account of bursar.toml that is meant, instead of the one that is traded."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, and nothing else, on standard output.")]
 JournalFile = Annotated[
@@ -68,8 +76,41 @@ def records(named: Path | None, settings: Settings | None = None) -> Iterator[Re
     return read(journal_path(named), cipher=cipher_of(settings))
 
 
-def ask(name: str, arguments: Mapping[str, str], settings: Settings | None = None) -> Command:
+def meant(named: str, config: Path | None = None, *, flag: str = "--account") -> str:
+    """The account that a command is meant for: the one that was named as in bursar.toml, or the one that is traded now.
+
+    flag  by which one can be named
+
+    Empty where none is traded: then it is for whoever looks first. Raises InputError where several are, and for a name
+    that is none.
+    """
+    from datetime import UTC, datetime
+
+    from bursar.adapters.store.lease import StoreLease
+    from bursar.config import home
+    from bursar.config.accounts import all_accounts
+    from bursar.runtime import shared
+
+    settings = settings_of(config, {})
+    if named:
+        accounts = all_accounts(settings, config)
+        if named not in accounts:
+            raise InputError(f"there is no account {named!r}; bursar.toml names {', '.join(sorted(accounts))}")
+        return accounts[named].account_id
+    if not settings.store.databases and not (home() / shared.STORE_NAME).is_file():
+        return ""
+    with shared.opened(home(), settings.store) as engine:
+        granted, now = StoreLease(engine, settings.store.cipher()).holders(), datetime.now(UTC)
+    traded = sorted(grant.account for grant in granted if now < grant.until)
+    if len(traded) > 1:
+        raise InputError(f"several accounts are traded now: {', '.join(traded)}; say which one is meant: {flag} NAME")
+    return traded[0] if traded else ""
+
+
+def ask(name: str, arguments: Mapping[str, str], settings: Settings | None = None, *, account: str = "") -> Command:
     """Leave a command of whoever types in the operators' inbox, and return it. The program that trades takes it there.
+
+    account  whose program is meant; whoever looks first where it is empty
 
     Raises InputError where the inbox is in a database that is away.
     """
@@ -83,7 +124,12 @@ def ask(name: str, arguments: Mapping[str, str], settings: Settings | None = Non
     from bursar.runtime.shared import inbox
 
     command = Command(
-        command_id=uuid4().hex[:12], name=name, arguments=arguments, by=getpass.getuser(), at=datetime.now(UTC)
+        command_id=uuid4().hex[:12],
+        name=name,
+        arguments=arguments,
+        by=getpass.getuser(),
+        at=datetime.now(UTC),
+        account=account,
     )
     with closing(inbox(home(), (settings or settings_of(None, {})).store)) as box:
         box.send(command)

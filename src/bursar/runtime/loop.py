@@ -123,7 +123,7 @@ class Loop:
 
     async def look(self, market: Slice) -> None:
         """One instant: book what was reported, look, do what operators ask, and then what is due."""
-        self._inbox = [*self._handed, *(self.commands.take() if self.commands else ())]
+        self._inbox = [*self._handed, *self._sent()]
         await self._book()
         self.engine.see(market)
         self._refresh()
@@ -162,6 +162,9 @@ class Loop:
         """Give the run a command that is meant for it alone, and for none that shares its inbox."""
         self._handed.append(command)
         self._inbox.append(command)
+
+    def _sent(self) -> tuple[Command, ...]:
+        return self.commands.take(self.engine.mandate.account) if self.commands else ()
 
     def _stopping(self) -> bool:
         """True while a kill is in force or asked for."""

@@ -101,8 +101,8 @@ class DatabaseCommands:
         self._lay_out()
         self._inner.send(command)
 
-    def take(self) -> tuple[Command, ...]:
-        """What is not done; nothing while the database is away."""
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        """What is not done and meant for ``account``; nothing while the database is away."""
         if self._ticks() < self._again:
             return ()
         try:
@@ -110,7 +110,7 @@ class DatabaseCommands:
             for command in tuple(self._done.values()):
                 self._inner.done(command)
                 del self._done[command.command_id]
-            return self._inner.take()
+            return self._inner.take(account)
         except InputError as error:
             self._leave(error)
             return ()

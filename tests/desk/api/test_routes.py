@@ -157,6 +157,7 @@ def test_a_change_of_accounts_is_asked_for_as_the_command_line_does_and_what_was
     assert (wrong.status_code, right.status_code) == (422, 202)
     (command,) = desk.commands.take()
     assert command.arguments == {"account": "savings", "reason": "for real", "phrase": phrase}
+    assert command.account == "DU9000001", "whose program changes"
     assert not any(phrase in str(each.event) for each in desk.noted)
     assert desk.past.run is not None
     desk.past.run = replace(desk.past.run, run_id="demo")

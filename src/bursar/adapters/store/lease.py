@@ -119,23 +119,26 @@ class StoreCommands:
             "sender": command.by,
             "at": command.at,
             "fence": 0,
+            "account": text_sealed(self._cipher, command.account, ACCOUNT),
         }
         with explained(self._engine), for_writing(self._engine).begin() as connection:
             connection.execute(upsert(self._engine)(CommandRow).values(row).on_conflict_do_nothing())
 
-    def take(self) -> tuple[Command, ...]:
-        """Claim what is not done, unless a later holder did; in the order in which it was sent.
+    def take(self, account: str = "") -> tuple[Command, ...]:
+        """Claim what is not done and meant for ``account``, unless a later holder did; in the order of its sending.
 
         Where nothing is to be done, nothing is written: a loop asks at every look.
         """
         free = CommandRow.done_at.is_(None) & (CommandRow.fence <= self._fence)
+        if account:
+            free &= CommandRow.account.in_(["", text_sealed(self._cipher, account, ACCOUNT)])
         claim = update(CommandRow).where(free).values(claimed_by=self._holder, fence=self._fence, claimed_at=func.now())
         columns = (CommandRow.number, CommandRow.command_id, CommandRow.name, CommandRow.arguments, CommandRow.sender)
         with explained(self._engine), self._engine.connect() as connection:
             if connection.execute(select(CommandRow.number).where(free).limit(1)).first() is None:
                 return ()
         with explained(self._engine), for_writing(self._engine).begin() as connection:
-            found = connection.execute(claim.returning(*columns, CommandRow.at)).all()
+            found = connection.execute(claim.returning(*columns, CommandRow.at, CommandRow.account)).all()
         return tuple(self._command(row) for row in sorted(found, key=lambda row: row.number))
 
     def done(self, command: Command) -> None:
@@ -147,4 +150,11 @@ class StoreCommands:
 
     def _command(self, row: Any) -> Command:
         said = opened(self._cipher, bytes(row.arguments), row.command_id)
-        return Command(command_id=row.command_id, name=row.name, arguments=json.loads(said), by=row.sender, at=row.at)
+        return Command(
+            command_id=row.command_id,
+            name=row.name,
+            arguments=json.loads(said),
+            by=row.sender,
+            at=row.at,
+            account=text_opened(self._cipher, row.account, ACCOUNT),
+        )

@@ -303,7 +303,8 @@ class LeaseRow(Base):
 class CommandRow(Base):
     """What somebody asked for, who is at it, and when it was done. The arguments are JSON, sealed where there is a key.
 
-    fence  of the lease under which it was claimed, 0 for none
+    fence    of the lease under which it was claimed, 0 for none
+    account  that it is meant for, empty for any
     """
 
     __tablename__ = "commands"
@@ -318,6 +319,7 @@ class CommandRow(Base):
     fence: Mapped[int] = mapped_column(BigInteger)
     claimed_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
+    account: Mapped[str]
 
     __table_args__ = (Index("commands_waiting", "done_at"),)
 

@@ -92,7 +92,7 @@ def once_of(request: Request) -> Once:
 async def send(
     desk: Desk, caller: Caller, name: str, arguments: Mapping[str, str], intention: str, *, whatever: bool = False
 ) -> Response:
-    """Note and send a command to the loop: 202, since it is the loop that obeys it, at its next look.
+    """Note and send a command to the loop of the account that is shown: 202, since it obeys at its next look.
 
     intention  what makes this command one and the same, such as who taps a proposal, under which key
     whatever   True for what goes on although nothing can be written down, neither the note nor the command
@@ -103,6 +103,7 @@ async def send(
         arguments=dict(arguments),
         by=caller.user,
         at=desk.now(),
+        account=desk.past.run.account if desk.past.run else "",
     )
     kept = {key: value for key, value in arguments.items() if key != "phrase"}
     said = {**kept, "command": command.command_id}

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import LOOKING, TRADING, AsJson, ConfigFile, ask, cipher_of, console, records, settings_of
+from bursar.desk.options import (
+    LOOKING,
+    TRADING,
+    AsJson,
+    ConfigFile,
+    ask,
+    cipher_of,
+    console,
+    meant,
+    records,
+    settings_of,
+)
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -107,7 +118,7 @@ def adopt(
         raise InputError(f"the books of {name} have not begun; look at it first: bursar observe")
     told, today = adopting.read(lots), datetime.now(UTC).date()
     adoption.check(fold(recorded.event for recorded in records(path, settings)), name, told, today)
-    command = ask("adopt", {"lots": adoption.as_text(told)}, settings)
+    command = ask("adopt", {"lots": adoption.as_text(told)}, settings, account=name)
     unknown = sorted({lot.symbol for lot in told if lot.cost is None})
     if json:
         said = {"command": command.command_id, "account": name, "lots": len(told), "cost_not_known": unknown}
@@ -209,10 +220,13 @@ def switch(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="One of \\[accounts.NAME], or main.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for both journals.")] = "",
     phrase: Phrase = "",
+    leaving: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="The account that is left, where several are traded.")
+    ] = "",
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> None:
-    """Trade another account from now on, in the program that runs: bursar trade.
+    """Trade another account from now on, in the program that runs: bursar trade, or bursar run.
 
     The program checks the door, the broker, the account and its limits first; what does not agree is refused, and
     nothing changes. What opens in the old account is canceled, what protects stays at work there.
@@ -230,7 +244,8 @@ def switch(
         raise InputError('a change needs a reason: bursar switch ACCOUNT --reason "why"')
     phrase = _typed(phrase)
     admitted = admit(account, profiles[account], phrase)
-    command = ask("switch", {"account": account, "reason": reason.strip(), "phrase": phrase}, settings)
+    said = {"account": account, "reason": reason.strip(), "phrase": phrase}
+    command = ask("switch", said, settings, account=meant(leaving, config, flag="--from"))
     if json:
         told = {"command": command.command_id, "account": admitted.account, "mode": admitted.mode.value}
         typer.echo(dumps(told | {"open_orders": settings.account.open_orders}, indent=2))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, JournalFile, ask, console, records
+from bursar.desk.options import TRADING, AsJson, JournalFile, Meant, ask, console, meant, records
 from bursar.errors import InputError
 
 
@@ -63,6 +63,7 @@ def explain(
             help="The books follow the broker: shares come in hands-off or leave at cost, cash as a deposit.",
         ),
     ] = False,
+    account: Meant = "",
     json: AsJson = False,
 ) -> None:
     """Settle a break, so that its symbol is traded again. A flagged order counts as ended then.
@@ -78,7 +79,7 @@ def explain(
     if not because.strip():
         raise InputError('an explanation needs a reason: bursar explain BREAK --because "what it was"')
     said = {"break": name, "because": because.strip(), "take_theirs": "yes" if take_theirs else "no"}
-    command = ask("explain", said)
+    command = ask("explain", said, account=meant(account))
     if json:
         typer.echo(dumps({"command": command.command_id, "break": name, "by": command.by}, indent=2))
         return

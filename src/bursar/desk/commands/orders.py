@@ -78,7 +78,8 @@ def cancel(
         listed = "" if order in placed else f": {working}"
         raise InputError(f"{order} {why_not}{listed}; nothing was asked for")
     # Every account counts its orders from one: the command names the account whose orders are listed.
-    sent = ask("cancel", {"order": order, "reason": reason.strip(), "account": placed[order].order.account})
+    traded = placed[order].order.account
+    sent = ask("cancel", {"order": order, "reason": reason.strip(), "account": traded}, account=traded)
     if json:
         typer.echo(dumps({"command": sent.command_id, "order": order, "by": sent.by}, indent=2))
         return

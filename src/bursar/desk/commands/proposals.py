@@ -81,7 +81,8 @@ def tap(
     quotes = {quote.symbol: quote for quote in told.quotes} if told else {}
     saga = sagas.tappable(proposal, at, quotes, TAPS)
     # Every account counts its proposals from one: the tap names the account whose proposals are listed.
-    command = ask("tap", {"proposal": proposal, "account": saga.proposal.account})
+    traded = saga.proposal.account
+    command = ask("tap", {"proposal": proposal, "account": traded}, account=traded)
     if json:
         typer.echo(dumps({"command": command.command_id, "proposal": proposal, "by": command.by}, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bursar.desk.options import TRADING, AsJson, ask, console
+from bursar.desk.options import TRADING, AsJson, Meant, ask, console, meant
 from bursar.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def kill(
     _say(present, str(switch.path), json=json)
 
 
-def rearm(reason: Reason = "", json: AsJson = False) -> None:
+def rearm(reason: Reason = "", account: Meant = "", json: AsJson = False) -> None:
     """Let an account trade again after a kill or a breached limit. A reason is required.
 
     The running program decides by its written rule whether it may yet: after a day's loss not before the
@@ -67,7 +67,7 @@ def rearm(reason: Reason = "", json: AsJson = False) -> None:
 
     if not reason.strip():
         raise InputError('re-arming needs a reason: bursar rearm --reason "what happened, and what changed"')
-    command = ask("rearm", {"reason": reason.strip()})
+    command = ask("rearm", {"reason": reason.strip()}, account=meant(account))
     if json:
         typer.echo(dumps({"command": command.command_id, "name": command.name, "by": command.by}, indent=2))
         return
