@@ -82,6 +82,21 @@ def test_positions_stand_with_the_largest_first_and_name_their_portfolio_where_t
     assert "10 at $123.45" in said
 
 
+def test_what_several_strategies_hold_of_a_symbol_is_one_position() -> None:
+    other = LINE | {"quantity": 5.0, "worth": 617.25, "day_profit": 1.0, "unrealized": None}
+    said = paint.positions({"sequence": 7, "items": [SEEN | {"positions": [LINE, other]}]})
+    assert said.count("<b>AAPL</b>") == 1
+    assert "15 at $123.45" in said
+    assert "$1,851.75<small>25.00" in said, "1234.50 and 617.25; the weight is the symbol's already"
+    assert "−$2.00" in said
+    assert said.count("\N{EM DASH}") == 1, "the gain of a part whose cost nobody knows"
+
+
+def test_less_than_half_a_cent_is_neither_gain_nor_loss() -> None:
+    assert paint.money(-0.004, "USD", signed=True) == "$0.00"
+    assert (paint.tone(-0.004), paint.tone(0.006), paint.tone(None)) == ("", "gain", "")
+
+
 def test_currencies_are_not_added_up() -> None:
     two = {"sequence": 7, "items": [SEEN, SEEN | {"portfolio": "DU9000001/growth", "currency": "EUR"}]}
     said = paint.worth(two, (1.0, 2.0))

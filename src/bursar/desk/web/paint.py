@@ -32,7 +32,9 @@ def text(value: object) -> str:
 
 def money(amount: float | str | None, currency: str, *, signed: bool = False) -> str:
     """An amount in its currency; a dash for none."""
-    return text(wording.money(None if amount is None else Decimal(str(amount)), currency, signed=signed))
+    # What is a fraction of a cent away from nothing is nothing, and no gain or loss.
+    cents = None if amount is None else round(Decimal(str(amount)), 2)
+    return text(wording.money(cents, currency, signed=signed))
 
 
 def share(fraction: float | None, *, signed: bool = False) -> str:
@@ -57,7 +59,8 @@ def moment(at: str) -> str:
 
 def tone(amount: float | None) -> str:
     """Whether an amount is a gain or a loss, as a class."""
-    return "" if not amount else "gain" if amount > 0 else "loss"
+    cents = round(amount or 0.0, 2)
+    return "" if not cents else "gain" if cents > 0 else "loss"
 
 
 def band(status: Mapping[str, Any]) -> tuple[str, str]:
@@ -202,9 +205,9 @@ def spark(values: Sequence[float], currency: str) -> str:
 
 
 def positions(snapshot: Mapping[str, Any]) -> str:
-    """What is owned, the largest first."""
+    """What is owned, the largest first, whichever strategies bought it."""
     items: Sequence[Mapping[str, Any]] = snapshot.get("items", ())
-    held = [(each, line) for each in items for line in each["positions"]]
+    held = [(each, line) for each in items for line in _by_symbol(each["positions"])]
     held.sort(key=lambda pair: -abs(pair[1]["worth"] or 0.0))
     many = len({each["portfolio"] for each, _ in held}) > 1
     rows = [
@@ -223,6 +226,19 @@ def positions(snapshot: Mapping[str, Any]) -> str:
         for each, line in held
     ]
     return table("Positions", ("Symbol", "Worth, weight", "Today", "Unrealized"), rows, "nothing is owned")
+
+
+def _by_symbol(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of one portfolio, those of a symbol as one. What one of them does not know, all of them do not."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        if (before := found.get(line["symbol"])) is None:
+            found[line["symbol"]] = dict(line)
+            continue
+        for name in ("quantity", "worth", "day_profit", "unrealized"):
+            parts = before[name], line[name]
+            before[name] = None if None in parts else sum(parts)
+    return list(found.values())
 
 
 def _named(name: str, more: str) -> str:
