@@ -12,11 +12,13 @@ import pytest
 from bursar.adapters.journal import SQLiteJournal
 from bursar.config import Settings, load
 from bursar.config.accounts import all_accounts
+from bursar.desk.desk import Desk
 from bursar.desk.serving import Served, chosen, lines, traded
+from bursar.desk.web import paint
 from bursar.domain.events import AccountSwitched, Event, Mode
 from bursar.errors import InputError
 from bursar.runtime.account import JOURNAL_NAME, folder_of
-from tests.desk.api.world import NOW
+from tests.desk.api.world import NOW, Ask, Known, app_on, send
 
 Written = Callable[[str], tuple[Settings, Path]]
 PRACTICE = '[accounts.practice]\naccount_id = "DU1234567"\nport = 7497\n'
@@ -85,6 +87,19 @@ def test_paper_and_real_money_cannot_be_taken_for_each_other(written: Written) -
     assert paper == "paper: DU1234567 (account practice) behind 127.0.0.1:7497 trades within its limits"
     assert live == "REAL MONEY: U7654321 (account savings) behind 127.0.0.1:7496 observes and sends nothing"
     assert demo.startswith("simulated: the days of the demo")
+
+
+def test_whose_money_it_is_stands_on_the_page_before_anything_has_begun(written: Written) -> None:
+    def band(text: str) -> tuple[str, str]:
+        desk = Desk(served=chosen(*written(text)), authenticator=Known(frozenset()))
+        (answer,) = send(app_on(desk), Ask("GET", "/api/v1/ibkr/status"))
+        said = answer.json()
+        assert said["state"] == "unknown"
+        return paint.band(said)
+
+    assert band(SAVINGS) == ("LIVE · real money in account U7654321", "live")
+    assert band(PRACTICE) == ("PAPER · no real money · account DU1234567", "")
+    assert band("") == ("Nothing has traded yet", "")
 
 
 def switched(account: str, to: str, number: int) -> AccountSwitched:

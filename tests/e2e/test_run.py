@@ -123,7 +123,7 @@ class House:
         assert not any(Path(f"/proc/{number}").exists() for number in kept)
 
     def said(self) -> str:
-        logs = [self.home / name for name in ("run.out", "trading.log")]
+        logs = [self.home / name for name in ("run.out", f"accounts/{ACCOUNT}/trading.log")]
         return "\n".join(path.read_text() for path in logs if path.is_file())
 
     @property

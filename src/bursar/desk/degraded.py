@@ -21,7 +21,8 @@ WORKS: Mapping[str, str] = MappingProxyType(
         "days": "all of it; seconds stay in the database until their days can be packed",
         "people": "who came in within ten minutes stays in; `bursar kill` needs nobody's sign-in",
         "gateway": "books and prices are shown as they were last known; nothing is sent to a broker that is not there",
-        "trading": "all that was journaled is shown; the program that trades is started again by itself",
+        "trading": "all that was journaled is shown; the program that trades is started again by itself, with "
+        "real money once a person types the phrase",
         "prices": "positions are valued at their last prices, with their age; no order is ever priced by them",
         "cache": "prices come from the run's own file",
         "clock": "all of it, with times that may be wrong",

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bursar.adapters.marks import ReadMarks
 from bursar.adapters.memory import MemoryCommands, MemoryJournal
@@ -39,6 +40,9 @@ from bursar.domain.market import Quote
 from bursar.ports import Commands, Grant, Journal, Recorded
 from bursar.risk.watch import limits_of
 
+if TYPE_CHECKING:
+    from bursar.desk.serving import Served
+
 #: How often the journal is looked at for what is new.
 LOOK_SECONDS = 0.1
 #: How often it is seen whether there are new prices, and how long they may stay away in a session.
@@ -60,6 +64,7 @@ class Desk:
     authenticator  who knows callers: the guard's door, unless it is given; None lets nobody in
     snapshots      where the seconds are kept; None keeps none
     accounts       those that are set up, by name
+    served         the one that is to be traded, of which the journal says nothing until it begins; None for a demo
     prices         the latest prices and their age
     source         where the process that trades publishes them; None where none does
     name           of this process; who trades for it has a name below it
@@ -91,6 +96,7 @@ class Desk:
     numbered: int = 0
     register: Register = field(default_factory=Register)
     accounts: Mapping[str, AccountProfile] = field(default_factory=dict)
+    served: Served | None = None
     name: str = ""
     traders: Callable[[], Sequence[Grant]] = tuple
     jobs: Jobs = field(default_factory=Jobs)

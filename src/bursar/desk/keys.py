@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from bursar.desk.serving import Served
 from bursar.errors import InputError
 from bursar.runtime.door import admit, phrase_for
+
+if TYPE_CHECKING:
+    from bursar.desk.serving import Served
 
 Give = Callable[[str], None]
 

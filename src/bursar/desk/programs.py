@@ -21,6 +21,7 @@ from bursar.desk.desk import Desk
 from bursar.desk.edge import EXIT_CODES
 from bursar.desk.serving import BEGUN, Served, traded
 from bursar.errors import BrokerError, InputError
+from bursar.runtime.account import folder_of
 from bursar.runtime.keeper import COMMAND, Keeper, Life
 from bursar.runtime.tenure import SERVICE
 
@@ -53,7 +54,7 @@ def of_account(
     """
     return Keeper(
         life=Trade(asked=asked, desk=desk, home=home, more=("--every", f"{every:g}", *_named(config))).life,
-        log=home / LOG_NAME,
+        log=folder_of(home, asked.account) / LOG_NAME,
         degraded=desk.degraded,
         environment={"BURSAR_HOME": str(home), SERVICE: desk.name},
         stays=True,

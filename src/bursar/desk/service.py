@@ -44,6 +44,7 @@ from bursar.desk.guard.kept import kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
 from bursar.desk.packing import Packer
+from bursar.desk.serving import Served
 from bursar.desk.traded import JournalFile
 from bursar.errors import InputError
 from bursar.ports import History, Recorded
@@ -109,15 +110,20 @@ class Service:
 
 @contextmanager
 def opened(
-    home: Path, settings: Settings, journal: Path | None = None, accounts: Mapping[str, AccountProfile] | None = None
+    home: Path,
+    settings: Settings,
+    journal: Path | None = None,
+    accounts: Mapping[str, AccountProfile] | None = None,
+    served: Served | None = None,
 ) -> Iterator[Service]:
     """The desk on the files of ``home``, made where they are not there yet; closed when the block ends.
 
-    journal   what is read, in place of the demo's
+    journal   what is read, in place of the demo's or the account's
     accounts  those that are set up, by name; those of the bursar.toml that is found where none are given
+    served    the account that is traded, in place of the demo
     """
     cipher = settings.store.cipher()
-    path = journal or home / "runs" / "demo" / "journal.sqlite"
+    path = journal or (served.journal(home) if served else home / "runs" / "demo" / "journal.sqlite")
     traded = JournalFile(path, cipher)  # one for all: the tables go along where another account is traded
     followers = [Follower(named, traded, cipher) for named in settings.store.databases]
     with kept(home, settings.store) as there:
@@ -135,6 +141,7 @@ def opened(
                 settings=settings,
                 home=home,
                 guard=there.guard,
+                served=served,
                 accounts=accounts or all_accounts(settings),
                 monitor=Monitor(limits=limits_of(settings.risk.limits())),
                 snapshots=snapshots,

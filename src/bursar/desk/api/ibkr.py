@@ -67,16 +67,16 @@ class Cancel(Asked):
 
 @router.get("/status", responses=described(tells=shapes.Status))
 async def status(desk: TheDesk, caller: Viewer) -> Response:
-    """Say how the line to the broker is, as the loop that trades last told it."""
-    past = desk.past
+    """Say how the line to the broker is, as the loop that trades last told it; until it begins, whose money it is."""
+    past, served = desk.past, desk.served
     return Told(
         stamped(
             desk,
             state=past.line.state if past.line else "unknown" if past.run is None else "up",
             reason=past.line.reason if past.line else "",
             since=views.moment(past.line.at) if past.line else None,
-            mode=past.run.mode.value if past.run else None,
-            account=past.run.account if past.run else None,
+            mode=past.run.mode.value if past.run else mode_of(served.profile) if served else None,
+            account=past.run.account if past.run else served.account if served else None,
             simulated=list(past.simulated),
             trading=past.standing.state.value,
             last_event_at=views.moment(past.book.at),

@@ -56,7 +56,7 @@ def run(
     place.mkdir(parents=True, exist_ok=True)
     with (
         service.logging_to(place / service.LOG_NAME, settings.log.level),
-        service.opened(place, settings, served.journal(place) if served else journal, accounts) as opened,
+        service.opened(place, settings, journal, accounts, served) as opened,
     ):
         mount(opened.app)
         if opened.password:
