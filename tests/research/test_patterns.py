@@ -137,6 +137,16 @@ def test_the_averages_cross_where_they_cross() -> None:
     assert "death cross" not in named(ripple[: crossed + 10])
 
 
+def test_averages_that_crossed_back_are_no_cross() -> None:
+    closes = np.concatenate([np.linspace(100, 150, 200), np.linspace(150, 100, 90)])
+    closes *= 1.0 + 0.002 * np.where(np.arange(len(closes)) % 2, 1.0, -1.0)
+    day = next(day for day in range(220, 290) if "death cross" in named(closes[:day]))
+    falls = closes[:day]
+    assert "death cross" in named(np.append(falls, falls[-1]))
+    # One high close lifts the average of 50 days by a fiftieth of it, and that of 200 by less.
+    assert "death cross" not in named(np.append(falls, 400.0))
+
+
 # ---------------------------------------------------------------- swings and levels
 
 

@@ -71,6 +71,8 @@ def test_a_symbol_in_a_table_has_the_volatility_that_it_has_alone() -> None:
     together = Volatilities.of(market(table))
     for symbol in ("A", "C"):
         assert together[symbol] == volatility(market({symbol: table[symbol]}), symbol)
+        returns = np.diff(table[symbol][-64:]) / table[symbol][-64:-1]
+        assert together[symbol] == pytest.approx(returns.std(ddof=1) * math.sqrt(252))
     with pytest.raises(DataError, match="has 63"):
         together["B"]
 
