@@ -74,6 +74,10 @@ bursar strategies rank
 
 A template that needs what a source does not have abstains, and says so. Nothing is made up for it.
 
+A template that means to hold over earnings says `over_earnings = true`. Of every other the gate lets nothing open that
+would be held over a report whose day is known, shares and options alike (`risk.earnings_blocked`); `bursar why-not`
+then names the report. A proposal of one that does says which report it would be held over.
+
 ## What each can do with the sources that ship
 
 *real*: on prices that were paid. *synthetic*: on the market that never was. *without ...*: the source has nothing of

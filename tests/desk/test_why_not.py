@@ -216,6 +216,21 @@ def test_the_gate_s_rule_is_told_with_its_measure_and_so_is_that_of_another_in_t
     assert (cause.step, cause.says, cause.change) == ("gate: market_open", "KO: held back", "yes in place of no")
 
 
+def test_a_report_that_stood_in_the_way_says_that_a_strategy_may_mean_to_hold_over_it() -> None:
+    stopped = Rejected(
+        event_id="r-00000001",
+        at=AT,
+        order=order(symbol=KO),
+        rule="earnings",
+        measured=Decimal(0),
+        limit=Decimal(2),
+        message="KO reports on 2022-01-03; momentum did not say to hold over it",
+    )
+    cause = only(ask(decided(weight=0.1), stopped))
+    assert cause.says == "KO reports on 2022-01-03; momentum did not say to hold over it"
+    assert cause.change.startswith("a strategy that means to hold over earnings (over_earnings = true in its template)")
+
+
 def test_a_committee_without_a_quorum_says_how_many_sources_were_missing() -> None:
     met = SAMPLES["committee_met"]
     assert isinstance(met, CommitteeMet)

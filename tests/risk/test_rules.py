@@ -13,6 +13,7 @@ import pytest
 
 from bursar.domain.accounts import Preview
 from bursar.domain.events import Rejected, TradingState
+from bursar.domain.instruments import Instrument, InstrumentKind, OptionRight
 from bursar.domain.orders import Effect, Order, OrderType, Purpose, Side
 from bursar.domain.sessions import Session
 from bursar.errors import DataError
@@ -215,6 +216,13 @@ def test_nothing_opens_over_earnings_unless_its_strategy_means_to() -> None:
     meant = replace(tonight, earnings_meant=frozenset({"straddle"}))
     passes(replace(order(), strategy="straddle"), exposure=meant)
     fails("earnings", replace(order(), strategy="momentum"), exposure=meant)
+    # Nor an option on what reports, which has no report of its own.
+    call = Instrument(symbol="AAPL C", kind=InstrumentKind.OPTION, underlying="AAPL", expiry=date(2022, 3, 18),
+                      strike=Decimal(100), right=OptionRight.CALL)  # fmt: skip
+    quoted = {**EXPOSURE.quotes, "AAPL C": replace(EXPOSURE.quotes["AAPL"], symbol="AAPL C")}
+    options = replace(tonight, instruments={**EXPOSURE.instruments, "AAPL C": call}, quotes=quoted,
+                      closes={"AAPL C": Decimal(100)})  # fmt: skip
+    assert "AAPL reports on 2022-01-03; nobody" in fails("earnings", order(symbol="AAPL C"), exposure=options)
 
 
 # ---------------------------------------------------------------- size

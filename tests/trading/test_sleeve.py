@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from bursar.domain.events import (
     Marked,
     OrderPlaced,
     PositionAdopted,
+    ProposalMade,
     Rejected,
     SessionClosed,
 )
@@ -35,7 +36,7 @@ from bursar.trading.agenda import Task
 from bursar.trading.engine import Engine
 from bursar.trading.exposure import exposure, next_reports
 from bursar.trading.kill import Killer
-from bursar.trading.mandate import Step
+from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.operator import ordered
 from tests.builders import ACCOUNT, OPEN, filled, money, quote
 from tests.trading.test_engine import TRADE_AT, Wants, do, fresh, see
@@ -213,6 +214,39 @@ def test_nothing_opens_over_a_report_whose_day_is_known() -> None:
     see(engine, TRADE_AT)
     refused = [event for event in do(engine, Task.TRADE).events if isinstance(event, Rejected)]
     assert [event.rule for event in refused] == ["earnings"]
+
+
+@dataclass(frozen=True)
+class Bold(Wants):
+    over_earnings: frozenset[str] = frozenset({"wants"})
+
+
+@pytest.mark.parametrize(("declared", "rules"), [("wants", []), ("another", ["earnings"])])
+def test_what_means_to_hold_over_earnings_opens_just_before_a_report(declared: str, rules: list[str]) -> None:
+    engine = fresh(Bold(weights=(("AAPL", 0.1),), over_earnings=frozenset({declared})))
+    engine.refresh(engine.market.closes, {"AAPL": date(2022, 1, 3)})
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    events = do(engine, Task.TRADE).events
+    assert [event.rule for event in events if isinstance(event, Rejected)] == rules
+    assert [event.order.symbol for event in events if isinstance(event, OrderPlaced)] == ([] if rules else ["AAPL"])
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"), [("wants", "AAPL reports on 2022-01-03, and wants means to hold over it"), ("another", "")]
+)
+def test_a_proposal_says_which_report_it_means_to_be_held_over(declared: str, said: str) -> None:
+    both = Bold(weights=(("AAPL", 0.1), ("XOM", 0.1)), over_earnings=frozenset({declared}))
+    engine = fresh(both)
+    engine.mandate = replace(engine.mandate, autonomy=Autonomy.PROPOSE)
+    engine.refresh(engine.market.closes, {"AAPL": date(2022, 1, 3)})
+    see(engine, OPEN, quote("AAPL", "100"), quote("XOM", "50"))
+    do(engine, Task.DECIDE)
+    see(engine, TRADE_AT)
+    (made,) = (event for event in do(engine, Task.TRADE).events if isinstance(event, ProposalMade))
+    assert [leg.symbol for leg in made.proposal.legs] == ["AAPL", "XOM"]
+    assert made.proposal.reasons == (("wanted", said) if said else ("wanted",))
 
 
 def worth(events: list[Event], marks: Mapping[str, Decimal], capital: Decimal) -> Decimal:

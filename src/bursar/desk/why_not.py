@@ -53,6 +53,7 @@ from bursar.ports import Recorded
 #: How many days or symbols an error names before it only counts.
 _NAMED = 12
 
+OVER_EARNINGS = "a strategy that means to hold over earnings (over_earnings = true in its template), or a later report"
 #: How a figure is written in each unit.
 _WRITE: dict[Unit, Callable[[float | Decimal], str]] = {
     Unit.FRACTION: lambda value: wording.percent(value, 2),
@@ -321,10 +322,11 @@ class _Found:
                 of_basket = (each for each in refused if each.at == event.at and each.rule != "basket")
                 first = next(of_basket, event)
             write = MEASURES.get(first.rule, wording.quantity)
+            change = _change(first.measured, first.limit, write)
             yield Cause(
                 step=f"gate: {first.rule}",
                 says=event.message,
-                change=_change(first.measured, first.limit, write),
+                change=OVER_EARNINGS if first.rule == "earnings" else change,
                 measured=float(first.measured),
                 limit=float(first.limit),
                 event_id=event.event_id,

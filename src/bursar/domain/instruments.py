@@ -68,6 +68,11 @@ class Instrument:
         if self.kind is InstrumentKind.OPTION and None in (self.underlying, self.expiry, self.strike, self.right):
             raise InputError(f"{self.symbol}: an option needs underlying, expiry, strike and right")
 
+    @property
+    def company(self) -> str:
+        """The symbol whose reports move it: its own, and an option's underlying."""
+        return self.underlying or self.symbol
+
     def whole_lots(self, quantity: Decimal) -> Decimal:
         """``quantity`` cut down, toward zero, to a multiple of the lot."""
         return (quantity / self.lot).to_integral_value(rounding=ROUND_DOWN) * self.lot

@@ -21,7 +21,7 @@ from bursar.errors import DataError
 from bursar.ledger.valuation import Valuation
 from bursar.risk.limits import RiskLimits
 from bursar.trading import parents
-from bursar.trading.exposure import Sight, exposure
+from bursar.trading.exposure import exposure
 from bursar.trading.mandate import Autonomy, Step
 from bursar.trading.measuring import Measured
 from bursar.trading.parents import Desk as ParentsDesk
@@ -29,13 +29,12 @@ from bursar.trading.proposing import ProposingDesk, proposals, would
 from bursar.trading.rebalance import Draft, Sleeve, rebalance
 from bursar.trading.shelter import Desk as ShelterDesk
 from bursar.trading.shelter import make_room
-from bursar.trading.strategy import Holdings, Strategy
+from bursar.trading.strategy import Holdings
 
 
 class DecidingDesk(ParentsDesk, ProposingDesk, ShelterDesk, Protocol):
     """What deciding needs of an engine. exits: when symbols were last closed by a stop or a target."""
 
-    strategy: Strategy
     measured: Measured
     decided: Decided | None
     exits: dict[str, datetime]
@@ -47,10 +46,6 @@ class DecidingDesk(ParentsDesk, ProposingDesk, ShelterDesk, Protocol):
 
     def valuation(self) -> Valuation:
         """The portfolio at the latest two-sided quotes."""
-        ...
-
-    def sight(self) -> Sight:
-        """What the gate may know at this instant."""
         ...
 
     def limits(self) -> RiskLimits:

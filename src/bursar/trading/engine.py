@@ -66,7 +66,7 @@ from bursar.trading.rebalance import Draft
 from bursar.trading.recover import adopt, settle, told_rates
 from bursar.trading.shelter import shelter
 from bursar.trading.standing import Standing
-from bursar.trading.strategy import Strategy, fields_read
+from bursar.trading.strategy import Strategy, fields_read, meant_over_earnings
 from bursar.trading.tapping import LegOf, selling, tap, told, work
 from bursar.trading.view import VOLUMES, MarketView
 
@@ -258,6 +258,7 @@ class Engine:
             closes=self._closes,
             unsettled=self.mandate.unsettled,
             earnings=self._earnings,
+            earnings_meant=meant_over_earnings(self.strategy),
             called_at=self._called_at,
             hands_off=self.hands_off,
             later=self.parents.later(order.order_id for order in self.standing.sent()),

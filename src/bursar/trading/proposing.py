@@ -12,6 +12,7 @@ Only a person raises the level. What is proposed carries what it would cost and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -23,9 +24,11 @@ from bursar.domain.proposals import Leg, Outlook, Proposal
 from bursar.domain.views import View
 from bursar.ledger.book import PortfolioBook
 from bursar.trading.baskets import outlook
+from bursar.trading.exposure import Sight
 from bursar.trading.ids import Ids
 from bursar.trading.mandate import Autonomy, Mandate
 from bursar.trading.rebalance import Draft
+from bursar.trading.strategy import Strategy, meant_over_earnings
 from bursar.trading.view import MarketView
 
 
@@ -37,8 +40,8 @@ def would(drafts: Sequence[Draft]) -> str:
     return f"observing: nothing is sent; it would have been {orders}"
 
 
-class ProposingDesk(Protocol):
-    """What proposing needs of an engine."""
+class OutlookDesk(Protocol):
+    """What an outlook needs of an engine."""
 
     mandate: Mandate
     market: MarketView
@@ -52,7 +55,17 @@ class ProposingDesk(Protocol):
         ...
 
 
-def outlook_of(desk: ProposingDesk, proposal: Proposal) -> Outlook:
+class ProposingDesk(OutlookDesk, Protocol):
+    """What proposing needs of an engine."""
+
+    strategy: Strategy
+
+    def sight(self) -> Sight:
+        """What the gate may know at this instant."""
+        ...
+
+
+def outlook_of(desk: OutlookDesk, proposal: Proposal) -> Outlook:
     """What tapping ``proposal`` now would mean."""
     return outlook(
         proposal,
@@ -75,6 +88,7 @@ def proposals(
     made = []
     for group in groups:
         proposal = _proposal(decided, group, known, mandate, at, desk.market.quotes, desk.ids.new("p"))
+        proposal = replace(proposal, reasons=(*proposal.reasons, *_over_earnings(desk, proposal)))
         made.append(
             ProposalMade(
                 event_id=proposal.proposal_id,
@@ -128,6 +142,18 @@ def _proposal(
         risk_max=float(opened / decided.equity * mandate.stop_loss) if decided.equity > 0 else 1.0,
         reasons=tuple(dict.fromkeys(leg.reason for leg in legs if leg.reason)),
         view_ids=ids,
+    )
+
+
+def _over_earnings(desk: ProposingDesk, proposal: Proposal) -> tuple[str, ...]:
+    """The reports that are known to come over what it opens, where its strategy means to hold over them."""
+    if proposal.strategy not in meant_over_earnings(desk.strategy):
+        return ()
+    companies = {desk.market.instruments[leg.symbol].company for leg in proposal.legs if leg.effect is Effect.OPEN}
+    reports = desk.sight().earnings
+    return tuple(
+        f"{company} reports on {reports[company]}, and {proposal.strategy} means to hold over it"
+        for company in sorted(companies & reports.keys())
     )
 
 

@@ -45,6 +45,19 @@ class Reads(Protocol):
     def reads(self) -> frozenset[str]: ...
 
 
+@runtime_checkable
+class OverEarnings(Protocol):
+    """A strategy that says which of the names on its orders mean to hold over earnings."""
+
+    @property
+    def over_earnings(self) -> frozenset[str]: ...
+
+
+def meant_over_earnings(strategy: object) -> frozenset[str]:
+    """The names under which ``strategy`` means to hold over earnings; none of what does not say so."""
+    return strategy.over_earnings if isinstance(strategy, OverEarnings) else frozenset()
+
+
 def fields_read(strategy: Strategy) -> frozenset[str]:
     """The daily fields beside closes that ``strategy`` reads."""
     return strategy.reads if isinstance(strategy, Reads) else frozenset()

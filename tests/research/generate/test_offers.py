@@ -28,6 +28,7 @@ from bursar.research.generate.record import PRIOR, Record, replay
 from bursar.research.generate.size import SizeLimits, size
 from bursar.research.generate.timeline import timeline
 from bursar.research.templates import digest, parse, template
+from bursar.research.templates.words import OVER_EARNINGS
 from bursar.risk.limits import RiskLimits
 from tests.builders import DAY
 from tests.real_prices import calendar
@@ -253,6 +254,16 @@ def test_a_small_purchase_of_what_is_listed_is_feasible() -> None:
     assert refusals([leg(price=last())], calm(), ACCOUNT, "rise") == ()
 
 
+def test_what_would_be_held_over_a_report_is_refused_unless_its_strategy_means_to() -> None:
+    seen = calm()
+    days = Panel(seen.closes.dates[-1:], ("S00", "S01"), np.array([[1.0, 30.0]]))
+    reporting = replace(seen, facts={"days_to_report": days})
+    (said,) = refusals([leg(price=last())], reporting, ACCOUNT, "rise")
+    assert said == "the gate would refuse it: S00 reports on 2022-01-03; rise did not say to hold over it"
+    assert refusals([leg(price=last())], reporting, ACCOUNT, "rise", over_earnings=True) == ()
+    assert refusals([leg("S01", price=last("S01"))], reporting, ACCOUNT, "rise") == ()
+
+
 @pytest.mark.parametrize(
     ("asked", "account", "message"),
     [
@@ -298,6 +309,10 @@ def test_an_offer_is_a_proposal_that_explains_itself_and_keeps_its_contract() ->
     assert made.proposal.proposal_id == f"s-rise-{digest(RISE)}-2022-01-03"
     assert made.proposal.reasons[0] == "Hold what rose yesterday."
     assert any("of that rose after costs" in reason for reason in made.proposal.reasons)
+    assert OVER_EARNINGS not in made.proposal.reasons
+    bold = offer(replay(replace(RISE, over_earnings=True), seen, cost_rate=0.0005), seen, ACCOUNT)
+    assert bold.proposal is not None
+    assert bold.proposal.reasons[1] == OVER_EARNINGS
     assert made.promise.confidence >= 0.6
     assert made.promise.risk_max <= 0.05
     assert made.promise.expected_return > 0.0

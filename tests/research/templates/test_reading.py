@@ -16,7 +16,7 @@ from bursar.errors import InputError
 from bursar.research.templates import Template, digest, parse, shipped, template
 from bursar.research.templates.grammar import Form, Trades
 from bursar.research.templates.reading import TEXT_MAX, document, from_document
-from bursar.research.templates.words import words
+from bursar.research.templates.words import OVER_EARNINGS, words
 
 TEXT = """
 name = "mine"
@@ -45,6 +45,9 @@ by = "rise"
 by = "risk"
 positions = 2
 """
+
+#: The version of that text, as it was before a template could say that it means to hold over earnings.
+MINE = "522a9187f4cd"
 
 
 def without(line: str, instead: str = "") -> str:
@@ -113,6 +116,17 @@ def test_order_and_comments_are_no_new_version_and_a_number_is() -> None:
     assert digest(parse(without("lookback_days = 100", "lookback_days = 101"))) != digest(mine)
     # What is usual may be said or not.
     assert digest(parse(without("lookback_days = 100", "lookback_days = 100\nskip_days = 21"))) == digest(mine)
+
+
+def test_what_does_not_hold_over_earnings_keeps_its_version_and_what_does_says_so() -> None:
+    mine, bold = parse(TEXT), parse(without('name = "mine"', 'name = "mine"\nover_earnings = true'))
+    assert (mine.over_earnings, bold.over_earnings) == (False, True)
+    assert digest(mine) == digest(parse(without('name = "mine"', 'name = "mine"\nover_earnings = false'))) == MINE
+    assert digest(bold) != MINE
+    assert document(bold)["over_earnings"] is True
+    assert OVER_EARNINGS in words(bold)
+    assert OVER_EARNINGS not in words(mine)
+    assert [each.name for each in shipped().values() if each.over_earnings] == ["volatility_expansion"]
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -26,7 +26,7 @@ from bursar.research.strategies.blend import Blend
 from bursar.research.strategies.shape import Shape
 from bursar.research.templates import TemplateStrategy, parse, shipped, template
 from bursar.research.templates.books import books
-from bursar.trading.strategy import Holdings, fields_read
+from bursar.trading.strategy import Holdings, fields_read, meant_over_earnings
 from bursar.trading.view import MarketView, known_facts
 from tests.builders import DAY, OPEN, quote
 from tests.real_prices import calendar, stock_facts
@@ -360,6 +360,15 @@ def test_too_little_history_is_no_decision(name: str) -> None:
 def test_a_blend_reads_what_its_parts_read() -> None:
     made = Blend(parts=((strategy("momentum"), 0.5), (strategy("trend"), 0.5)))
     assert fields_read(made) == {"volume"}
+
+
+def test_a_blend_means_to_hold_over_earnings_as_its_parts_do_and_as_a_whole_where_all_of_them_do() -> None:
+    bold, meek = strategy("volatility_expansion"), strategy("trend")
+    assert bold.over_earnings == {"volatility_expansion"}
+    assert not meek.over_earnings
+    mixed = Blend(parts=((bold, 0.5), (meek, 0.5)))
+    assert meant_over_earnings(mixed) == {"volatility_expansion"}
+    assert meant_over_earnings(Blend(parts=((bold, 1.0),))) == {"volatility_expansion", "blend"}
 
 
 def test_what_a_source_lacks_is_left_out_of_what_is_known() -> None:

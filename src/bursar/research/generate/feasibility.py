@@ -25,6 +25,7 @@ from bursar.research.generate.ground import Ground
 from bursar.risk.gate import judge
 from bursar.risk.limits import RiskLimits
 from bursar.risk.rules import Exposure
+from bursar.trading.exposure import next_reports
 
 #: Half of the spread that quotes are given here, as a part of the close.
 HALF_SPREAD = Decimal("0.0002")
@@ -47,11 +48,17 @@ class AccountNow:
     base_currency: str = "USD"
 
 
-def refusals(legs: Sequence[Leg], ground: Ground, account: AccountNow, strategy: str) -> tuple[str, ...]:
-    """Why ``legs`` cannot be done now, in words; nothing where they can."""
+def refusals(
+    legs: Sequence[Leg], ground: Ground, account: AccountNow, strategy: str, *, over_earnings: bool = False
+) -> tuple[str, ...]:
+    """Why ``legs`` cannot be done now, in words; nothing where they can.
+
+    over_earnings  whether the strategy means to hold over earnings
+    """
     found = [*_permissions(legs, ground, account), *_cash(legs, ground, account)]
     if not found:
-        found += _gate(legs, ground, account, strategy)
+        meant = frozenset({strategy} if over_earnings else ())
+        found += _gate(legs, _exposure(ground, account, meant), account, strategy)
     return tuple(dict.fromkeys(found))
 
 
@@ -84,13 +91,11 @@ def _multiplier(leg: Leg, ground: Ground) -> Decimal:
     return instrument.multiplier if instrument else Decimal(1)
 
 
-def _gate(legs: Sequence[Leg], ground: Ground, account: AccountNow, strategy: str) -> list[str]:
+def _gate(legs: Sequence[Leg], exposure: Exposure, account: AccountNow, strategy: str) -> list[str]:
     basket = tuple(_order(place, leg, account, strategy) for place, leg in enumerate(legs, start=1))
     numbers = count(1)
     try:
-        verdict = judge(
-            basket, _exposure(ground, account), account.limits, causes=(), new_id=lambda kind: f"{kind}-{next(numbers)}"
-        )
+        verdict = judge(basket, exposure, account.limits, causes=(), new_id=lambda kind: f"{kind}-{next(numbers)}")
     except DataError as error:
         return [f"the gate cannot judge it: {error}"]
     broken: dict[str, Rejected] = {}
@@ -114,7 +119,7 @@ def _order(place: int, leg: Leg, account: AccountNow, strategy: str) -> Order:
     )
 
 
-def _exposure(ground: Ground, account: AccountNow) -> Exposure:
+def _exposure(ground: Ground, account: AccountNow, earnings_meant: frozenset[str]) -> Exposure:
     at = ground.session.open + AFTER_THE_BELL
     last = dict(zip(ground.closes.symbols, ground.closes.values[-1].tolist(), strict=True))
     closes = {symbol: Decimal(repr(close)) for symbol, close in last.items() if close == close}
@@ -143,6 +148,8 @@ def _exposure(ground: Ground, account: AccountNow) -> Exposure:
         session=ground.session,
         next_session=ground.sessions[1] if len(ground.sessions) > 1 else None,
         closes=closes,
+        earnings=next_reports(ground.facts["days_to_report"]) if "days_to_report" in ground.facts else {},
+        earnings_meant=earnings_meant,
         cost_rate=account.cost_rate,
         stop_loss=account.stop_loss,
         returns=returns if len(returns) > 1 else None,

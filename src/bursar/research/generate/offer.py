@@ -32,6 +32,7 @@ from bursar.research.generate.size import Sized, SizeLimits, size
 from bursar.research.generate.timeline import Step, timeline
 from bursar.research.templates import Template, TemplateStrategy, digest
 from bursar.research.templates.measure import measure
+from bursar.research.templates.words import OVER_EARNINGS
 from bursar.risk.contracts import Contract, Promise, promised
 from bursar.trading.strategy import Holdings
 
@@ -135,7 +136,7 @@ def offer(
         impact=_impact(legs, traded, ground),
         capacity=_capacity(legs, traded, account),
         breaches=_breaches(template, record, promise, contract),
-        refusals=refusals(legs, ground, account, template.name),
+        refusals=refusals(legs, ground, account, template.name, over_earnings=template.over_earnings),
         steps=timeline(
             legs,
             [float(leg.quantity * leg.price) / money for leg, money in zip(legs, traded, strict=True)],
@@ -225,7 +226,12 @@ def _proposal(
         confidence=record.chance,
         expected_return=record.expected_return,
         risk_max=min(sized.risk, 1.0),
-        reasons=(template.about, *(f"{leg.symbol}: {leg.reason}" for leg in legs), *record_in_words(record)),
+        reasons=(
+            template.about,
+            *([OVER_EARNINGS] if template.over_earnings else []),
+            *(f"{leg.symbol}: {leg.reason}" for leg in legs),
+            *record_in_words(record),
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from bursar.domain.views import View
 from bursar.errors import InputError
 from bursar.research.strategies import Component
 from bursar.research.strategies.shape import Shape
-from bursar.trading.strategy import Holdings, Reads
+from bursar.trading.strategy import Holdings, Reads, meant_over_earnings
 from bursar.trading.view import MarketView
 
 
@@ -35,6 +35,12 @@ class Blend:
     def reads(self) -> frozenset[str]:
         """Fields beside closes that any part reads."""
         return frozenset().union(*(part.reads for part, _ in self.parts if isinstance(part, Reads)))
+
+    @property
+    def over_earnings(self) -> frozenset[str]:
+        """The parts that mean to hold over earnings; and the whole, where all of them do."""
+        meant = frozenset().union(*(meant_over_earnings(part) for part, _ in self.parts))
+        return meant | {self.name} if meant >= {part.name for part, _ in self.parts} else meant
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
         told: list[Bound] = []

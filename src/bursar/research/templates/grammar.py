@@ -241,6 +241,7 @@ class Template:
     confidence_min  without which nothing is opened
     enter           all must hold; leave: any one ends a position
     within_days     days back that may have met ``enter``, unless ``leave`` came since: 1 looks at the last close alone
+    over_earnings   True where it means to hold over earnings; of others the gate lets nothing open just before a report
     baseline        True for one that others are held against, and that nothing is promised of
     """
 
@@ -261,6 +262,7 @@ class Template:
     size: Sizing
     expiries: Expiries = field(default_factory=Expiries)
     pairs: PairTerms | None = None
+    over_earnings: bool = False
     baseline: bool = False
 
     def __post_init__(self) -> None:

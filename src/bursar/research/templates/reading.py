@@ -152,7 +152,12 @@ def _typed(hint: Any, where: str, value: object) -> Any:
 
 def document(template: Template) -> dict[str, Any]:
     """All that a template says, defaults included, in plain values: what is hashed and what ``--json`` prints."""
-    return {each.name: _plain(getattr(template, each.name)) for each in fields(Template)}
+    return {
+        each.name: _plain(getattr(template, each.name))
+        for each in fields(Template)
+        # It came later: what does not say it keeps the version under which it was judged.
+        if each.name != "over_earnings" or template.over_earnings
+    }
 
 
 def _plain(value: object) -> Any:

@@ -54,6 +54,11 @@ class TemplateStrategy:
         """Fields beside closes, for whoever makes the market view."""
         return self.template.reads
 
+    @property
+    def over_earnings(self) -> frozenset[str]:
+        """Its name, where the template means to hold over earnings."""
+        return frozenset({self.name} if self.template.over_earnings else ())
+
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
         told: list[Bound] = []
         return self._shape().targets(self.name, self.wishes(market, views, holdings, told), market, holdings, told)
@@ -209,7 +214,7 @@ class TemplateStrategy:
         for symbol, weight in holdings.weights.items():
             if weight > 0.0:
                 instrument = market.instruments.get(symbol)
-                found.add((instrument.underlying if instrument else None) or symbol)
+                found.add(instrument.company if instrument else symbol)
         return frozenset(found)
 
     def _shares(self, market: MarketView) -> frozenset[str]:

@@ -9,6 +9,8 @@ from bursar.research.templates.grammar import Condition, Form, Side, SizedBy, Te
 
 SIDES = {Side.ABOVE: "above", Side.AT_LEAST: "at least", Side.BELOW: "below", Side.AT_MOST: "at most"}
 
+OVER_EARNINGS = "It means to hold over earnings: the gate lets it open just before a report."
+
 
 def words(template: Template) -> tuple[str, ...]:
     """One sentence a line: what it looks at, when it buys and sells, how much, how many, and how often."""
@@ -29,6 +31,8 @@ def _sentences(t: Template) -> Iterator[str]:
         case Form.SELECT:
             yield from _select(t)
     yield from _size(t)
+    if t.over_earnings:
+        yield OVER_EARNINGS
     yield f"It decides {t.rhythm.value}; a position is meant for {t.horizon_days} trading days."
     if t.baseline:
         yield "It is a baseline: nothing is promised of it, and what promises something is held against it."

@@ -114,7 +114,9 @@ def earnings(case: Case) -> Iterator[Finding]:
     today = exposure.session.day if exposure.session else exposure.at.date()
     until = exposure.next_session.day if exposure.next_session else today
     for order in case.opening:
-        day = exposure.earnings.get(order.symbol)
+        instrument = exposure.instruments.get(order.symbol)
+        company = instrument.company if instrument else order.symbol
+        day = exposure.earnings.get(company)
         if day is None or day < today:
             continue
         passed = day > until or order.strategy in exposure.earnings_meant
@@ -125,7 +127,5 @@ def earnings(case: Case) -> Iterator[Finding]:
             Decimal((until - today).days + 1),
             passed,
             True,
-            ""
-            if passed
-            else f"{order.symbol} reports on {day}; {order.strategy or 'nobody'} did not say to hold over it",
+            "" if passed else f"{company} reports on {day}; {order.strategy or 'nobody'} did not say to hold over it",
         )
