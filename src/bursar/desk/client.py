@@ -67,10 +67,11 @@ class Portfolio(TypedDict):
 class Order(TypedDict):
     """An order and where it stands.
 
-    remaining  what may still trade: nothing of one that has ended
-    purpose    entry, reduce, exit, protection or kill
-    parent_id  the order whose fill activates this one; protection that rests for a position has none
-    oca_group  orders of one group cancel each other: the stop and the target of a position
+    remaining       what may still trade: nothing of one that has ended
+    purpose         entry, reduce, exit, protection or kill
+    parent_id       the order whose fill activates this one; protection that rests for a position has none
+    oca_group       orders of one group cancel each other: the stop and the target of a position
+    cancel_refused  why it would not be canceled, and what to do instead; None where it would
     """
 
     order_id: str
@@ -97,6 +98,7 @@ class Order(TypedDict):
     oca_group: str | None
     permanent_id: int | None
     reason: str
+    cancel_refused: str | None
 
 
 class Leg(TypedDict):

@@ -22,7 +22,8 @@ def money(amount: Decimal | None, currency: str = "USD", *, signed: bool = False
     if amount is None:
         return NOTHING
     places = 0 if currency == "JPY" else 2
-    return f"{_sign(amount, signed)}{_unit(currency)}{abs(amount):,.{places}f}"
+    shown = f"{abs(amount):,.{places}f}"
+    return f"{_sign(amount, signed) if shown.strip('0.') else ''}{_unit(currency)}{shown}"
 
 
 def price(amount: Decimal | None, currency: str = "USD") -> str:

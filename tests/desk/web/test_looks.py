@@ -29,7 +29,7 @@ class Answers:
             "orders": [],
             "proposals": [],
             "every": [],
-            "get": {"away": [], "state": "active"},
+            "get": {"away": [], "state": "active", "trades": "here"},
             "me": {"role": "admin"},
         } | answers
         self.asked: list[str] = []
@@ -222,13 +222,21 @@ def test_an_order_is_canceled_with_a_reason_and_a_refusal_says_what_to_do_instea
     ]
 
 
+def test_what_would_be_refused_is_not_asked_for_and_says_why(shown: Any) -> None:
+    answers = Answers()
+    page, screen = shown(answers)
+    page._orders = {"o-1": ORDER | {"cancel_refused": "protects 10 KO; close the position"}}
+    asyncio.run(page._ask_cancel(SimpleNamespace(args="o-1")))
+    assert (answers.asked, screen.told) == ([], ["o-1 protects 10 KO; close the position"])
+
+
 def test_what_the_loop_did_not_do_is_told_once_it_has_taken_the_command(shown: Any) -> None:
     effects = [
         {"event": {"kind": "alerted", "message": "ann asked to cancel o-1, which protects 10 KO"}},
         {"event": {"kind": "rearm_refused", "reason": "wait for the next session"}},
         {"event": {"kind": "cancel_requested"}},
     ]
-    well = {"away": [], "state": "active"}
+    well = {"away": [], "state": "active", "trades": "here"}
     came = [well, well, {"state": "sent"}, well, well, {"state": "taken", "effects": effects}, well, well]
     page, screen = shown(Answers(get=iter(came)))
     page._sent = ["c-1"]
@@ -263,4 +271,5 @@ PROPOSED = {
 ORDER = {
     "order_id": "o-1", "symbol": "KO", "side": "sell", "quantity": "10", "filled": "0", "type": "stop",
     "limit_price": None, "stop_price": "50.25", "purpose": "protection", "status": "new",
+    "cancel_refused": None,
 }  # fmt: skip

@@ -301,10 +301,7 @@ def test_a_visit(served: Served, page: Any) -> None:
     equals_the_api(page)
 
     # What protects a position is not canceled: what to do instead stays on the page until it was read.
-    page.get_by_role("button", name="Cancel order").first.click()
-    page.get_by_text("Cancel this order?").wait_for()
-    page.get_by_label("Why?").fill("I would rather not")
-    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_role("button", name="Why order").first.click()
     page.get_by_text("which would be left unprotected; close the position").wait_for()
     reads_well(page, ".told.wrong")
     page.get_by_role("button", name="OK").click()

@@ -117,6 +117,20 @@ def test_orders_offer_their_cancellation_to_whoever_may_act() -> None:
     assert "partly filled" in said
     assert "button" not in paint.orders([order], acts=False)
     assert "button" not in paint.orders([order | {"status": "pending_cancel"}]), "it is asked for once"
+    stays = paint.orders([order | {"cancel_refused": "protects 10 KO"}])
+    assert "aria-label='Why order o-1, sell 10 KO stays'>Stays: why?<" in stays
+
+
+def test_a_desk_that_nobody_trades_for_does_not_look_as_if_somebody_did() -> None:
+    assert "trading active" in paint.trading({"trading": "active"}, "here")
+    assert "nobody trades" in paint.trading({"trading": "active"}, "nowhere")
+    assert "trading halted, and nobody trades" in paint.trading({"trading": "halted"}, "nowhere")
+
+
+def test_less_than_a_cent_is_neither_a_gain_nor_a_loss() -> None:
+    assert paint.money(-0.001, "USD", signed=True) == paint.money(0.001, "USD", signed=True) == "$0.00"
+    assert paint.tone(-0.001) == paint.tone(0.001) == ""
+    assert paint.tone(-0.01) == "loss"
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ async def orders(
 ) -> Response:
     """List orders in the order in which they were placed."""
     found = [
-        views.order(state)
+        _told(desk, state)
         for state in desk.past.orders.all()
         if status in (None, state.status)
         and symbol in (None, state.order.symbol)
@@ -223,10 +223,20 @@ async def orders(
     return Told(paged(desk, found, by("order_id"), itself, limit=limit, cursor=cursor, about=about))
 
 
+def _told(desk: Desk, state: OrderState) -> dict[str, Any]:
+    """An order, and why it would not be canceled."""
+    why_not = _objection(desk, state.order.order_id) if state.working else ""
+    return {**views.order(state), "cancel_refused": why_not or None}
+
+
+def _objection(desk: Desk, order_id: str) -> str:
+    return objection(desk.past.orders, order_id, desk.past.book, frozenset(desk.settings.sleeve.hands_off))
+
+
 @router.get("/orders/{order_id}", responses=described(404, tells=shapes.OrderTold))
 async def order(order_id: str, desk: TheDesk, caller: Viewer) -> Response:
     """Show one order and where it stands."""
-    return Told(stamped(desk, **views.order(_order(desk, caller, order_id))))
+    return Told(stamped(desk, **_told(desk, _order(desk, caller, order_id))))
 
 
 @router.get("/orders/{order_id}/trail", responses=described(404, tells=words.Listed[shapes.Change]))
@@ -249,9 +259,7 @@ async def cancel(
 
     async def act() -> Response:
         order = _order(desk, caller, order_id).order
-        named = frozenset(desk.settings.sleeve.hands_off)
-        why_not = objection(desk.past.orders, order_id, desk.past.book, named)
-        if why_not:
+        if why_not := _objection(desk, order_id):
             raise Problem(409, "it cannot be canceled", f"{order_id} {why_not}")
         said = {"order": order_id, "reason": asked.reason, "account": order.account}
         # Whoever asks anew means it anew: the broker may have refused to cancel it the first time.

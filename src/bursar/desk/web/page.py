@@ -158,7 +158,7 @@ class Page:
         self._paint("band", *paint.band(status))
         self._paint("away", paint.away(health["away"]))
         self._paint("line", paint.line(status))
-        self._paint("trading", paint.trading(status))
+        self._paint("trading", paint.trading(status, health["trades"]))
         items = snapshot.get("items", ())
         if items:
             self._values.append(sum(each["equity"] or 0.0 for each in items))
@@ -246,6 +246,9 @@ class Page:
         order = self._orders.get(str(event.args))
         if order is None:
             _wrong("this order does not work any more")
+            return
+        if why := order["cancel_refused"]:
+            _wrong(f"{order['order_id']} {why}")
             return
         with _dialog("Cancel this order?") as dialog, ui.card():
             _html("", f"<h2>Cancel this order?</h2>{paint.order(order)}")

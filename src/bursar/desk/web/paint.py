@@ -103,9 +103,12 @@ def line(status: Mapping[str, Any]) -> str:
     return f"<span class='pill {_LINE.get(state, 'bad')}'{why}><i></i>line {text(state)}</span>"
 
 
-def trading(status: Mapping[str, Any]) -> str:
-    """What the account may do."""
+def trading(status: Mapping[str, Any], trades: str = "here") -> str:
+    """What the account may do, and that nobody trades it where no program does. trades: as /health says."""
     state = str(status.get("trading", "unknown"))
+    if trades == "nowhere":
+        said = "nobody trades" if state == "active" else f"trading {text(state)}, and nobody trades"
+        return f"<span class='pill {'middling' if state == 'active' else 'bad'}'><i></i>{said}</span>"
     return f"<span class='pill {'' if state == 'active' else 'bad'}'><i></i>trading {text(state)}</span>"
 
 
@@ -302,13 +305,15 @@ def _part_filled(order: Mapping[str, Any]) -> str:
 
 
 def _canceling(order: Mapping[str, Any]) -> str:
-    """The button that asks for the cancellation of an order; none for one that is canceled already."""
+    """The button that asks for the cancellation of an order, or why it stays; none for one that is canceled already."""
     if order["status"] == "pending_cancel":
         return ""
-    about = f"Cancel order {order['order_id']}, {order['side']} {order['quantity']} {order['symbol']}"
+    stays = bool(order.get("cancel_refused"))
+    about = f"{order['order_id']}, {order['side']} {order['quantity']} {order['symbol']}"
     return (
-        f"<button type='button' class='cancel' data-order='{text(order['order_id'])}' "
-        f"aria-label='{text(about)}'>Cancel…</button>"
+        f"<button type='button' class='cancel{' stays' if stays else ''}' data-order='{text(order['order_id'])}' "
+        f"aria-label='{'Why order' if stays else 'Cancel order'} {text(about)}{' stays' if stays else ''}'>"
+        f"{'Stays: why?' if stays else 'Cancel…'}</button>"
     )
 
 

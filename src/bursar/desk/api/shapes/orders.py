@@ -104,9 +104,10 @@ class Unlocked(Stamped):
 class Order(Shape):
     """An order and where it stands.
 
-    remaining  what may still trade: nothing of one that has ended
-    parent_id  the order whose fill activates this one
-    oca_group  orders of one group cancel each other: the stop and the target of a position
+    remaining       what may still trade: nothing of one that has ended
+    parent_id       the order whose fill activates this one
+    oca_group       orders of one group cancel each other: the stop and the target of a position
+    cancel_refused  why it would not be canceled, and what to do instead; null where it would
     """
 
     order_id: OrderId
@@ -133,6 +134,7 @@ class Order(Shape):
     oca_group: str | None = Field(examples=[None])
     permanent_id: int | None = Field(description="The broker's own number.", examples=[1_234_567])
     reason: Reason
+    cancel_refused: str | None = Field(examples=["protects AAPL, which is held; close the position instead"])
 
 
 class OrderTold(Order, Stamped):
