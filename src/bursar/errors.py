@@ -2,7 +2,8 @@
 
     BursarError
     |-- InputError      the caller can fix it: a value, a file, a setting
-    |   `-- TakenError  another process has it: wait until that has ended, or talk to it
+    |   |-- TakenError  another process has it: wait until that has ended, or talk to it
+    |   `-- AwayError   a database that is named does not serve: see that it is there, and try again
     |-- DataError       facts are missing, stale or contradictory: the decision that needed them is skipped
     |-- BrokerError     the broker refused or did not answer; `retryable` says whether to try again
     |-- ProtocolError   bytes that cannot be understood: drop the connection they came from
@@ -26,6 +27,10 @@ class InputError(BursarError, ValueError):
 
 class TakenError(InputError):
     """Another process of ours has what was asked for, and keeps it for as long as it lives."""
+
+
+class AwayError(InputError):
+    """A database that is named does not serve: it is not there, or lets nobody in. What needs it waits for it."""
 
 
 class DataError(BursarError):

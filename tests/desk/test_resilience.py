@@ -19,6 +19,7 @@ from bursar.adapters.marks import ReadMarks, SharedMarks
 from bursar.adapters.memory import MemoryCommands, MemoryJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
 from bursar.adapters.store.database import connect, migrate, sqlite_url
+from bursar.adapters.store.people import StorePasses, StorePeople
 from bursar.adapters.store.snapshots import Snapshots
 from bursar.desk import heartbeat
 from bursar.desk.desk import Desk
@@ -27,7 +28,7 @@ from bursar.desk.heartbeat import Heartbeat
 from bursar.domain import events as e
 from bursar.domain.events import Event
 from bursar.domain.market import Quote
-from bursar.errors import DataError
+from bursar.errors import AwayError, DataError
 from bursar.ports import Recorded
 from bursar.runtime.switch import Switch
 from tests.builders import ACCOUNT, CLOSE, OPEN, instrument
@@ -227,6 +228,31 @@ def test_a_store_that_hangs_holds_no_beat_up_and_gets_every_second_later(monkeyp
 
     asyncio.run(live())
     assert kept == [int(NOW.timestamp()) + second for second in range(5)]
+
+
+def test_a_database_that_goes_away_throws_nobody_out_and_calls_no_password_wrong(tmp_path: Path) -> None:
+    ticks, path = [0.0], tmp_path / "desk.sqlite"
+    engine = connect(sqlite_url(path))
+    migrate(engine)
+    guard = Guard(StorePeople(engine), StorePasses(engine), lambda: NOW, passwords=CHEAP, ticks=lambda: ticks[0])
+    password = (guard.first_password() or ("", ()))[0]
+    given, _ = guard.sign_in("admin", password, "", "127.0.0.1")
+    caller = guard.caller(given.secret)
+    engine.dispose()
+    path.rename(tmp_path / "elsewhere")
+    path.mkdir()
+
+    ticks[0] = KNOWN_S + 1
+    assert guard.caller(given.secret) == caller
+    with pytest.raises(AwayError, match="see that it is there"):
+        guard.sign_in("admin", password, "", "127.0.0.1")
+    desk = Desk(journal=journal_of(events()), guard=guard, now=lambda: NOW)
+    said_by = {"name": "admin", "password": password, "code": ""}
+    (answer,) = send(app_on(desk), Ask("POST", "/api/v1/sign-in", body=said_by), role="")
+    assert (answer.status_code, answer.json()["title"]) == (503, "the database is away")
+    path.rmdir()
+    (tmp_path / "elsewhere").rename(path)
+    assert guard.sign_in("admin", password, "", "127.0.0.1")[0].kept.person == "admin"
 
 
 def test_two_services_that_share_a_database_keep_one_series_and_neither_takes_the_store_for_away(

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from bursar.errors import InputError, LedgerError
+from bursar.errors import AwayError, InputError, LedgerError
 
 #: Where the steps from one layout to the next are.
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -143,7 +143,7 @@ def explained(engine: Engine) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise InputError(
+        raise AwayError(
             f"database {shown(engine)} cannot be used: {_first_line(error)}; see that it is there"
         ) from error
 

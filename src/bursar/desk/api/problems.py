@@ -27,7 +27,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from bursar.errors import BrokerError, BursarError, DataError, InputError, LedgerError
+from bursar.errors import AwayError, BrokerError, BursarError, DataError, InputError, LedgerError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -113,6 +113,8 @@ def of_error(error: BursarError) -> Problem:
     """The problem that an error of ours is."""
     said = " ".join(str(error).split())
     match error:
+        case AwayError():
+            return Problem(503, "the database is away", "try again later", headers={"Retry-After": "5"})
         case InputError():
             return Problem(422, "a value cannot be used", said)
         case DataError():

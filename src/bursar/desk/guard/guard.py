@@ -21,7 +21,7 @@ from bursar.desk.guard.roles import Caller, Role
 from bursar.desk.guard.throttle import Throttle
 from bursar.domain.events import AccessChanged, Event, SignedIn, SignInRefused
 from bursar.domain.people import Pass, PassKind, Person, person_name
-from bursar.errors import InputError
+from bursar.errors import AwayError, InputError
 from bursar.ports import Passes, People
 
 #: Begins every token, so that one that was committed by mistake can be searched for.
@@ -134,7 +134,7 @@ class Guard:
         try:
             given = self.passes.find(digest)
             person = self.people.find(given.person) if given else None
-        except SQLAlchemyError:
+        except (SQLAlchemyError, AwayError):
             # The database is away. Who was in a moment ago must still reach the kill switch; nobody else gets in.
             if known and ticks - known[0] < AWAY_S:
                 return known[1]
@@ -293,9 +293,10 @@ class Guard:
 
     def _person(self, name: str) -> Person | None:
         try:
-            return self.people.find(person_name(name))
+            known = person_name(name)
         except InputError:
             return None
+        return self.people.find(known)
 
     def _named(self, name: str) -> Person:
         person = self.people.find(name)
