@@ -128,6 +128,19 @@ def test_platts_map_is_the_likeliest(seed: int) -> None:
     assert (found.slope * 50, found.intercept) == pytest.approx(tuple(best.x), abs=1e-5)
 
 
+def test_a_fit_reaches_its_tolerance_where_the_last_step_gains_less_than_rounding() -> None:
+    chance = np.random.default_rng(0)
+    for _ in range(300):
+        size = int(chance.integers(300, 1400))
+        confidence = 0.5 + 0.3 * chance.random(size) * chance.random()
+        scores, outcomes = np.log(confidence / (1.0 - confidence)), (chance.random(size) < 0.5).astype(float)
+        hits = outcomes.sum()
+        target = np.where(outcomes > 0.0, (hits + 1.0) / (hits + 2.0), 1.0 / (size - hits + 2.0))
+        gap = target - calibration.fit_platt(scores, outcomes)(scores)
+        unit = (scores - scores.mean()) / scores.std()
+        assert max(abs(gap @ unit), abs(gap.sum())) <= 1e-11 * size
+
+
 def test_separated_scores_still_give_a_finite_curve() -> None:
     found = calibration.fit_platt([-1.0, -0.5, 0.5, 1.0], [0, 0, 1, 1])
     assert 0 < found.slope < 100

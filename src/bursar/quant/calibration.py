@@ -24,6 +24,8 @@ from bursar.errors import InputError
 from bursar.quant.arrays import FloatArray, IntArray, number, vector
 
 BINS = 10
+#: A step of a fit that is worse by this part is no worse: sums of thousands of terms are not told apart more finely.
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ def fit_platt(scores: ArrayLike, outcomes: ArrayLike) -> PlattMap:
         length = 1.0
         while (
             reached := _cross_entropy((slope + length * step[0]) * unit + intercept + length * step[1], target)
-        ) > best and length > 1e-10:
+        ) > best + ROUNDING * abs(best) and length > 1e-10:
             length *= 0.5
         slope, intercept, best = slope + length * float(step[0]), intercept + length * float(step[1]), reached
     return PlattMap(slope=slope / scale, intercept=intercept - slope * center / scale)
