@@ -155,6 +155,13 @@ class Proposal(TypedDict):
     legs: list[Leg]
 
 
+class Locked(TypedDict):
+    """An account with real money, whose program starts once a person types the phrase."""
+
+    name: str
+    account: str
+
+
 class Status(TypedDict):
     """How the line is, and whose money it is."""
 
@@ -169,6 +176,16 @@ class Status(TypedDict):
     last_event_at: str | None
     prices_at: str | None
     orders_working: int
+    locked: Locked | None
+
+
+class Unlocked(TypedDict):
+    """The program that trades an account with real money starts."""
+
+    sequence: int
+    name: str
+    account: str
+    state: str
 
 
 class Sent(TypedDict):
@@ -300,6 +317,11 @@ class Client:
     async def rearm(self, reason: str, *, key: str = "") -> Sent:
         """Ask that the account may trade again."""
         said: Sent = await self.post("rearm", {"reason": reason}, key=key)
+        return said
+
+    async def unlock(self, name: str, phrase: str, *, key: str = "") -> Unlocked:
+        """Let the program that trades an account with real money start, once, by what the door asks to be typed."""
+        said: Unlocked = await self.post(f"ibkr/accounts/{name}/unlock", {"phrase": phrase}, key=key)
         return said
 
     # ------------------------------------------------------------ streams

@@ -1,8 +1,8 @@
 """The phrase that opens the locked door: a person types it for each start of the program that trades real money.
 
-At the terminal of `bursar run`, or over the API by a trader who shows that it is they. It is kept in no file, log,
-setting or command line: it goes to the program on its standard input, and is forgotten with that. Whoever is started
-again is asked for it again; meanwhile the desk is served, and says that it waits.
+At the terminal of `bursar run`, or on the page or over the API by a trader who shows that it is they. It is kept in no
+file, log, setting or command line: it goes to the program on its standard input, and is forgotten with that. Whoever is
+started again is asked for it again; meanwhile the desk is served, and says that it waits.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Keys:
         """The phrase of an account, once a person gave it."""
         name, before = served.name, self.degraded.get("trading", "")
         self.degraded["trading"] = (
-            f"{served.account} holds real money and is not traded until a person types the phrase, at the terminal of "
-            f"bursar run or by POST /api/v1/ibkr/accounts/{name}/unlock{before and f'; before: {before}'}"
+            f"{served.account} holds real money and is not traded until a person types the phrase: at the terminal of "
+            f"bursar run, on the page, or by POST /api/v1/ibkr/accounts/{name}/unlock{before and f'; before: {before}'}"
         )
         self.waited[name] = served
         try:

@@ -133,8 +133,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
                 "band", "away", "line", "trading", "worth", "positions", "risk", "orders", "alerts", "fine", "stopped",
                 "holds",
             )},
-            "_waiting": (), "_over": False, "_rearm": Part(), "_proposals": Part(), "_role": None,
-            "_orders": {"o-1": ORDER}, "_sent": [],
+            "_waiting": (), "_over": False, "_rearm": Part(), "_door": Part(), "_locked": None,
+            "_proposals": Part(), "_role": None, "_orders": {"o-1": ORDER}, "_sent": [],
         }  # fmt: skip
         for name, value in state.items():
             setattr(page, name, value)
@@ -206,6 +206,29 @@ def test_a_switch_is_not_thrown_by_who_cannot_show_who_they_are(shown: Any) -> N
     assert answers.asked == ["kill", "step_up", "kill"], "who gives no password is not asked for one again"
 
 
+def test_the_door_to_real_money_is_opened_by_what_is_typed_and_a_wrong_phrase_says_why(shown: Any) -> None:
+    locked = {"name": "savings", "account": "U7654321"}
+    answers = Answers(
+        status=STATUS | {"locked": locked},
+        unlock=iter([problem(422, "a value cannot be used", "is not the phrase"), {"state": "starting"}]),
+    )
+    page, screen = shown(answers, "yes", "trade real money in U7654321", None)
+    asyncio.run(page._ask_phrase())
+    assert (answers.asked, screen.told) == ([], []), "nothing waits for a phrase"
+    asyncio.run(page.look())
+    assert page._door.visible
+    asked = len(answers.asked)
+    for _ in range(3):
+        asyncio.run(page._ask_phrase())
+    assert answers.asked[asked:] == ["unlock", "unlock"], "not now sends nothing"
+    assert "is not the phrase" in screen.told[0]
+    assert screen.told[1:] == ["the program that trades U7654321 is being started"]
+    assert page._sent == []
+    answers.answers |= {"status": STATUS, "me": {"role": "admin"}}
+    asyncio.run(page.look())
+    assert not page._door.visible
+
+
 def test_an_order_is_canceled_with_a_reason_and_a_refusal_says_what_to_do_instead(shown: Any) -> None:
     remedy = problem(409, "it cannot be canceled", "o-1 protects 10 KO; close the position")
     answers = Answers(cancel=iter([{"command": "c-1"}, remedy]))
@@ -253,7 +276,7 @@ def test_what_the_loop_did_not_do_is_told_once_it_has_taken_the_command(shown: A
     ("role", "acts", "rearms"), [("viewer", False, False), ("trader", True, False), ("admin", True, True)]
 )
 def test_whoever_only_looks_is_shown_nothing_that_acts(shown: Any, role: str, acts: bool, rearms: bool) -> None:
-    status = STATUS | {"trading": "halted"}
+    status = STATUS | {"trading": "halted", "locked": {"name": "savings", "account": "U7654321"}}
     page, screen = shown(Answers(me={"role": role}, orders=[ORDER], proposals=[PROPOSED], status=status))
     page._painted.clear()
     asyncio.run(page.look())
@@ -261,6 +284,7 @@ def test_whoever_only_looks_is_shown_nothing_that_acts(shown: Any, role: str, ac
     assert ("class='cancel'" in content(page, "orders")) is acts
     assert screen.buttons == ["Look and decide" if acts else "Look"]
     assert page._rearm.visible is rearms
+    assert page._door.visible is acts
 
 
 PROPOSED = {

@@ -28,9 +28,11 @@ from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.config import Given, build
+from bursar.config.accounts import AccountProfile
 from bursar.desk.app import create_app
 from bursar.desk.desk import Desk
 from bursar.desk.guard.guard import Guard
+from bursar.desk.serving import Served as Account
 from bursar.domain import events as e
 from bursar.domain.events import Event
 from bursar.domain.market import Slice
@@ -335,6 +337,19 @@ def test_a_visit(served: Served, page: Any) -> None:
     served.until(is_(e.TradingStateChanged, state=e.TradingState.ACTIVE, reason="it was a drill"))
     page.get_by_text("Trading is halted.").wait_for(state="detached")
     assert served.switch.asked() is None
+
+    # A program that would trade real money waits for a phrase, which a person types.
+    savings = AccountProfile(account_id="U7654321", mode="live", port=7496, notional_per_day_max=Decimal(1))
+    served.desk.accounts = {**served.desk.accounts, "savings": savings}
+    served.desk.keys.waited["savings"] = Account(name="savings", profile=savings)
+    page.get_by_role("button", name="Type the phrase").click()
+    page.get_by_text("you type exactly: trade real money in U7654321").wait_for()
+    reads_well(page, ".q-dialog")
+    page.get_by_label("The phrase").fill("trade real money in U7654321")
+    page.get_by_role("button", name="Trade real money").click()
+    page.get_by_text("the program that trades U7654321 is being started").wait_for()
+    assert not served.desk.keys.waited
+    page.get_by_role("button", name="Type the phrase").wait_for(state="hidden")
 
     # What is away is said, with what still works.
     served.desk.degraded["store"] = "no space left on the device"

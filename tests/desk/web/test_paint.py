@@ -12,7 +12,7 @@ from bursar.desk.web import paint
 
 STATUS = {
     "sequence": 7, "state": "up", "reason": "", "mode": "paper", "account": "DU9000001", "simulated": [],
-    "trading": "active", "prices_at": "2022-01-03T15:30:00Z",
+    "trading": "active", "prices_at": "2022-01-03T15:30:00Z", "locked": None,
 }  # fmt: skip
 LINE = {
     "symbol": "AAPL",

@@ -82,6 +82,7 @@ async def status(desk: TheDesk, caller: Viewer) -> Response:
             last_event_at=views.moment(past.book.at),
             prices_at=views.moment(desk.prices.told_at),
             orders_working=len(past.orders.working()),
+            locked=next(({"name": each.name, "account": each.account} for each in desk.keys.waited.values()), None),
         )
     )
 

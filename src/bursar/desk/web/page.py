@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
-from bursar.desk.client import Client, DeskProblem, Order, Sent
+from bursar.desk.client import Client, DeskProblem, Locked, Order
 from bursar.desk.guard.door import brought, cookie_name
 from bursar.desk.guard.roles import Role
 from bursar.desk.web import paint
@@ -91,6 +91,7 @@ class Page:
         self._role: Role | None = None
         self._orders: dict[str, Order] = {}
         self._sent: list[str] = []
+        self._locked: Locked | None = None
 
     # ------------------------------------------------------------ once
 
@@ -100,6 +101,8 @@ class Page:
         self._parts["band"] = _html("band").props('role="status"')
         self._parts["away"] = _html("away").props('role="alert"')
         with ui.element("div").classes("desk"):
+            self._door = _button("Type the phrase…", self._ask_phrase, kind="act")
+            self._door.set_visibility(False)
             with ui.element("header").classes("top"):
                 _html("", "<h1>Bursar</h1>")
                 for name in ("line", "trading"):
@@ -157,6 +160,8 @@ class Page:
             return
         self._paint("band", *paint.band(status))
         self._paint("away", paint.away(health["away"]))
+        self._locked = status["locked"]
+        self._door.set_visibility(self._locked is not None and self._acts)
         self._paint("line", paint.line(status))
         self._paint("trading", paint.trading(status, health["trades"]))
         items = snapshot.get("items", ())
@@ -283,7 +288,24 @@ class Page:
         if said:
             await self._do(lambda: self._client.rearm(said), "asked: the loop decides whether it may yet")
 
-    async def _do(self, act: Callable[[], Awaitable[Sent]], done: str) -> None:
+    async def _ask_phrase(self) -> None:
+        locked = self._locked
+        if locked is None:
+            return
+        says = f"Let orders reach {locked['account']}"
+        with _dialog(says) as dialog, ui.card():
+            _html("", paint.door(locked["account"]))
+            phrase = _field("The phrase", lambda: dialog.submit(phrase.value))
+            with ui.row():
+                _button("Trade real money", lambda: dialog.submit(phrase.value), kind="act")
+                _button("Not now", dialog.close)
+        said = await dialog
+        dialog.delete()
+        if said:
+            done = f"the program that trades {locked['account']} is being started"
+            await self._do(lambda: self._client.unlock(locked["name"], said), done)
+
+    async def _do(self, act: Callable[[], Awaitable[Mapping[str, object]]], done: str) -> None:
         """Act; where the password is asked for once more, ask for it and act then."""
         try:
             sent = await act()
@@ -293,7 +315,9 @@ class Page:
             elif await self._step_up():
                 await self._do(act, done)
             return
-        self._sent = [*self._sent, sent["command"]][-_FOLLOWED_MAX:]
+        command = sent.get("command")
+        if isinstance(command, str):
+            self._sent = [*self._sent, command][-_FOLLOWED_MAX:]
         ui.notify(done, classes="told")
 
     async def _step_up(self) -> bool:

@@ -96,6 +96,15 @@ def fine(status: Mapping[str, Any]) -> str:
     return f"As of event {int(status['sequence'])} of the journal. {said}"
 
 
+def door(account: str) -> str:
+    """What a person does who lets orders reach real money."""
+    name = text(account)
+    return (
+        f"<h2>Let orders reach {name}</h2><p>{name} holds <b>real money</b>. The program that trades it starts once "
+        f"you type exactly: trade real money in {name}</p>"
+    )
+
+
 def line(status: Mapping[str, Any]) -> str:
     """How the line to the broker is."""
     state = str(status.get("state", "unknown"))

@@ -36,6 +36,13 @@ from bursar.desk.api.shapes.words import (
 from bursar.risk.limits import RiskLimits
 
 
+class Locked(Shape):
+    """An account with real money, whose program starts once a person types the phrase."""
+
+    name: str = Field(examples=["savings"])
+    account: str = Field(examples=["U7654321"])
+
+
 class Status(Stamped):
     """How the line is, and whose money it is."""
 
@@ -49,6 +56,7 @@ class Status(Stamped):
     last_event_at: Moment | None
     prices_at: Moment | None = Field(description="When the last prices came, by the clock of their own world.")
     orders_working: Count
+    locked: Locked | None = Field(description="Where a phrase is waited for.")
 
 
 class LineChange(Shape):
