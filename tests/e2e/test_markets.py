@@ -1,0 +1,93 @@
+"""An account that is traded in Sydney: its days over the wire, and by the commands that a person types.
+
+The prices are made up (``tests/runtime/test_markets.py`` has the days, and backtests on them).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bursar.adapters.memory import MemoryJournal
+from bursar.domain.events import Decided, Filled, InstrumentListed, TaskFinished
+from bursar.domain.record import encode
+from bursar.runtime import demo, wire
+from bursar.runtime.request import DemoRequest
+from bursar.runtime.stage import Stage, prepare, terms
+from bursar.testing import running_gateway
+from tests.e2e.person import Person
+from tests.runtime.test_markets import NAME, imported, moments, settings_of, utc
+
+LAST, FIRST = date(2022, 4, 29), date(2022, 2, 1)
+FRIDAY, MONDAY = date(2022, 4, 1), date(2022, 4, 4)
+
+
+def stage_of(home: Path, days: int, first: date) -> Stage:
+    settings = settings_of(market__source=NAME, market__exchange="XASX", strategy__names="equal_weight")
+    return prepare(DemoRequest(days=days, first=first, seed=7, cash=Decimal(100_000), settings=settings, home=home))
+
+
+def test_a_day_in_sydney_over_the_wire_is_the_day_in_process(tmp_path: Path) -> None:
+    imported(tmp_path, "XASX", [("BHP", "50 51"), ("CBA", "90")], first=FIRST, last=LAST)
+    stage = stage_of(tmp_path, 2, FRIDAY)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    stage.request.write(folder)
+    over_tcp, in_process = MemoryJournal(), MemoryJournal()
+    asyncio.run(wire.play(stage, over_tcp, folder))
+    asyncio.run(demo.play(stage, in_process))
+    expected = [encode(recorded.event) for recorded in in_process.read()]
+    assert [encode(recorded.event) for recorded in over_tcp.read()] == expected
+    assert sum(b'"kind":"filled"' in line for line in expected) >= 2
+
+
+@pytest.fixture
+def person(bursar_home: Path, capsys: pytest.CaptureFixture[str]) -> Person:
+    imported(bursar_home, "XASX", [("BHP", "50 51"), ("CBA", "90")], first=FIRST, last=LAST)
+    return Person(capsys, bursar_home, [])
+
+
+def test_an_account_is_traded_on_the_sessions_of_sydney_across_its_clock_change(person: Person) -> None:
+    stage = stage_of(person.home, 3, FRIDAY)
+    with running_gateway(stage.world, terms(stage), stepped_by_clients=True) as gateway:
+        (person.home / "bursar.toml").write_text(
+            f'[market]\nexchange = "XASX"\nsource = "{NAME}"\n[strategy]\nnames = ["equal_weight"]\n'
+            f"[broker]\nport = {gateway.port}\n"
+        )
+        assert gateway.now == utc(3, 31, 22)  # 09:00 of Friday in Sydney
+        person.trades("16:40")
+        assert gateway.now >= utc(4, 1, 5, 30)
+        while gateway.now < utc(4, 3, 23):
+            gateway.step()
+        person.trades("16:40")
+        told = person.reads("observe", "--config", str(person.home / "bursar.toml"), "--every", "0")
+    assert (told["equal"], told["currency"]) == (True, "AUD")
+    events = person.events()
+    done = {(event.day, event.task): event.at for event in events if isinstance(event, TaskFinished)}
+    assert {task: at for (day, task), at in done.items() if day == FRIDAY} == {
+        "analyze": utc(3, 31, 22),
+        "open": utc(3, 31, 23),
+        "decide": utc(3, 31, 23),
+        "trade": utc(3, 31, 23, 5),
+        "close": utc(4, 1, 5),
+        "review": utc(4, 1, 5, 30),
+    }
+    assert {task: at for (day, task), at in done.items() if day == MONDAY} == {
+        "analyze": utc(4, 3, 23),
+        "open": utc(4, 4, 0),
+        "decide": utc(4, 4, 0),
+        "trade": utc(4, 4, 0, 5),
+        "close": utc(4, 4, 6),
+        "review": utc(4, 4, 6, 30),
+    }
+    assert moments(events, Decided) == [utc(3, 31, 23), utc(4, 4, 0)]
+    fills = [event for event in events if isinstance(event, Filled)]
+    assert {fill.symbol for fill in fills} == {"BHP", "CBA"}
+    assert {fill.traded_on for fill in fills} == {FRIDAY}
+    assert {fill.settles_on for fill in fills} == {date(2022, 4, 5)}
+    assert {fill.commission.currency for fill in fills} == {"AUD"}
+    assert {event.instrument.exchange for event in events if isinstance(event, InstrumentListed)} == {"XASX"}
