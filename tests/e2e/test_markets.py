@@ -6,13 +6,18 @@ The prices are made up (``tests/runtime/test_markets.py`` has the days, and back
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bursar.adapters.clock import WallClock
+from bursar.adapters.ib_connection import Address
 from bursar.adapters.memory import MemoryJournal
+from bursar.adapters.vendors.ibkr import Ibkr
+from bursar.desk import cli
 from bursar.domain.events import Decided, Filled, InstrumentListed, TaskFinished
 from bursar.domain.record import encode
 from bursar.runtime import demo, wire
@@ -59,7 +64,7 @@ def test_an_account_is_traded_on_the_sessions_of_sydney_across_its_clock_change(
             f"[broker]\nport = {gateway.port}\n"
         )
         assert gateway.now == utc(3, 31, 22)  # 09:00 of Friday in Sydney
-        person.trades("16:40")
+        assert "2022 ends with AUD\N{NO-BREAK SPACE}100," in person.trades("16:40")
         assert gateway.now >= utc(4, 1, 5, 30)
         while gateway.now < utc(4, 3, 23):
             gateway.step()
@@ -91,3 +96,29 @@ def test_an_account_is_traded_on_the_sessions_of_sydney_across_its_clock_change(
     assert {fill.settles_on for fill in fills} == {date(2022, 4, 5)}
     assert {fill.commission.currency for fill in fills} == {"AUD"}
     assert {event.instrument.exchange for event in events if isinstance(event, InstrumentListed)} == {"XASX"}
+
+
+def test_a_backtest_by_command_says_its_exchange_its_currency_and_its_costs(person: Person) -> None:
+    page = person.home / "page.html"
+    asked = ("backtest", "equal_weight", "--world", NAME, "--from", "2022-03-21")
+    assert cli.main(asked) == 2
+    assert 'set market.exchange = "XASX"' in person.capsys.readouterr().err
+    told = json.loads(person.types(*asked, "--exchange", "XASX", "--html", str(page), "--json"))
+    assert (told["universe"]["exchange"], told["universe"]["currency"]) == ("XASX", "AUD")
+    assert (told["costs_basis_points"], told["costs_minimum"]) == (8, "6")
+    assert any("bill in AUD" in note for note in told["notes"])
+    shown = page.read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "AUD 100,000 became" in shown
+    assert "8 basis points, at least AUD 6.00 an order" in shown
+    assert "$" not in shown
+
+
+def test_the_history_of_a_share_in_sydney_is_asked_for_in_its_own_day(person: Person) -> None:
+    stage = stage_of(person.home, 3, FRIDAY)
+    with running_gateway(stage.world, terms(stage)) as gateway:
+        while gateway.now < utc(4, 4, 23):
+            gateway.step()
+        asked = Ibkr(Address(account="DU9000001", port=gateway.port, client_id=7), WallClock(), "XASX")
+        told = asked.prices(["BHP"], date(2022, 3, 28), date(2022, 4, 5))
+    # It is Tuesday morning in Sydney, and Monday still in UTC: Monday's bar is finished.
+    assert [day for day, _ in told.rows["BHP"]][-1] == MONDAY

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from bursar.adapters.calendars import ExchangeCalendar
+from bursar.adapters.history import ParquetHistory
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.vendors import PriceKind
 from bursar.config import Given, Settings, build
@@ -138,8 +139,10 @@ def test_what_a_company_of_sydney_did_counts_from_its_ex_day_there(tmp_path: Pat
     plan, market = prepare(question)
     morning = utc(4, 3, 23)  # 09:00 of 4 April in Sydney
     assert market.history.asof(["CSL"], "price_close", morning).values[-1, 0] == 50.0
-    split_known, _ = (each.known_at for each in open_library(settings, tmp_path, seed=7).raw.actions or ())
-    assert split_known == utc(4, 3, 14)  # the midnight that begins 4 April in Sydney, which UTC reaches ten hours later
+    kept = open_library(settings, tmp_path, seed=7).raw
+    assert isinstance(kept, ParquetHistory)
+    assert kept.actions
+    assert kept.actions[0].known_at == utc(4, 3, 14)  # the midnight that begins 4 April in Sydney
     result = run(plan, market)
     # 190 shares of 100 on 28 March; 380 after the split, which earn 380 on 11 April, and nothing else moves.
     place = result.days.tolist().index(date(2022, 4, 11))

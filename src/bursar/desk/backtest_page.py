@@ -48,9 +48,12 @@ def as_json(score: Score) -> str:
             "origin": result.market.origin,
             "survivors": result.market.survivors,
             "simulated": result.market.simulated,
+            "exchange": result.market.instruments[0].exchange,
+            "currency": result.market.currency,
             "symbols": list(result.symbols),
         },
         "costs_basis_points": float(plan.costs_basis_points),
+        "costs_minimum": format(plan.costs_minimum, "f"),
         "spread_basis_points": float(plan.spread_basis_points),
         "initial_cash": format(plan.cash, "f"),
         "lines": [_line(each) for each in score.lines],
@@ -154,13 +157,14 @@ def page(score: Score) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    currency = score.result.market.currency
     environment.filters |= {
-        "money": wording.money,
-        "whole": whole_money,
+        "money": partial(wording.money, currency=currency),
+        "whole": partial(whole_money, currency=currency),
         "percent": wording.percent,
         "points": wording.points,
         "ratio": told,
-        "price": wording.price,
+        "price": partial(wording.price, currency=currency),
         "quantity": wording.quantity,
         "several": wording.several,
         "tone": lambda value: "gain" if value > 0 else "loss" if value < 0 else "even",
@@ -205,9 +209,9 @@ def verdict(score: Score) -> str:
     return "Not distinguishable from equal weight of the same stocks."
 
 
-def whole_money(amount: float | Decimal) -> str:
+def whole_money(amount: float | Decimal, currency: str = "USD") -> str:
     """Money without cents: decades do not end on one."""
-    return wording.money(Decimal(round(amount))).removesuffix(".00")
+    return wording.money(Decimal(round(amount)), currency).removesuffix(".00")
 
 
 def told(value: float | None) -> str:
@@ -242,14 +246,15 @@ def _draw(score: Score, frame: charts.Frame) -> dict[str, str]:
     worst = _worst(score.drawdown, ends)
     exposure = score.result.weights.sum(axis=1)[ends]
     percent = partial(wording.percent, places=0)
-    final = whole_money(score.ours.final)
+    whole = partial(whole_money, currency=score.result.market.currency)
+    final = whole(score.ours.final)
     return {
         "equity": charts.line_chart(
             "Value at the end of each month, on a scale of equal percentages",
-            f"{score.name} ends at {final}, {score.lines[1].name} at {whole_money(score.lines[1].final)}",
+            f"{score.name} ends at {final}, {score.lines[1].name} at {whole(score.lines[1].final)}",
             said,
             lines,
-            whole_money,
+            whole,
             level=float(score.result.plan.cash),
             band=charts.Band(
                 style="run", low=tuple(score.equity.low[ends].tolist()), high=tuple(score.equity.high[ends].tolist())
@@ -286,10 +291,10 @@ def _draw(score: Score, frame: charts.Frame) -> dict[str, str]:
         ),
         "costs": charts.bar_chart(
             "Commissions of each year",
-            f"{whole_money(sum(year.costs for year in score.years))} in all",
+            f"{whole(sum(year.costs for year in score.years))} in all",
             years,
             tuple(year.costs for year in score.years),
-            whole_money,
+            whole,
             style="plain",
             frame=frame,
         ),

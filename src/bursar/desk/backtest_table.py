@@ -32,7 +32,7 @@ def as_tables(score: Score) -> RenderableType:
     first, last = score.days[0], score.days[-1]
     title = f"{score.name.replace('_', ' ')}, {first} to {last}, decided {score.result.plan.rhythm.value}"
     beside = table(title, "", numbers=tuple(line.name.replace("_", " ") for line in score.lines))
-    for label, *cells in zip(ROWS, *(_cells(line) for line in score.lines), strict=True):
+    for label, *cells in zip(ROWS, *(_cells(line, score.result.market.currency) for line in score.lines), strict=True):
         beside.add_row(label, *cells)
     parts: list[RenderableType] = [beside, Text(""), Padding(Text(verdict(score), style="bold"), (0, 1))]
     if score.regimes:
@@ -53,7 +53,7 @@ def as_tables(score: Score) -> RenderableType:
     return Group(*parts, Text(""), *_notes(score))
 
 
-def _cells(line: Line) -> tuple[RenderableType, ...]:
+def _cells(line: Line, currency: str) -> tuple[RenderableType, ...]:
     ahead = line.ahead
     return (
         signed_percent(line.metrics.annualized_return),
@@ -64,10 +64,10 @@ def _cells(line: Line) -> tuple[RenderableType, ...]:
         Text("" if ahead is None else between(ahead), style="dim"),
         wording.percent(line.metrics.max_drawdown),
         wording.percent(line.turnover, 0),
-        whole_money(line.costs),
+        whole_money(line.costs, currency),
         f"{line.orders:,}",
         wording.percent(line.exposure, 0),
-        whole_money(line.final),
+        whole_money(line.final, currency),
     )
 
 

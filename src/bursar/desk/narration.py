@@ -62,11 +62,13 @@ class Narrator:
 
     say      takes a line
     zone     in whose time the lines are dated
+    currency of the account's books
     as_json  True to say each event whole instead, whatever it is: sequence, and the event as it is journalled
     """
 
-    def __init__(self, say: Callable[[str], None], zone: str, *, as_json: bool = False) -> None:
+    def __init__(self, say: Callable[[str], None], zone: str, *, currency: str = "USD", as_json: bool = False) -> None:
         self._say = say
+        self._currency = currency
         self._zone = ZoneInfo(zone)
         self._as_json = as_json
 
@@ -74,17 +76,17 @@ class Narrator:
         for each in recorded:
             if self._as_json:
                 self._say(json.dumps({"sequence": each.sequence, "event": json.loads(encode(each.event))}))
-            elif words := told(each.event):
+            elif words := told(each.event, self._currency):
                 self._say(f"{each.event.at.astimezone(self._zone):%H:%M:%S %Z}  {words}")
 
 
-def told(event: Event) -> str:
+def told(event: Event, currency: str = "USD") -> str:
     """One event in words; nothing for what an owner need not hear of at once."""
     match event:
         case SessionOpened(day=day):
             return f"{wording.day(day)} begins"
         case SessionClosed(day=day, equity=equity):
-            return f"{wording.day(day)} ends with {wording.money(equity)}"
+            return f"{wording.day(day)} ends with {wording.money(equity, currency)}"
         case Decided():
             wanted = wording.count(len(event.targets), "target")
             return f"{event.strategy} decided on {wanted}"

@@ -21,6 +21,7 @@ from bursar.adapters.store.sealing import Cipher
 from bursar.adapters.vendors import wheels
 from bursar.config import Settings
 from bursar.domain.events import Event, SessionClosed
+from bursar.domain.venues import HOME, venue
 from bursar.ports import Journal
 from bursar.runtime import wire
 from bursar.runtime.alone import alone
@@ -45,6 +46,7 @@ HELD_BILL = (
     "The sample has no Treasury bill rate after March 2017; the last one, 0.03 % a month, stands in, "
     "so the Sharpe ratio is a little too high where bills paid more."
 )
+NO_BILL = "No other bill ships: the Sharpe ratio is in excess of the Treasury bill of the United States."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +218,8 @@ def tell(stage: Stage, events: Sequence[Event], folder: Path) -> DemoResult:
 def _notes(stage: Stage, bill: Bill) -> tuple[str, ...]:
     """What a reader must know beside the figures."""
     notes = [HELD_BILL] if bill.held else []
+    if stage.mandate.base_currency != venue(HOME).currency and not stage.library.source.simulated:
+        notes.append(NO_BILL)
     if stage.library.source.simulated:
         notes.append("The market is synthetic, and so is its bill of 3 % a year: the figures say nothing of any other.")
     if stage.left_out:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bursar.adapters.vendors import wheels
 from bursar.domain.events import Decided, DecisionSkipped, Filled
 from bursar.domain.orders import Side
+from bursar.domain.venues import HOME, venue
 from bursar.errors import DataError, InputError
 from bursar.quant.arrays import FloatArray
 from bursar.quant.performance import Metrics, drawdowns, metrics, sharpe_ratio
@@ -375,6 +376,11 @@ def _notes(result: Result, bill: Bill) -> tuple[str, ...]:
         notes.append(
             "There is no Treasury bill rate after March 2017; the last one, 0.03 % a month, stands in, which is too "
             "little from 2018 on and in 2022, so that the Sharpe ratio is a little too high there."
+        )
+    if result.market.currency != venue(HOME).currency and not result.market.simulated:
+        notes.append(
+            f"No rate of a bill in {result.market.currency} ships: the Sharpe ratio is in excess of the Treasury bill "
+            "of the United States."
         )
     if result.market.simulated:
         notes.append("SYNTHETIC MARKET: nothing in it ever happened. These figures say nothing of any other.")

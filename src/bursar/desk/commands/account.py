@@ -198,7 +198,7 @@ def trade(
 
     def watching(seat: Account) -> tuple[Narrator, ...]:
         zone = seat.settings.market.timezone
-        return () if quiet else (Narrator(typer.echo, zone, as_json=json),)
+        return () if quiet else (Narrator(typer.echo, zone, currency=seat.mandate.base_currency, as_json=json),)
 
     settings, profiles = _accounts(config)
     with tenures(home(), settings.store) as tenure, closing(inbox(home(), settings.store)) as box:
