@@ -41,6 +41,7 @@ def of_demo(desk: Desk, home: Path, config: Path | None) -> Keeper:
         log=home / LOG_NAME,
         degraded=desk.degraded,
         environment={"BURSAR_HOME": str(home), SERVICE: desk.name},
+        waits_max={code: AGAIN_SECONDS for kind, code in EXIT_CODES if kind is InputError},
         ticks=time.monotonic,
     )
 

@@ -39,10 +39,12 @@ from bursar.desk.app import create_app
 from bursar.desk.believed import Believed
 from bursar.desk.desk import Desk
 from bursar.desk.following import Follower
+from bursar.desk.guard.beginning import Begun, begin
 from bursar.desk.guard.guard import Guard
 from bursar.desk.guard.kept import kept
 from bursar.desk.guard.roles import Role
 from bursar.desk.monitor import Monitor
+from bursar.desk.opening import Opening
 from bursar.desk.packing import Packer
 from bursar.desk.serving import Served
 from bursar.desk.traded import JournalFile
@@ -93,6 +95,8 @@ class Service:
 
     password  of the admin that the first start made, to be used once; empty later
     lease     who may trade
+    says      what whoever starts it is to know, a line each
+    opening   what is done later, since the database is away; None where it is there
     """
 
     app: FastAPI
@@ -100,6 +104,8 @@ class Service:
     password: str
     lease: StoreLease
     where: Where = field(default_factory=Where)
+    says: tuple[str, ...] = ()
+    opening: Opening | None = None
 
     @property
     def url(self) -> str:
@@ -121,16 +127,19 @@ def opened(
     journal   what is read, in place of the demo's or the account's
     accounts  those that are set up, by name; those of the bursar.toml that is found where none are given
     served    the account that is traded, in place of the demo
+
+    Where the database is away it is served without it, as far as that is safe: beyond this machine only where an admin
+    is known to have chosen a password. Raises AwayError there.
     """
     cipher = settings.store.cipher()
     path = journal or (served.journal(home) if served else home / "runs" / "demo" / "journal.sqlite")
     traded = JournalFile(path, cipher)  # one for all: the tables go along where another account is traded
     followers = [Follower(named, traded, cipher) for named in settings.store.databases]
-    with kept(home, settings.store) as there:
+    with kept(home, settings.store, patient=settings.service.on_loopback) as there:
         commands = shared.inbox(home, settings.store)
         try:
             check(settings.service, there.guard)
-            first = there.guard.first_password()
+            begun = Begun() if there.away else begin(home, settings.store, there.guard)
             lease = StoreLease(there.tables, cipher)
             snapshots = Snapshots(there.tables, home / "seconds", settings.store.retention(), cipher)
             desk = Desk(
@@ -149,13 +158,25 @@ def opened(
                 traders=lease.holders,
                 works=[*followers],
             )
-            if first is not None:
-                asyncio.run(desk.note("first start", "admin", {}, first[1]))
+            opening = Opening(home, settings.store, there, desk) if there.away else None
+            if opening is not None:
+                desk.degraded["people"] = there.away
+                desk.works.append(opening)
+            if begun.events:
+                asyncio.run(desk.note("first start", begun.what, {}, begun.events))
             desk.monitor.model_of = Believed(lambda: history_of(settings, home), lambda: desk.past.book.at)
             desk.listeners.append(told)
             desk.works.append(Packer(snapshots=snapshots, now=desk.now))
             app = create_app(desk, hosts=settings.service.hosts)
-            yield Service(app=app, desk=desk, password=first[0] if first else "", lease=lease, where=settings.service)
+            yield Service(
+                app=app,
+                desk=desk,
+                password=begun.password,
+                lease=lease,
+                where=settings.service,
+                says=begun.says,
+                opening=opening,
+            )
         finally:
             for follower in followers:
                 follower.engine.dispose()

@@ -48,13 +48,22 @@ def database_of(home: Path, store: Store) -> str:
 
 @contextmanager
 def opened(home: Path, store: Store) -> Iterator[Engine]:
-    """The desk's tables, laid out where they are not there yet. Raises InputError where their database is away."""
-    from bursar.adapters.store.database import connect, migrate
+    """The desk's tables, laid out where they are not there yet. Raises AwayError where their database is away."""
+    from bursar.adapters.store.database import migrate
+
+    with connected(home, store) as engine:
+        migrate(engine)
+        yield engine
+
+
+@contextmanager
+def connected(home: Path, store: Store) -> Iterator[Engine]:
+    """The database of the desk's tables, which is not asked for anything yet."""
+    from bursar.adapters.store.database import connect
 
     home.mkdir(parents=True, exist_ok=True)
     engine = connect(database_of(home, store))
     try:
-        migrate(engine)
         yield engine
     finally:
         engine.dispose()

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.desk import views
 from bursar.desk.api.parts import TheDesk, Told, Viewer, stamped
@@ -50,7 +51,7 @@ async def traders(desk: Desk) -> tuple[str, list[dict[str, Any]]]:
     now = desk.now()
     try:
         granted = await asyncio.to_thread(desk.traders)
-    except InputError:
+    except (InputError, SQLAlchemyError):  # it is away, or not laid out yet
         return "unknown", []
     running = [grant for grant in granted if now < grant.until]
     here = any(grant.holder.startswith(f"{desk.name}/") for grant in running)

@@ -98,6 +98,22 @@ def remove(name: Name) -> None:
     typer.echo(f"{name} is gone")
 
 
+@group.command("move")
+def move() -> None:
+    """Bring those who were let in before store.database was named into that database, with all that lets them in."""
+    import asyncio
+
+    from bursar.config import home
+    from bursar.desk.guard import beginning
+    from bursar.desk.guard.kept import kept
+
+    place, store = home(), settings_of(None, {}).store
+    with kept(place, store) as there, beginning.before(place, store) as old:
+        names, events = beginning.move(old, there.guard, by=getpass.getuser()) if old else ((), ())
+        asyncio.run(there.notes.append(events))
+    typer.echo(f"moved into the database: {', '.join(names)}" if names else "nobody was left to be moved")
+
+
 def _change(act: Callable[[Guard], tuple[object, tuple[Event, ...]]]) -> object:
     """What ``act`` made, once it is written down who did it."""
     import asyncio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -44,6 +45,8 @@ def run(
     """
     import asyncio
 
+    from rich.markup import escape
+
     from bursar.config import home
     from bursar.config.accounts import all_accounts
     from bursar.desk import diary, programs, service, serving
@@ -59,13 +62,11 @@ def run(
         service.opened(place, settings, journal, accounts, served) as opened,
     ):
         mount(opened.app)
-        if opened.password:
-            console().print(
-                f"the first start made the admin [bold]admin[/], whose password, to be used once, is "
-                f"[bold]{opened.password}[/]",
-                highlight=False,
-                soft_wrap=True,
-            )
+        _begun(opened.password, opened.says)
+        if opened.opening is not None:
+            opened.opening.tell = lambda begun: _begun(begun.password, begun.says)
+            _say(f"[bold red]{escape(opened.opening.there.away)}[/]")
+            _say("nobody can sign in and nothing is traded until it is; it is tried again by itself")
         for line in serving.lines(served, settings) if not journal else ():
             console().print(
                 line, style="bold red" if served and served.live else "bold", highlight=False, soft_wrap=True
@@ -79,3 +80,15 @@ def run(
         elif trading and not journal:
             keeper = programs.of_demo(opened.desk, place, config)
         asyncio.run(service.serve(opened, keeper))
+
+
+def _begun(password: str, says: Iterable[str]) -> None:
+    """Say who may come in from here on."""
+    for line in says:
+        _say(line)
+    if password:
+        _say(f"the first start made the admin [bold]admin[/], whose password, to be used once, is [bold]{password}[/]")
+
+
+def _say(line: str) -> None:
+    console().print(line, highlight=False, soft_wrap=True)

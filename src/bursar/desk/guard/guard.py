@@ -246,6 +246,10 @@ class Guard:
         self.people.keep(Person(name=name, role=role, password=hashed, made_at=self.now(), must_change=True))
         return password, (self._changed("person_added", name, by, role.word),)
 
+    def moved(self, name: str, by: str) -> AccessChanged:
+        """The word that somebody came along from where people were kept before."""
+        return self._changed("person_added", name, by, f"moved, as {self._named(name).role.word}")
+
     def change(
         self, name: str, *, by: str, role: Role | None = None, disabled: bool | None = None
     ) -> tuple[Person, tuple[Event, ...]]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from bursar.adapters.journal import SQLiteJournal
+from bursar.adapters.store.database import migrate
 from bursar.adapters.store.people import StorePasses, StorePeople
 from bursar.config.settings import Store
 from bursar.desk.guard.guard import Guard
+from bursar.errors import AwayError
 from bursar.runtime import shared
 
 #: The desk's own journal.
@@ -22,18 +24,33 @@ NOTES_NAME = "notes.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Who may come in, the journal that says who changed it, and the desk's tables."""
+    """Who may come in, the journal that says who changed it, and the desk's tables.
+
+    away  why the tables' database does not serve; empty where it does
+    """
 
     guard: Guard
     notes: SQLiteJournal
     tables: Engine
+    away: str = ""
 
 
 @contextmanager
-def kept(home: Path, store: Store | None = None) -> Iterator[Kept]:
-    """What is kept below ``home`` and in the database that ``store`` names, made where it is not there yet."""
+def kept(home: Path, store: Store | None = None, *, patient: bool = False) -> Iterator[Kept]:
+    """What is kept below ``home`` and in the database that ``store`` names, made where it is not there yet.
+
+    patient  True to go on where the database is away, which Kept then says
+    """
     store = store or Store()
     cipher = store.cipher()
     home.mkdir(parents=True, exist_ok=True)
-    with closing(SQLiteJournal(home / NOTES_NAME, cipher)) as notes, shared.opened(home, store) as tables:
-        yield Kept(Guard(StorePeople(tables, cipher), StorePasses(tables), lambda: datetime.now(UTC)), notes, tables)
+    with closing(SQLiteJournal(home / NOTES_NAME, cipher)) as notes, shared.connected(home, store) as tables:
+        away = ""
+        try:
+            migrate(tables)
+        except AwayError as error:
+            if not (patient and store.databases):
+                raise
+            away = str(error)
+        guard = Guard(StorePeople(tables, cipher), StorePasses(tables), lambda: datetime.now(UTC))
+        yield Kept(guard, notes, tables, away)

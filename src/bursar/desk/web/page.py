@@ -16,11 +16,13 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
+from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.desk.client import Client, DeskProblem, Locked, Order
 from bursar.desk.guard.door import brought, cookie_name
 from bursar.desk.guard.roles import Role
 from bursar.desk.web import paint
+from bursar.errors import AwayError
 
 #: How often the page looks, in seconds, and how many looks its little chart holds.
 LOOK_S, LOOKS_MAX = 1.0, 600
@@ -63,7 +65,10 @@ def build(app: FastAPI, request: Request) -> RedirectResponse | None:
     """Put the page together for one browser; who is not signed in is sent to the door."""
     secret = brought(request)
     guard = app.state.desk.guard
-    caller = guard.caller(secret) if guard and secret else None
+    try:
+        caller = guard.caller(secret) if guard and secret else None
+    except (SQLAlchemyError, AwayError):
+        caller = None  # nobody can be known while the database is away, which the door says
     if caller is None or caller.must_change:
         return RedirectResponse("/sign-in", 303)
     ui.add_head_html(
