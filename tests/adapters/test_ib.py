@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import ib_async
 import pytest
 
 from bursar.adapters.clock import ReplayClock
 from bursar.adapters.ib import IBBroker, IBFeed, connect
-from bursar.adapters.ib_connection import Address
+from bursar.adapters.ib_connection import Address, Contracts
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.domain.events import Event, Filled, OrderAccepted, OrderCanceled, OrderExpired, OrderPlaced, OrderRejected
 from bursar.domain.instruments import Instrument
@@ -219,6 +220,36 @@ def test_a_class_of_shares_is_found_by_the_brokers_name_for_it() -> None:
             await hang_up(broker)
 
     run(script)
+
+
+class Listed:
+    """A connection on which one share is listed, in London."""
+
+    def __init__(self, magnifier: int) -> None:
+        contract = ib_async.Contract(secType="STK", symbol="AZN", currency="GBP", conId=7, primaryExchange="LSE")
+        self.details = ib_async.ContractDetails(contract=contract, priceMagnifier=magnifier)
+        self.ib = self
+        self.asked: list[ib_async.Contract] = []
+
+    async def answered(self, _what: str, ask: Callable[[], Awaitable[Any]], _priority: object) -> Any:
+        return await ask()
+
+    async def reqContractDetailsAsync(self, contract: ib_async.Contract) -> list[ib_async.ContractDetails]:  # noqa: N802
+        self.asked.append(contract)
+        return [self.details]
+
+
+def test_a_share_abroad_is_asked_for_on_its_own_exchange_and_refused_where_it_is_priced_in_pence() -> None:
+    azn = {"AZN": Instrument(symbol="AZN", currency="GBP", exchange="XLON")}
+    pounds, pence, contracts = Listed(1), Listed(100), Contracts(azn)
+    asyncio.run(contracts.look_up(pounds))  # type: ignore[arg-type]  # as much of a connection as is asked
+    assert (pounds.asked[0].primaryExchange, pounds.asked[0].currency, pounds.asked[0].exchange) == (
+        *("LSE", "GBP"),
+        "SMART",
+    )
+    assert contracts["AZN"].conId == 7
+    with pytest.raises(DataError, match="prices of AZN in 100 parts of one GBP, in which nothing is traded here"):
+        asyncio.run(Contracts(azn).look_up(pence))  # type: ignore[arg-type]  # likewise
 
 
 # ---------------------------------------------------------------- the same as in process

@@ -111,3 +111,17 @@ def test_what_has_no_day_of_filing_has_no_place_here() -> None:
         source.statements(["AAPL"])
     with pytest.raises(DataError, match="no news of AAPL"):
         source.headlines(["AAPL"], FIRST, LAST)
+
+
+def test_symbols_abroad_are_asked_for_by_yahoos_names_for_them() -> None:
+    asked: list[list[str]] = []
+
+    def download(symbols: list[str], **_: object) -> None:
+        asked.append(symbols)
+
+    for exchange in ("XASX", "XETR", "XNYS"):
+        with pytest.raises(DataError, match="another shape"):
+            Yahoo(download, exchange).prices(["BHP", "BRK.B"], FIRST, LAST)
+    assert asked == [["BHP.AX", "BRK-B.AX"], ["BHP.DE", "BRK-B.DE"], ["BHP", "BRK-B"]]
+    with pytest.raises(InputError, match="whether its prices of XLON are in pence or in pounds"):
+        Yahoo(download, "XLON")

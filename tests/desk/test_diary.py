@@ -89,6 +89,20 @@ def test_each_market_that_is_named_is_told_on_its_own_clock() -> None:
     assert set(local.values()) == {"09:00"}
 
 
+def test_the_market_that_is_traded_comes_first_and_is_told_as_such() -> None:
+    found = told(past(), market__exchange="XASX", schedule__markets=["US", "EU"])
+    assert [(each["market"], each["exchange"], each["traded"]) for each in found] == [
+        ("AU", "XASX", True),
+        ("US", "XNYS", False),
+        ("EU", "XETR", False),
+    ]
+    frankfurt, new_york = told(past(done("open", NOON)), market__exchange="XETR", schedule__markets=["US", "EU"])
+    assert {each["task"]: each["state"] for each in frankfurt["today"]}["open"] == "done"
+    assert {each["task"]: each["state"] for each in new_york["today"]}["open"] == "due"
+    lines = list(diary.lines(settings(market__exchange="XASX", schedule__markets=["US"]), past(), NOON, None))
+    assert [line.split()[:3] for line in lines] == [["AU", "XASX", "traded"], ["US", "XNYS", "shown"]]
+
+
 def test_in_a_world_of_its_own_the_last_event_tells_the_time() -> None:
     world = past(done("analyze", datetime(2022, 1, 3, 14, tzinfo=UTC)), simulated=True)
     (said,) = told(world, datetime(2026, 11, 29, tzinfo=UTC))

@@ -175,3 +175,35 @@ def test_the_next_decision_is_at_once_or_in_the_session_that_has_not_had_one(hom
     assert asked(noon, done=True) == datetime(2022, 1, 6, 14, 35, tzinfo=UTC)
     assert asked(noon, Agenda(rhythm=Rhythm.MONTHLY)) == datetime(2022, 2, 1, 14, 35, tzinfo=UTC)
     assert agenda.next_trade(sessions[:1], noon, lambda day: set()) is None
+
+
+# ---------------------------------------------------------------- other markets
+
+
+def test_an_account_abroad_lives_by_the_sessions_of_its_exchange(home: Path) -> None:
+    at = datetime(2022, 4, 3, 22, 30, tzinfo=UTC)  # Sunday in UTC, and Monday morning in Sydney
+    abroad = {"market__exchange": "XASX", "market__source": "synthetic", "market__watchlist": "SYN001, SYN002"}
+    account = prepared(home, at=at, **abroad)
+    following = next(each for each in account.sessions if each.close > at)
+    assert (following.exchange, following.day, following.open) == (
+        *("XASX", date(2022, 4, 4)),
+        datetime(2022, 4, 4, tzinfo=UTC),
+    )
+    assert account.mandate.base_currency == "AUD"
+    assert {(each.exchange, each.currency) for each in account.traded} == {("XASX", "AUD")}
+    account.require_prices()
+
+
+def test_shares_of_another_exchange_under_a_symbol_that_is_traded_are_refused(home: Path) -> None:
+    with pytest.raises(InputError, match="the account holds AAPL in EUR, and AAPL of XNYS in USD is to be traded"):
+        prepared(home, held("AAPL", currency="EUR"))
+    assert [each.symbol for each in prepared(home, held("SAP", currency="EUR")).beside] == ["SAP"]
+
+
+def test_rates_are_told_in_the_currency_of_the_books_whatever_the_brokers_base() -> None:
+    told = snapshot(base="USD", rates={"AUD": Decimal("0.8"), "EUR": Decimal("1.2")})
+    assert told.rates_in("USD") == told.rates
+    # A euro is 1.2 dollars, and a dollar 1 / 0.8 = 1.25 Australian ones: 1.5.
+    assert told.rates_in("AUD") == {"EUR": Decimal("1.5"), "USD": Decimal("1.25")}
+    assert told.rates_in("GBP") == {}
+    assert snapshot(rates={"AUD": Decimal("0.8")}).rates_in("GBP") == {"AUD": Decimal("0.8")}

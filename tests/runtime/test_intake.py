@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from bursar.adapters.calendars import ExchangeCalendar
+from bursar.adapters.history import read_manifest
 from bursar.adapters.vendors import PriceKind
 from bursar.adapters.vendors.providers import Provider
 from bursar.adapters.vendors.quality import Trouble
@@ -299,3 +300,46 @@ def test_every_source_is_listed_with_what_it_has_and_lacks(tmp_path: Path) -> No
     assert not shown["broken"].here
     assert "earlier Bursar" in shown["old"].note
     assert [name for name, _, _ in watchlists()][:3] == ["large_caps", "technology", "starter"]
+
+
+# ---------------------------------------------------------------- whose sessions they are
+
+
+def test_a_list_is_asked_for_on_its_own_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    # Sydney is shut on the Monday after New Year, and on Australia Day.
+    told = Told("yfinance", {"BHP": [each for each in ROWS if each[0].day not in (3, 26)]})
+
+    def provider(self: Intake, name: str, exchange: str) -> Provider:
+        asked.append(exchange)
+        return told
+
+    monkeypatch.setattr(Intake, "provider", provider)
+    taken = take(tmp_path, "yfinance", symbols=("BHP",), lists=("australia",), name="sydney")
+    source = read_manifest(tmp_path / "data" / taken.name).about
+    assert asked == ["XASX"]
+    assert source is not None
+    assert (source.exchange, source.currency) == ("XASX", "AUD")
+    with pytest.raises(InputError, match="australia is listed on XASX, and --exchange is XETR"):
+        take(tmp_path, "yfinance", symbols=("BHP",), lists=("australia",), exchange="XETR")
+    with pytest.raises(InputError, match="--currency is of the prices in a folder"):
+        take(tmp_path, "yfinance", symbols=("BHP",), currency="AUD")
+    abroad = build({"market.exchange": Given("XETR", "in a test")})
+    taking(tmp_path, settings=abroad).take(Wanted(what="yfinance", symbols=("BHP",), name="other"))
+    assert asked[-1] == "XETR"
+
+
+def test_a_folder_of_an_exchange_or_a_currency_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    (folder / "AAA.csv").write_text("date,close\n2022-01-04,1\n")
+    with pytest.raises(InputError, match="XTKS is no exchange whose currency"):
+        take(tmp_path, str(folder), exchange="XTKS")
+    with pytest.raises(InputError, match="XXX is no currency; give an ISO 4217 code such as AUD, or GBX"):
+        take(tmp_path, str(folder), currency="XXX")
+
+
+def test_financial_datasets_is_of_the_united_states_alone(tmp_path: Path) -> None:
+    settings = build({"models.financial_datasets_api_key": Given("k", "in a test")})
+    with pytest.raises(InputError, match="financial_datasets has the United States alone, and XASX was asked for"):
+        taking(tmp_path, settings=settings).provider("financial_datasets", "XASX")

@@ -159,7 +159,8 @@ BEHAVIOR: Final = (
     Trait(
         "Settlement and good faith",
         APPROXIMATE,
-        "dated cycles of US shares. A cash account may buy with proceeds that have not settled, as IBKR lets it; "
+        "dated cycles of US, Australian, German and British shares. A cash account may buy with proceeds that have "
+        "not settled, as IBKR lets it; "
         "violations of good faith are counted only on request (`Terms.good_faith`), and three in a year restrict it to "
         "settled cash for 90 days. IBKR's own number was not confirmed.",
     ),
@@ -178,12 +179,22 @@ BEHAVIOR: Final = (
     Trait(
         "Commissions",
         APPROXIMATE,
-        "IBKR Pro fixed or tiered for US shares, or plain basis points on adjusted prices. The SEC's fee is dated; the "
+        "IBKR Pro fixed or tiered for US shares; the fixed plans of Australia and Germany (8 and 5 basis points, at "
+        "least AUD 6 and EUR 3, as published for smart routing); or plain basis points on adjusted prices. Stamp duty "
+        "and taxes on transactions abroad are not charged. The SEC's fee is dated; the "
         "dates of 2022 and 2023 and the row of 2026 are not confirmed, nor are the dates of FINRA's fee and its rate "
         "of 2022. In the tiered plan every fill takes liquidity at one exchange's fee; the consolidated audit trail's "
         "fee is not charged.",
     ),
-    Trait("Instruments", APPROXIMATE, "US stocks and funds, and pairs of currencies."),
+    Trait(
+        "Instruments",
+        APPROXIMATE,
+        "stocks and funds of the United States, Sydney (ASX), Frankfurt (IBIS) and London (LSE), and pairs of "
+        "currencies. London is quoted in pounds, where IBKR tells pence with a price magnifier of 100. One tick holds "
+        "at every price, where prices abroad have tables of them. Auctions that others hold after the bell are held at "
+        "it. "
+        "The zone of an exchange is told by its IANA name where IBKR's own is not known, and every time in US/Eastern.",
+    ),
     Trait(
         "Market data",
         APPROXIMATE,
