@@ -30,7 +30,7 @@ from bursar.adapters.memory_people import MemoryPasses, MemoryPeople
 from bursar.adapters.store.database import connect, sqlite_url
 from bursar.adapters.store.lease import StoreLease
 from bursar.config import Given, Settings, build
-from bursar.desk import programs, service
+from bursar.desk import cli, programs, service
 from bursar.desk.api.figures import traders
 from bursar.desk.guard.guard import Guard
 from bursar.desk.heartbeat import Heartbeat
@@ -270,8 +270,27 @@ def test_a_service_that_ends_takes_its_loop_with_it(tmp_path: Path) -> None:
     assert asyncio.run(end()) == -15
 
 
+def test_an_address_that_is_taken_is_said_with_the_way_out_before_anything_is_traded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = settings(service__port=taken.getsockname()[1])
+        keeper = keeps(FOREVER, tmp_path, {})
+        with service.opened(tmp_path, where) as opened, pytest.raises(InputError, match="bursar run --port N"):
+            asyncio.run(service.serve(opened, keeper))
+    assert keeper.starts == 0
+    service.check_free(where.service)
+
+
+def test_what_cannot_go_together_is_refused_before_anything_is_served(bursar_home: Path) -> None:
+    journal = str(bursar_home / "old.sqlite")
+    for more in (("--account", "nobody"), ("--account", "main", "--demo"), ("--journal", journal, "--account", "main")):
+        assert cli.main(["run", *more]) == 2
+    assert not (bursar_home / service.LOG_NAME).exists()
+
+
 def test_the_loop_that_trades_lives_as_long_as_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with service.opened(tmp_path, Settings()) as opened:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        where = settings(service__port=free.getsockname()[1])
+    with service.opened(tmp_path, where) as opened:
         keeper = programs.of_demo(opened.desk, tmp_path, tmp_path / "bursar.toml")
         first = asyncio.run(_first(keeper))
         assert first.command[-4:] == ("demo", "--take-turns", "--config", str(tmp_path / "bursar.toml"))

@@ -19,7 +19,7 @@ import pytest
 
 from bursar.adapters.journal import head_path, read, verify
 from bursar.desk.client import Client
-from bursar.domain.events import AccountSwitched, Event, Filled, LineChanged, OrderPlaced
+from bursar.domain.events import AccountSwitched, Event, Filled, LineChanged, OrderPlaced, SessionOpened
 from bursar.gateway.terms import Terms
 from bursar.gateway.world import World
 from bursar.runtime import stage as stages
@@ -247,6 +247,13 @@ async def _lives_through(house: House) -> None:
     await _goes_on(house, desk)
     states = [event.state for event in house.events() if isinstance(event, LineChanged)]
     assert states[-1] == "up"
+
+    # And it lasts: through a night at least, whatever happened on the way.
+    async def nights() -> bool:
+        days = {event.day for event in house.events() if isinstance(event, SessionOpened)}
+        return len(days) > 1 and await trades() is not None
+
+    await until(house, nights)
     await desk.close()
 
 

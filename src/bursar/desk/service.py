@@ -15,8 +15,10 @@ The loop that trades is a process of its own (``runtime/keeper.py``), so that no
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -249,8 +251,22 @@ def server_of(service: Service) -> uvicorn.Server:
     )
 
 
+def check_free(where: Where) -> None:
+    """Raise InputError where something else is served at the address, or we may not serve there."""
+    for family, _, _, _, address in socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM):
+        try:
+            socket.create_server(address[:2], family=family).close()
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise InputError(
+                    f"nothing can be served at {where.host}:{where.port}: {error.strerror}; end what is served there, "
+                    "perhaps another `bursar run`, or name another port: bursar run --port N"
+                ) from error
+
+
 async def serve(service: Service, keeper: Keeper | None) -> None:
     """Serve until a signal says otherwise, and keep the loop that trades meanwhile."""
+    check_free(service.where)
     server = server_of(service)
     trading = asyncio.create_task(keeper.run()) if keeper else None
     try:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bursar.desk.options import TRADING, ConfigFile, JournalFile, console, said, settings_of
+from bursar.errors import InputError
 
 
 def add(app: typer.Typer) -> None:
@@ -52,6 +53,8 @@ def run(
     from bursar.desk import diary, programs, service, serving
     from bursar.desk.web.mount import mount
 
+    if journal and (account or demo):
+        raise InputError("--journal shows a journal and trades nothing; leave --account and --demo away with it")
     settings, place = settings_of(config, said(("service.port", "--port", None if port is None else str(port)))), home()
     accounts = all_accounts(settings, config)
     asked = None if journal else serving.chosen(settings, config, account, demo=demo)
