@@ -288,6 +288,16 @@ def test_a_foreign_purchase_says_how_it_is_paid() -> None:
     fails("position_weight", order(quantity=182), exposure=abroad, foreign_funding=Funding.BORROW)
 
 
+def test_the_least_that_an_order_costs_must_be_settled_as_well() -> None:
+    # Ten at 100 and five hundredths of a percent are 1,000.50, and 6 for each of the orders.
+    poor = replace(EXPOSURE, cash_settled=Decimal("1006.50"), cost_minimum=Decimal(6))
+    passes(order(), exposure=poor)
+    fails("settled_cash", order(), exposure=replace(poor, cash_settled=Decimal("1006.49")))
+    both = order("o-1", quantity=5), order("o-2", "MSFT", 5)
+    fails("settled_cash", *both, exposure=poor)
+    passes(*both, exposure=replace(poor, cash_settled=Decimal("1012.50")))
+
+
 def test_nothing_touches_what_is_hands_off() -> None:
     kept = replace(
         EXPOSURE, hands_off=frozenset({"AAPL"}), held={"AAPL": Decimal(10)}, quantities={"AAPL": Decimal(10)}

@@ -88,6 +88,15 @@ def test_cost_unwinding_and_the_worst_leg_by_hand() -> None:
     assert proposal().notional == 12_000
 
 
+def test_each_leg_costs_at_least_the_least() -> None:
+    # 100 KO at 60 and 30 PEP at 200 are 6,000 each, of which 5 basis points are 3: 6 stands in. Spreads as above.
+    told = shown(proposal(), terms=replace(TERMS, cost_minimum=Decimal(6)))
+    assert told.cost == Decimal("14.50")  # 1 + 6 + 1.50 + 6
+    assert told.unwinding_cost == Decimal("29.00")  # 2 + 12 + 3 + 12
+    less = shown(proposal(), terms=replace(TERMS, cost_minimum=Decimal(1)))
+    assert less.cost == shown(proposal()).cost
+
+
 @pytest.mark.parametrize(
     ("made", "more", "says"),
     [

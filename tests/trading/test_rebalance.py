@@ -79,6 +79,18 @@ def test_costs_and_the_reserve_come_out_of_the_budget() -> None:
     assert sizes(targets(AAPL=0.2), sleeve) == [("AAPL", Side.BUY, Decimal(93))]
 
 
+def test_the_least_that_an_order_costs_comes_out_of_the_budget() -> None:
+    # 1,001 would pay for ten shares at 100.10 and for no fee; of 1,001 less 6.01 they are 9.94 of ten.
+    sleeve = Sleeve(equity=Decimal(5_005), quantities={}, cash_settled=Decimal(1_001), cost_minimum=Decimal(6))
+    assert sizes(targets(AAPL=0.2), sleeve) == [("AAPL", Side.BUY, Decimal(9))]
+    assert sizes(targets(AAPL=0.2), replace(sleeve, cash_settled=Decimal("1007.01"))) == [
+        ("AAPL", Side.BUY, Decimal(10))
+    ]
+    # 20 XOM at a bid of 49.95 bring 999; less 6.01 for each of the two orders that leaves 986.98, for 9 at 100.10.
+    held = replace(sleeve, quantities={"XOM": Decimal(20)}, cash_settled=Decimal(0), unsettled=True)
+    assert sizes(targets(AAPL=0.2), held)[1] == ("AAPL", Side.BUY, Decimal(9))
+
+
 def test_cash_too_small_for_one_share_buys_nothing() -> None:
     sleeve = Sleeve(equity=Decimal(90), quantities={}, cash_settled=Decimal(90))
     assert sizes(targets(AAPL=0.2), sleeve) == []
