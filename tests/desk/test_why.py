@@ -348,5 +348,6 @@ def test_the_walk_goes_through_the_committee_to_votes_models_and_signals() -> No
 
 def test_a_meeting_that_was_not_about_the_symbol_says_so() -> None:
     met = SAMPLES["committee_met"]
-    link = why._link(met.event_id, {each.event.event_id: each for each in journal(met)}, "XOM", set())
+    walk = why._Walk({each.event.event_id: each for each in journal(met)}, "USD", set())
+    link = walk.link(met.event_id, "XOM")
     assert (link.says, link.details) == ("the committee met on 1 symbol", ())

@@ -71,6 +71,9 @@ def test_an_account_is_traded_on_the_sessions_of_sydney_across_its_clock_change(
         person.trades("16:40")
         told = person.reads("observe", "--config", str(person.home / "bursar.toml"), "--every", "0")
     assert (told["equal"], told["currency"]) == (True, "AUD")
+    why = person.types("why", "o-00000001", "--journal", str(person.journal))
+    assert "price then: AUD\N{NO-BREAK SPACE}50." in why
+    assert "$" not in why
     events = person.events()
     done = {(event.day, event.task): event.at for event in events if isinstance(event, TaskFinished)}
     assert {task: at for (day, task), at in done.items() if day == FRIDAY} == {

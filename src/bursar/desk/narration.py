@@ -104,7 +104,8 @@ def told(event: Event, currency: str = "USD") -> str:
             return f"{severity}: {message}"
     if isinstance(event, _OF_ORDERS):
         order_id = event.event_id if isinstance(event, OrderPlaced) else getattr(event, "order_id", "")
-        return f"{order_id}: {says(event, '')}" if order_id else says(event, "")
+        words = says(event, "", currency)
+        return f"{order_id}: {words}" if order_id else words
     return _of_people(event)
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -21,6 +22,7 @@ from rich.tree import Tree
 from bursar.desk import wording
 from bursar.domain.events import (
     Abstained,
+    AccountOpened,
     Approved,
     Check,
     CommitteeMet,
@@ -47,12 +49,13 @@ from bursar.ports import Recorded
 #: How an order can end; the walk begins at these.
 _ENDS = (Filled, OrderRejected, OrderCanceled, OrderExpired, OrderFlagged)
 
-#: How the measures of the gate's rules are written; others are plain numbers.
+#: Rules of the gate that measure money.
+IN_MONEY = frozenset({"settled_cash", "order_value", "position_value", "daily_notional", "funding"})
+#: How the measures of its other rules are written; the rest are plain numbers.
 MEASURES: Mapping[str, Callable[[Decimal], str]] = dict.fromkeys(
     ("market_open", "trading_state", "permission", "allowed_symbol", "allowed_sector"),
     lambda measured: "yes" if measured else "no",
 ) | {
-    **dict.fromkeys(("settled_cash", "order_value", "position_value", "daily_notional", "funding"), wording.money),
     **dict.fromkeys(
         (
             "position_weight",
@@ -94,6 +97,16 @@ class Link:
     recorded: Recorded | None = None
 
 
+def written(rule: str, currency: str) -> Callable[[Decimal], str]:
+    """How what a rule of the gate measures is written, of an account that is kept in ``currency``."""
+    return partial(wording.money, currency=currency) if rule in IN_MONEY else MEASURES.get(rule, wording.quantity)
+
+
+def currency_of(events: Iterable[Event]) -> str:
+    """In which a journal's account is kept."""
+    return next((event.base_currency for event in events if isinstance(event, AccountOpened)), "USD")
+
+
 def explain(journal: Iterable[Recorded], wanted: str) -> tuple[Link, ...]:
     """The chains that end in ``wanted``: an order (``o-00000001``, or ``1``), or any event by its id.
 
@@ -109,7 +122,8 @@ def explain(journal: Iterable[Recorded], wanted: str) -> tuple[Link, ...]:
     if not roots:
         raise InputError(f"{wanted} is not in this journal; {_orders_of(held)}")
     told: set[str] = set()
-    return tuple(_link(root.event.event_id, held, _symbol(root.event), told) for root in roots)
+    walk = _Walk(held, currency_of(each.event for each in held.values()), told)
+    return tuple(walk.link(root.event.event_id, _symbol(root.event)) for root in roots)
 
 
 def full_id(wanted: str) -> str:
@@ -136,20 +150,29 @@ def _symbol(event: Event) -> str:
     return ""
 
 
-def _link(event_id: str, held: Mapping[str, Recorded], symbol: str, told: set[str]) -> Link:
-    recorded = held.get(event_id)
-    if recorded is None:
-        return Link(event_id=event_id, says="is not in this journal")
-    event = recorded.event
-    symbol = symbol or _symbol(event)
-    words = says(event, symbol)
-    if event_id in told:
-        return Link(event_id=event_id, says=words, repeated=True, recorded=recorded)
-    told.add(event_id)
-    relevant, others = _relevant(event, held, symbol)
-    details = (*_details(event, symbol), *((f"and {others} of other stocks",) if others else ()))
-    causes = tuple(_link(cause, held, symbol, told) for cause in relevant)
-    return Link(event_id=event_id, says=words, details=details, causes=causes, recorded=recorded)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """From an event to what it follows from, in a journal whose account is kept in ``currency``."""
+
+    held: Mapping[str, Recorded]
+    currency: str
+    told: set[str]
+
+    def link(self, event_id: str, symbol: str) -> Link:
+        recorded = self.held.get(event_id)
+        if recorded is None:
+            return Link(event_id=event_id, says="is not in this journal")
+        event = recorded.event
+        symbol = symbol or _symbol(event)
+        words = says(event, symbol, self.currency)
+        if event_id in self.told:
+            return Link(event_id=event_id, says=words, repeated=True, recorded=recorded)
+        self.told.add(event_id)
+        relevant, others = _relevant(event, self.held, symbol)
+        rested = _details(event, symbol, self.currency)
+        details = (*rested, *((f"and {others} of other stocks",) if others else ()))
+        causes = tuple(self.link(cause, symbol) for cause in relevant)
+        return Link(event_id=event_id, says=words, details=details, causes=causes, recorded=recorded)
 
 
 def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[tuple[str, ...], str]:
@@ -171,8 +194,11 @@ def _relevant(event: Event, held: Mapping[str, Recorded], symbol: str) -> tuple[
 # ---------------------------------------------------------------- in words
 
 
-def says(event: Event, symbol: str) -> str:
-    """An event in words; of a decision what it wanted of ``symbol``, or of each target where that is empty."""
+def says(event: Event, symbol: str, currency: str = "USD") -> str:
+    """An event in words; of a decision what it wanted of ``symbol``, or of each target where that is empty.
+
+    currency  in which the account is kept, and so its prices are
+    """
     match event:
         case Filled():
             verb = "bought" if event.side is Side.BUY else "sold"
@@ -188,11 +214,11 @@ def says(event: Event, symbol: str) -> str:
         case Approved(checks=checks):
             return f"the gate let it through after {wording.count(len(checks), 'check')}"
         case Decided():
-            return _decided(event, symbol)
+            return _decided(event, symbol, currency)
         case ExitTriggered():
             return (
-                f"{event.symbol} reached its {event.reason}: the bid was {wording.price(event.observed)}, "
-                f"the level {wording.price(event.level)}"
+                f"{event.symbol} reached its {event.reason}: the bid was {wording.price(event.observed, currency)}, "
+                f"the level {wording.price(event.level, currency)}"
             )
         case OrderRejected(code=code, message=message):
             return f"the broker refused the order: {message} ({code})"
@@ -229,10 +255,11 @@ def _order(order: Order) -> str:
     return f"{order.side.value} {wording.quantity(order.quantity)} {order.symbol} ({', '.join(manner)})"
 
 
-def _decided(event: Decided, symbol: str) -> str:
+def _decided(event: Decided, symbol: str, currency: str) -> str:
     target = next((target for target in event.targets if target.symbol == symbol), None)
     weight = wording.percent(target.weight if target else 0.0)
-    return f"{event.strategy} wanted {weight} of equity in {symbol or 'each target'}, of {wording.money(event.equity)}"
+    of = wording.money(event.equity, currency)
+    return f"{event.strategy} wanted {weight} of equity in {symbol or 'each target'}, of {of}"
 
 
 def _met(event: CommitteeMet, symbol: str) -> str:
@@ -245,18 +272,18 @@ def _met(event: CommitteeMet, symbol: str) -> str:
     )
 
 
-def _details(event: Event, symbol: str) -> tuple[str, ...]:
+def _details(event: Event, symbol: str, currency: str) -> tuple[str, ...]:
     match event:
         case OrderPlaced(order=order) if order.reason:
             return (f"because: {order.reason}",)
         case Approved(checks=checks):
-            return tuple(_check(check) for check in checks)
+            return tuple(_check(check, currency) for check in checks)
         case Decided():
             target = next((target for target in event.targets if target.symbol == symbol), None)
             price = event.prices.get(symbol)
             return (
                 *((f"because: {target.reason}",) if target else ("no target wants it any more",)),
-                *((f"price then: {wording.price(price)}",) if price is not None else ()),
+                *((f"price then: {wording.price(price, currency)}",) if price is not None else ()),
             )
         case ViewFormed(view=view):
             return tuple(_evidence(each) for each in view.evidence)
@@ -268,8 +295,8 @@ def _details(event: Event, symbol: str) -> tuple[str, ...]:
     return ()
 
 
-def _check(check: Check) -> str:
-    name, write = check.rule.replace("_", " "), MEASURES.get(check.rule, wording.quantity)
+def _check(check: Check, currency: str) -> str:
+    name, write = check.rule.replace("_", " "), written(check.rule, currency)
     limit = "" if write(Decimal(1)) == "yes" else f", limit {write(check.limit)}"
     return f"{name}: {write(check.measured)}{limit}{'' if check.passed else ', a warning'}"
 

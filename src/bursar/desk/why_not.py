@@ -21,7 +21,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bursar.desk import wording
-from bursar.desk.why import MEASURES
+from bursar.desk.why import currency_of, written
 from bursar.domain.events import (
     Abstained,
     CommitteeMet,
@@ -54,11 +54,10 @@ from bursar.ports import Recorded
 _NAMED = 12
 
 OVER_EARNINGS = "a strategy that means to hold over earnings (over_earnings = true in its template), or a later report"
-#: How a figure is written in each unit.
+#: How a figure is written in each unit but money.
 _WRITE: dict[Unit, Callable[[float | Decimal], str]] = {
     Unit.FRACTION: lambda value: wording.percent(value, 2),
     Unit.NUMBER: wording.number,
-    Unit.MONEY: lambda value: wording.money(Decimal(str(value))),
     Unit.DAYS: lambda value: f"{wording.number(value, 1)} days",
 }
 
@@ -122,7 +121,8 @@ def explain(journal: Iterable[Recorded], symbol: str, day: date) -> Answer:
     before = [event for each, of_day in days.items() if each < day for event in of_day]
     today = days[day]
     held = _held(before, symbol)
-    found = _Found(before, today, [event for each in days if each > day for event in days[each]], symbol, held)
+    after = [event for each in days if each > day for event in days[each]]
+    found = _Found(before, today, after, symbol, held, currency_of(events))
     causes = tuple(found.causes())
     fills = [event for event in today if isinstance(event, Filled) and event.symbol == symbol]
     return Answer(
@@ -217,7 +217,10 @@ def _headline(symbol: str, fills: list[Filled], causes: tuple[Cause, ...]) -> st
 class _Found:
     """The steps of one symbol on one day, in the order in which a trade meets them."""
 
-    def __init__(self, before: list[Event], today: list[Event], after: list[Event], symbol: str, held: Decimal) -> None:
+    def __init__(
+        self, before: list[Event], today: list[Event], after: list[Event], symbol: str, held: Decimal, currency: str
+    ) -> None:
+        self.currency = currency
         self.before, self.today, self.after, self.symbol, self.held = before, today, after, symbol, held
         decided = [event for event in today if isinstance(event, Decided)]
         self.decided = decided[-1] if decided else None
@@ -288,10 +291,10 @@ class _Found:
         for each in met.resolutions:
             if each.symbol == self.symbol and each.sources < met.quorum:
                 says = f"{wording.count(each.sources, 'distinct source')} had a view, and {met.quorum} are a quorum"
-                yield _figured("quorum", says, each.sources, met.quorum, Unit.NUMBER, met.event_id)
+                yield self._figured("quorum", says, each.sources, met.quorum, Unit.NUMBER, met.event_id)
             elif each.symbol == self.symbol:
                 says = f"the committee resolved to {each.action.value} it: {each.reason}"
-                yield _figured("committee", says, each.probability, 0.5, Unit.FRACTION, met.event_id)
+                yield self._figured("committee", says, each.probability, 0.5, Unit.FRACTION, met.event_id)
 
     def _of_decision(self) -> list[Bound]:
         return [each for each in self.decided.bounds if each.symbol == self.symbol] if self.decided else []
@@ -305,12 +308,25 @@ class _Found:
                 yield Cause(step=each.step, says=each.says, change=change, event_id=event_id, removed=removed)
             else:
                 figures = each.measured, each.limit, each.unit
-                yield replace(_figured(each.step, each.says, *figures, event_id), removed=removed)
+                yield replace(self._figured(each.step, each.says, *figures, event_id), removed=removed)
 
     def _trims(self) -> Iterator[Cause]:
         for event in self.today:
             if isinstance(event, Trimmed):
-                yield from (_trimmed(each, event.event_id) for each in event.trims if each.symbol == self.symbol)
+                yield from (self._trimmed(each, event.event_id) for each in event.trims if each.symbol == self.symbol)
+
+    def _trimmed(self, trim: Trim, event_id: str) -> Cause:
+        found = self._figured(trim.step, trim.says, float(trim.measured), float(trim.limit), trim.unit, event_id)
+        return replace(found, removed=not trim.after)
+
+    def _figured(self, step: str, says: str, measured: float, limit: float, unit: Unit, event_id: str) -> Cause:
+        change = _change(measured, limit, self._writing(unit))
+        return Cause(step=step, says=says, change=change, measured=measured, limit=limit, event_id=event_id)
+
+    def _writing(self, unit: Unit) -> Callable[[float | Decimal], str]:
+        if unit is Unit.MONEY:
+            return lambda value: wording.money(Decimal(str(value)), self.currency)
+        return _WRITE[unit]
 
     def _gate(self) -> Iterator[Cause]:
         refused = [event for event in self.today if isinstance(event, Rejected)]
@@ -321,7 +337,7 @@ class _Found:
             if event.rule == "basket":
                 of_basket = (each for each in refused if each.at == event.at and each.rule != "basket")
                 first = next(of_basket, event)
-            write = MEASURES.get(first.rule, wording.quantity)
+            write = written(first.rule, self.currency)
             change = _change(first.measured, first.limit, write)
             yield Cause(
                 step=f"gate: {first.rule}",
@@ -382,16 +398,6 @@ class _Found:
             change="a target that differs by a whole lot from what was held",
             event_id=self.decided.event_id,
         )
-
-
-def _trimmed(trim: Trim, event_id: str) -> Cause:
-    found = _figured(trim.step, trim.says, float(trim.measured), float(trim.limit), trim.unit, event_id)
-    return replace(found, removed=not trim.after)
-
-
-def _figured(step: str, says: str, measured: float, limit: float, unit: Unit, event_id: str) -> Cause:
-    change = _change(measured, limit, _WRITE[unit])
-    return Cause(step=step, says=says, change=change, measured=measured, limit=limit, event_id=event_id)
 
 
 def _change(measured: Any, limit: Any, write: Callable[[Any], str]) -> str:
