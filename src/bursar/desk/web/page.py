@@ -302,7 +302,7 @@ class Page:
             _html("", paint.door(locked["account"]))
             phrase = _field("The phrase", lambda: dialog.submit(phrase.value))
             with ui.row():
-                _button("Trade real money", lambda: dialog.submit(phrase.value), kind="act")
+                _button("Trade real money", lambda: dialog.submit(phrase.value), kind="act real")
                 _button("Not now", dialog.close)
         said = await dialog
         dialog.delete()
