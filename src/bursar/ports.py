@@ -279,6 +279,11 @@ class Command:
     at: datetime
     account: str = ""
 
+    @property
+    def kept(self) -> Mapping[str, str]:
+        """What is kept of the arguments: all but what was typed at a door."""
+        return {key: value for key, value in self.arguments.items() if key != "phrase"}
+
     def is_for(self, account: str) -> bool:
         """True where who trades ``account`` may take it; without one, where anybody may look at it."""
         return not account or self.account in ("", account)

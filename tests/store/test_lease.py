@@ -95,6 +95,18 @@ def test_with_a_key_neither_lease_nor_command_tells_the_account(engine: Engine) 
     assert StoreCommands(engine, cipher).take("DU9000002") == ()
 
 
+def test_what_was_typed_at_a_door_is_forgotten_once_the_command_is_done(engine: Engine) -> None:
+    inbox = StoreCommands(engine)
+    typed = {"account": "savings", "phrase": "trade real money in U7654321"}
+    said = Command(command_id="c-1", name="switch", arguments=typed, by="operator", at=AT)
+    inbox.send(said)
+    assert inbox.take() == (said,), "until then whoever carries it out needs it"
+    inbox.done(said)
+    with engine.connect() as connection:
+        (kept,) = connection.execute(select(CommandRow.arguments)).scalars()
+    assert bytes(kept) == b'{"account": "savings"}'
+
+
 # ---------------------------------------------------------------- two processes, stopped and killed at random
 
 TRADER = """

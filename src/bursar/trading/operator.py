@@ -47,11 +47,10 @@ def received(engine: Engine, command: Command) -> Step:
     name = f"command/{command.command_id}"
     if name in engine.standing.commands:
         return Step()
-    arguments = {key: value for key, value in command.arguments.items() if key != "phrase"}
     return Step(
         events=(
             CommandReceived(
-                event_id=name, at=engine.market.at, command=command.name, arguments=arguments, by=command.by
+                event_id=name, at=engine.market.at, command=command.name, arguments=command.kept, by=command.by
             ),
         )
     )

@@ -15,6 +15,7 @@ Source: Kleppmann, "How to do distributed locking" (2016), fencing tokens.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,11 +112,10 @@ class StoreCommands:
 
     def send(self, command: Command) -> None:
         """Put ``command`` into the inbox, unless one with its id was ever there."""
-        said = json.dumps(dict(command.arguments), sort_keys=True).encode()
         row = {
             "command_id": command.command_id,
             "name": command.name,
-            "arguments": sealed(self._cipher, said, command.command_id),
+            "arguments": self._sealed(command.command_id, command.arguments),
             "sender": command.by,
             "at": command.at,
             "fence": 0,
@@ -142,11 +142,18 @@ class StoreCommands:
         return tuple(self._command(row) for row in sorted(found, key=lambda row: row.number))
 
     def done(self, command: Command) -> None:
-        """Say that what the command led to is journalled. It stays in the table, with who carried it out and when."""
+        """Say that what the command led to is journalled. It stays in the table, with who carried it out and when.
+
+        What was typed at a door does not.
+        """
+        said = self._sealed(command.command_id, command.kept)
         mine = (CommandRow.command_id == command.command_id) & CommandRow.done_at.is_(None)
         mine &= CommandRow.fence <= self._fence
         with explained(self._engine), for_writing(self._engine).begin() as connection:
-            connection.execute(update(CommandRow).where(mine).values(done_at=func.now()))
+            connection.execute(update(CommandRow).where(mine).values(done_at=func.now(), arguments=said))
+
+    def _sealed(self, command_id: str, arguments: Mapping[str, str]) -> bytes:
+        return sealed(self._cipher, json.dumps(dict(arguments), sort_keys=True).encode(), command_id)
 
     def _command(self, row: Any) -> Command:
         said = opened(self._cipher, bytes(row.arguments), row.command_id)

@@ -105,8 +105,7 @@ async def send(
         at=desk.now(),
         account=desk.past.run.account if desk.past.run else "",
     )
-    kept = {key: value for key, value in arguments.items() if key != "phrase"}
-    said = {**kept, "command": command.command_id}
+    said = {**command.kept, "command": command.command_id}
     if whatever:
         await desk.note_whatever(caller.user, name, said)
         with suppress(OSError):
