@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from bursar.adapters.ib_connection import Address
 from bursar.adapters.memory import MemoryJournal
 from bursar.adapters.vendors.ibkr import Ibkr
 from bursar.desk import cli
-from bursar.domain.events import Decided, Filled, InstrumentListed, TaskFinished
+from bursar.domain.events import Decided, Filled, InstrumentListed, OrderPlaced, OrderRejected, TaskFinished
 from bursar.domain.record import encode
 from bursar.runtime import demo, wire
 from bursar.runtime.request import DemoRequest
@@ -99,6 +100,23 @@ def test_an_account_is_traded_on_the_sessions_of_sydney_across_its_clock_change(
     assert {fill.settles_on for fill in fills} == {date(2022, 4, 5)}
     assert {fill.commission.currency for fill in fills} == {"AUD"}
     assert {event.instrument.exchange for event in events if isinstance(event, InstrumentListed)} == {"XASX"}
+
+
+def test_stops_and_targets_stand_on_the_brokers_ticks(person: Person) -> None:
+    stage = stage_of(person.home, 2, FRIDAY)
+    listed = tuple(replace(each, tick=Decimal("0.01")) for each in stage.world.instruments)
+    with running_gateway(replace(stage.world, instruments=listed), terms(stage), stepped_by_clients=True) as gateway:
+        (person.home / "bursar.toml").write_text(
+            f'[market]\nexchange = "XASX"\nsource = "{NAME}"\n[strategy]\nnames = ["equal_weight"]\n'
+            f'[broker]\nport = {gateway.port}\n[risk]\nprotection = "broker"\n'
+        )
+        person.trades("10:30")
+    events = person.events()
+    assert not [event for event in events if isinstance(event, OrderRejected)]
+    orders = [event.order for event in events if isinstance(event, OrderPlaced)]
+    prices = [each for order in orders for each in (order.stop_price, order.limit_price) if each is not None]
+    assert len(prices) == 4  # a stop and a target for each of the two
+    assert all(price % Decimal("0.01") == 0 for price in prices)
 
 
 def test_a_backtest_by_command_says_its_exchange_its_currency_and_its_costs(person: Person) -> None:

@@ -434,6 +434,11 @@ class IBFeed:
         self._tickers: dict[str, ib_async.Ticker] = {}
         self._moved: set[str] = set()
 
+    @property
+    def ticks(self) -> Mapping[str, Decimal]:
+        """The smallest step of each price, as far as the broker told it."""
+        return self._contracts.ticks
+
     async def subscribe(self) -> None:
         """Ask for the prices of all instruments."""
         connection = self._connection

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -275,10 +276,14 @@ def _require_whole(symbol: str, details: Sequence[ib_async.ContractDetails]) -> 
 
 
 class Contracts:
-    """Our instruments as the broker numbers them."""
+    """Our instruments as the broker numbers them.
+
+    ticks  the smallest step of each price, as the broker tells it; none where it does not
+    """
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self.instruments = instruments
+        self.ticks: dict[str, Decimal] = {}
         self._contracts: dict[str, ib_async.Contract] = {}
         self._symbols: dict[int, str] = {}
 
@@ -312,6 +317,8 @@ class Contracts:
         if len(contracts) != 1:
             raise DataError(f"{symbol} is {len(contracts)} contracts at the broker; give its contract_id")
         _require_whole(symbol, details)
+        if details[0].minTick > 0:
+            self.ticks[symbol] = Decimal(str(details[0].minTick))
         contracts[0].exchange = "SMART"
         return contracts[0]
 

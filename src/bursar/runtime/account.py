@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -270,6 +271,7 @@ async def loop(
     account: Account, feed: Feed, broker: Broker, journal: Journal, controls: Controls | None = None
 ) -> Loop:
     """The loop of a run on the account, on from what ``journal`` holds; an empty one begins with what is there now."""
+    account = on_ticks(account, feed.ticks if isinstance(feed, ib.IBFeed) else {})
     fresh = engine(account)
     begun = {recorded.event.event_id for recorded in journal.read()}
     first = () if begun else beginning(account, fresh, await broker.account())
@@ -295,6 +297,15 @@ async def loop(
         reserve=controls.reserve if controls else None,
         patient=controls is not None,
     )
+
+
+def on_ticks(account: Account, ticks: Mapping[str, Decimal]) -> Account:
+    """The account with prices in the broker's steps: a stop on a step of adjusted prices would be refused there.
+
+    Never in smaller steps than the prices have. Where the steps grow with the price, the broker tells the smallest.
+    """
+    traded = tuple(replace(each, tick=max(each.tick, ticks.get(each.symbol, each.tick))) for each in account.traded)
+    return replace(account, traded=traded)
 
 
 def engine(account: Account) -> Engine:
