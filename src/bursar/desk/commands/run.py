@@ -71,9 +71,8 @@ def run(
             _say(f"[bold red]{escape(opened.opening.there.away)}[/]")
             _say("nobody can sign in and nothing is traded until it is; it is tried again by itself")
         for line in serving.lines(served, settings) if not journal else ():
-            console().print(
-                line, style="bold red" if served and served.live else "bold", highlight=False, soft_wrap=True
-            )
+            style = "bold red" if served and served.live else "bold"
+            console().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         console().print(f"{opened.url}  [dim]log {place / service.LOG_NAME}[/]", highlight=False)
         for line in diary.lines(settings, opened.desk.past, opened.desk.now(), place / "data"):
             console().print(line, style="dim", highlight=False, soft_wrap=True)
