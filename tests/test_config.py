@@ -19,6 +19,7 @@ from bursar.config.accounts import load_accounts
 from bursar.config.kinds import ExchangeName, MarketName
 from bursar.config.settings import OF_THE_EXCHANGE
 from bursar.desk import settings_pages
+from bursar.domain.sessions import settlement_days
 from bursar.domain.venues import VENUES
 from bursar.errors import InputError
 
@@ -132,6 +133,17 @@ def test_every_exchange_that_can_be_set_is_known(tmp_path: Path) -> None:
     assert set(get_args(ExchangeName)) <= VENUES.keys()
     assert {VENUES[code].market for code in get_args(ExchangeName)} == set(get_args(MarketName))
     assert "market.exchange is 'XTKS'" in refusal(tmp_path, '[market]\nexchange = "XTKS"\n')
+
+
+def test_the_page_about_markets_tells_their_facts() -> None:
+    rows = (ROOT / "docs" / "markets.md").read_text(encoding="utf-8").splitlines()
+    for code in get_args(ExchangeName):
+        here, days = VENUES[code], settlement_days(date(2026, 1, 5), code)
+        cost = here.commission
+        points = "must be said" if cost is None else f"{cost.basis_points} basis point{'s' * (cost.basis_points != 1)}"
+        least = "must be said" if cost is None else str(cost.minimum)
+        facts = (code, here.market, here.zone, here.currency, f"{days} day{'s' * (days != 1)}", points, least)
+        assert f"| {' | '.join(facts)} |" in rows
 
 
 def test_an_exchange_of_whose_costs_nothing_is_known_needs_them_said(tmp_path: Path) -> None:
