@@ -78,6 +78,32 @@ def test_at_a_terminal_it_is_asked_for_again_until_it_is_right(
     assert asyncio.run(asyncio.wait_for(day(), 10)) == PHRASE
 
 
+def test_in_the_background_nothing_is_read_at_the_terminal_and_half_a_line_holds_nobody_up(
+    terminal: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_front = [os.getpgrp() + 1]
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: in_front[0])
+    monkeypatch.setattr("bursar.desk.keys.AGAIN_SECONDS", 0.01)
+
+    async def day() -> str:
+        waiting = asyncio.create_task(Keys().of(SERVED))
+        await asyncio.sleep(0)
+        os.write(terminal, f"{PHRASE}\n".encode())
+        await asyncio.sleep(0.1)
+        assert not waiting.done(), "it was typed for another program"
+        in_front[0] = os.getpgrp()
+        assert await waiting == PHRASE
+
+        waiting = asyncio.create_task(Keys().of(SERVED))
+        await asyncio.sleep(0)
+        for half in (PHRASE[:9], PHRASE[9:] + "\n"):
+            os.write(terminal, half.encode() + b"\x04")  # Ctrl-D: what was typed so far is handed over
+            await asyncio.sleep(0.05)
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(day(), 10)) == PHRASE
+
+
 async def waited(keys: Keys) -> None:
     while not keys.waited:  # noqa: ASYNC110  # what is tested tells nobody
         await asyncio.sleep(0.01)

@@ -134,10 +134,13 @@ def test_while_nothing_can_be_written_down_nothing_is_done_but_killed_and_all_of
     assert again.status_code == 201
 
 
-def test_a_kill_goes_on_without_its_inbox(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error", [FULL, AwayError("see that it is there"), OperationalError("insert", {}, Exception("gone"))]
+)
+def test_a_kill_goes_on_without_its_inbox(tmp_path: Path, error: Exception) -> None:
     class Full(MemoryCommands):
         def send(self, command: object) -> None:
-            raise FULL
+            raise error
 
     desk = desk_on(tmp_path)
     desk.commands = Full()

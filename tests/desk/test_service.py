@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -238,6 +239,37 @@ def test_a_program_that_is_to_stay_is_started_again_where_it_ended_well_or_could
         f"the program that trades ended with 0: {log} says why",
         "it was left for DU2, which bursar.toml does not name",
     ]
+
+
+def test_a_program_that_cannot_be_started_for_whatever_reason_is_tried_again_and_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    left: list[int | None] = []
+    degraded: dict[str, str] = {}
+
+    async def day() -> None:
+        keeper = keeps(FOREVER, tmp_path, degraded, pause=pause, stays=True)
+        fails = iter([OSError(28, "No space left on device"), ValueError("odd"), asyncio.CancelledError()])
+
+        async def typing(process: asyncio.subprocess.Process, line: str) -> None:
+            left.append(process.pid)
+            raise next(fails)
+
+        monkeypatch.setattr("bursar.runtime.keeper._type", typing)
+        await keeper.run()
+
+    async def pause(seconds: float) -> None:
+        told.append(degraded["trading"])
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asyncio.wait_for(day(), 30))
+    assert ["No space left" in told[0], "odd" in told[1]] == [True, True]
+    assert len(left) == 3
+    for number in left:
+        assert number is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
 
 
 def test_the_lease_of_a_process_that_is_known_to_be_dead_is_given_back_and_no_other(tmp_path: Path) -> None:

@@ -91,6 +91,44 @@ def test_what_was_pulled_is_read_again_and_is_not_weakened(tmp_path: Path) -> No
     assert switch.asked() == hard
 
 
+def test_whoever_re_arms_one_account_leaves_the_kill_to_every_other_one_until_that_is_re_armed(tmp_path: Path) -> None:
+    one, other = (tmp_path / "accounts" / name for name in ("DU1", "DU2"))
+    for folder in (one, other):
+        folder.mkdir(parents=True)
+    Switch(tmp_path).pull(pulled := Pulled(form=KillForm.FLATTEN, reason="out", by="ann"))
+    os.utime(tmp_path / "KILL", (1e9, 1e9))
+    Switch(tmp_path, one).clear()
+    assert Switch(tmp_path, one).asked() is None
+    found = Switch(tmp_path, other).asked()
+    assert found == pulled, "its program did not run meanwhile, and finds it when it starts"
+    assert found.at == datetime.fromtimestamp(1e9, UTC)
+    (tmp_path / "KILL").touch()
+    Switch(tmp_path, one).clear()
+    assert Switch(tmp_path, other).asked() == pulled, "the harder one stays"
+    Switch(tmp_path, other).clear()
+    assert Switch(tmp_path, other).asked() is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_weaker_pull_does_not_weaken_and_counts_as_asked_for_anew(tmp_path: Path) -> None:
+    switch, long_ago = Switch(tmp_path), datetime(2001, 1, 1, tzinfo=UTC)
+    assert not switch.since(long_ago), "nobody pulled it"
+    switch.pull(Pulled(form=KillForm.FLATTEN, reason="out", by="ann"))
+    os.utime(switch.path, (long_ago.timestamp(), long_ago.timestamp()))
+    assert not switch.since(long_ago + timedelta(seconds=1))
+    switch.pull(Pulled(form=KillForm.HALT, reason="less", by="bob"))
+    assert switch.since(long_ago + timedelta(seconds=1))
+    pulled = switch.asked()
+    assert pulled is not None
+    assert pulled.form is KillForm.FLATTEN
+    switch.clear()
+    switch.signaled(KillForm.FLATTEN)
+    asked = datetime.now(UTC)
+    assert not switch.since(asked)
+    switch.signaled(KillForm.HALT)
+    assert switch.since(asked)
+
+
 @pytest.mark.parametrize(("number", "form"), [(signal.SIGUSR1, KillForm.HALT), (signal.SIGUSR2, KillForm.FLATTEN)])
 def test_a_signal_pulls_it_for_the_process_that_gets_it(tmp_path: Path, number: int, form: KillForm) -> None:
     switch = Switch(tmp_path)
@@ -150,6 +188,42 @@ def test_a_folder_that_is_not_there_holds_no_commands_and_nonsense_is_put_aside(
     (tmp_path / "commands" / "2.json").write_text('{"command_id": "2", "name": "x", "arguments": 7}')
     assert inbox.take() == ()
     assert sorted(path.name for path in (tmp_path / "commands").iterdir()) == ["1.refused", "2.refused"]
+
+
+def test_a_command_that_another_program_does_meanwhile_is_gone_and_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = FolderCommands(tmp_path / "commands")
+    theirs = replace(sent("1"), account="DU2")
+    inbox.send(theirs)
+    inbox.send(sent("2"))
+    read = Path.read_text
+    taken: list[Path] = []
+
+    def gone(path: Path, **more: str) -> str:
+        if not taken and theirs.command_id in path.name:
+            taken.append(path)
+            path.unlink()  # between the list of files and the look into this one
+        return read(path, **more)
+
+    monkeypatch.setattr(Path, "read_text", gone)
+    assert inbox.take("DU1") == (sent("2"),)
+    assert taken
+
+
+def test_a_command_that_cannot_be_read_for_a_moment_is_not_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = FolderCommands(tmp_path / "commands")
+    inbox.send(sent("1"))
+    with monkeypatch.context() as busy:
+
+        def none_left(*_: object, **__: object) -> str:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        busy.setattr(Path, "read_text", none_left)
+        assert inbox.take() == ()
+    assert inbox.take() == (sent("1"),)
 
 
 # ---------------------------------------------------------------- the reserve

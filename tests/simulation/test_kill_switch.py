@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -354,11 +354,19 @@ def test_the_file_is_taken_away_when_a_person_re_arms(shared: Path, tmp_path: Pa
     def look() -> None:
         World.stepped(world)
         if world.steps == 30:
-            command(world, "1", "rearm", reason="a drill")
+            command(world, "1", "rearm", reason="a drill")  # by the market's clock, and so long before the pull
+        if world.steps == 33:
+            assert world.switch.asked() is not None
+            said = Command(
+                command_id="2", name="rearm", arguments={"reason": "a drill"}, by="ann", at=datetime.now(UTC)
+            )
+            world.commands.send(said)
             world.at = 10**9
 
     world.stepped = look  # type: ignore[method-assign]  # a command on top
-    world.play()
+    events = world.play()
+    (refused,) = [event for event in events if isinstance(event, RearmRefused)]
+    assert refused.reason.startswith("the kill switch was pulled after this was asked for")
     assert world.switch.asked() is None
     assert world.loop is not None
     assert world.loop.engine.standing.state is TradingState.ACTIVE

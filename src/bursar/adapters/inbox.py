@@ -9,6 +9,7 @@ and lets it do nothing twice.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -72,6 +73,9 @@ def _read(path: Path) -> Command | None:
             at=datetime.fromisoformat(said["at"]),
             account=str(said.get("account", "")),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
-        path.replace(path.with_suffix(".refused"))
+    except OSError:
+        return None  # whoever it was for has done it meanwhile; or it cannot be read now, and is looked at again
+    except (ValueError, KeyError, TypeError, AttributeError, InputError):
+        with suppress(OSError):
+            path.replace(path.with_suffix(".refused"))
         return None

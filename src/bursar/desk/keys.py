@@ -8,6 +8,7 @@ started again is asked for it again; meanwhile the desk is served, and says that
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bursar.desk.serving import Served
 
 Give = Callable[[str], None]
+#: How long a program in the background leaves the terminal alone.
+AGAIN_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -75,23 +78,47 @@ def _asked_at(terminal: TextIO, served: Served, give: Give) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
+    typed, later = bytearray(), set[asyncio.TimerHandle]()
+
+    def listen() -> None:
+        later.clear()
+        loop.add_reader(terminal, heard)
 
     def heard() -> None:
-        line = terminal.readline()
-        if not line:
+        if not _in_front(terminal):
+            loop.remove_reader(terminal)
+            later.add(loop.call_later(AGAIN_SECONDS, listen))
+            return
+        # What there is, and no more: whoever waits for the rest of a line holds up the desk.
+        new = os.read(terminal.fileno(), 4096)
+        if not new:
             loop.remove_reader(terminal)
             return
-        try:
-            give(line.strip())
-        except InputError as error:
-            _say(str(error))
+        typed.extend(new)
+        *whole, rest = bytes(typed).split(b"\n")
+        typed[:] = rest
+        for line in whole:
+            try:
+                give(line.decode(errors="replace").strip())
+            except InputError as error:
+                _say(str(error))
 
     _say(f"{served.account} holds real money; to let orders reach it, type exactly: {phrase_for(served.profile)}")
-    loop.add_reader(terminal, heard)
+    listen()
     try:
         yield
     finally:
         loop.remove_reader(terminal)
+        for each in later:
+            each.cancel()
+
+
+def _in_front(terminal: TextIO) -> bool:
+    """False for a program in the background: what is typed is another's, and who reads it there is stopped for it."""
+    try:
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return True  # a terminal that is nobody's stops nobody
 
 
 def _say(line: str) -> None:

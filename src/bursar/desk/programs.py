@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bursar.adapters.store.lease import StoreLease
 from bursar.desk.desk import Desk
 from bursar.desk.edge import EXIT_CODES
@@ -91,7 +93,7 @@ def _given_back(lease: StoreLease, service: str) -> Callable[[int], None]:
     """Gives back the leases of a process that is known to be dead, so that nobody waits for their end."""
 
     def ended(number: int) -> None:
-        with suppress(InputError):  # the database is away: it runs out by itself
+        with suppress(InputError, SQLAlchemyError):  # the database is away, or not laid out yet: it runs out by itself
             for grant in lease.holders():
                 if grant.holder == f"{service}/{number}":
                     lease.release(grant)

@@ -86,6 +86,8 @@ class Keeper:
                 code = await self._once(await self.life())
             except BursarError as error:
                 why = str(error)
+            except Exception as error:  # noqa: BLE001  # the top of a task: nobody else would start it again
+                why = f"the program that trades could not be kept: {error!r}"
             else:
                 if code == 0 and not self.stays:
                     self.degraded.pop("trading", None)
@@ -120,8 +122,8 @@ class Keeper:
         try:
             await _type(process, life.typed)
             return await process.wait()
-        except asyncio.CancelledError:
-            await self._end(process)
+        except BaseException:
+            await self._end(process)  # none is left behind that nobody keeps, beside the next one
             raise
         finally:
             looking.cancel()

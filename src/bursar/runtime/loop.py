@@ -41,7 +41,7 @@ from bursar.trading.engine import Engine
 from bursar.trading.exposure import next_reports
 from bursar.trading.kill import Killer
 from bursar.trading.mandate import Ask, Step
-from bursar.trading.operator import SWITCH, obey, ordered, received
+from bursar.trading.operator import REARM, SWITCH, obey, ordered, outdated, received
 from bursar.trading.view import known_facts
 
 
@@ -201,7 +201,8 @@ class Loop:
             if name not in self.engine.standing.answered:
                 await self.change(command)
             return name in self.engine.standing.answered
-        step = obey(self.engine, command)
+        again = command.name == REARM and self.switch is not None and self.switch.since(command.at)
+        step = outdated(self.engine, command) if again else obey(self.engine, command)
         await self._take(step)
         if self.switch and any(map(_rearms, step.events)):
             self.switch.clear()

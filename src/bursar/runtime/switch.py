@@ -1,7 +1,8 @@
 """The kill switch as anybody can reach it: a file, a signal, a command.
 
 The file is ``KILL`` in BURSAR_HOME. It needs no program of ours: ``touch KILL`` halts, and one that says "flatten"
-closes. It stays until a person re-arms the account, so that whoever starts finds it. SIGUSR1 halts and SIGUSR2
+closes. It stays until a person re-arms the account, so that whoever starts finds it; to every other account below the
+home it is left, in its folder, so that one which did not run meanwhile finds it as well. SIGUSR1 halts and SIGUSR2
 flattens the process that gets it.
 """
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bursar.adapters.marks import FILE_NAME as MARKS_NAME
@@ -32,12 +35,13 @@ SIGNALS = {signal.SIGUSR1: KillForm.HALT, signal.SIGUSR2: KillForm.FLATTEN}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """What the switch asks for."""
+    """What the switch asks for. at: when it was asked for last, by the machine's clock; None where nobody knows."""
 
     form: KillForm
     reason: str
     by: str
     everything: bool = False
+    at: datetime | None = field(default=None, compare=False)
 
     @property
     def hardness(self) -> tuple[bool, bool]:
@@ -51,19 +55,24 @@ class Pulled:
 
 
 class Switch:
-    """The switch of one folder.
+    """The switch of one home, and of one account below it.
 
-    home  the folder in which the file lies, or would
+    home    the folder in which the file lies, or would
+    folder  of the account that works: there it lies, too, where another account was re-armed before this one obeyed
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, folder: Path | None = None) -> None:
         self.path = home / FILE_NAME
+        self._accounts = home / "accounts"
+        self._folder = folder or home
         self._signaled: Pulled | None = None
 
     def pull(self, pulled: Pulled) -> None:
-        """Leave the file. It replaces a weaker one, and never a stronger."""
+        """Leave the file. It replaces a weaker one, and never a stronger, which is asked for anew with that."""
         present = self.asked()
-        if present is None or pulled.hardness >= present.hardness:
+        if present is not None and pulled.hardness < present.hardness:
+            self.path.touch()
+        else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
             try:
@@ -75,27 +84,32 @@ class Switch:
 
     def asked(self) -> Pulled | None:
         """What is asked for, by the file or by a signal: whichever closes more. An unreadable file asks for a halt."""
-        asked = [each for each in (self._filed(), self._signaled) if each is not None]
+        asked = [each for each in (*map(_filed, self._files()), self._signaled) if each is not None]
         return max(asked, key=lambda pulled: pulled.hardness, default=None)
 
-    def _filed(self) -> Pulled | None:
-        try:
-            text = self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            return Pulled(form=KillForm.HALT, reason=f"the file {self.path} cannot be read: {error}", by=FILE_NAME)
-        return _read(text)
+    def since(self, moment: datetime) -> bool:
+        """True where it was pulled after ``moment``, or nobody knows when."""
+        asked = [each for each in (*map(_filed, self._files()), self._signaled) if each is not None]
+        return any(each.at is None or each.at > moment for each in asked)
 
     def clear(self) -> None:
-        """Take the file away: a person has re-armed the account."""
+        """Take the file away: a person has re-armed the account, and no other one, to which it is left."""
         self._signaled = None
-        self.path.unlink(missing_ok=True)
+        if self.path.exists():
+            for other in self._accounts.glob("*"):
+                if other.is_dir() and other != self._folder:
+                    _leave(self.path, other / FILE_NAME)
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys((self.path, self._folder / FILE_NAME)))
 
     def signaled(self, form: KillForm) -> None:
         """A signal came; a later one weakens none."""
-        if self._signaled is None or form is KillForm.FLATTEN:
-            self._signaled = Pulled(form=form, reason="a signal", by="a signal")
+        harder = self._signaled is None or form is KillForm.FLATTEN
+        form = form if harder or self._signaled is None else self._signaled.form
+        self._signaled = Pulled(form=form, reason="a signal", by="a signal", at=datetime.now(UTC))
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -127,11 +141,38 @@ class Controls:
     def of(cls, home: Path, folder: Path, settings: Settings, grant: Grant | None = None) -> Controls:
         """Those of a run in ``folder``, under the switch and the inbox of ``home``. grant: under which it trades."""
         return cls(
-            switch=Switch(home),
+            switch=Switch(home, folder),
             commands=shared.inbox(home, settings.store, grant),
             reserve=folder / "reserve.jsonl",
             marks=SharedMarks(folder / MARKS_NAME, redis_at(settings.service.cache)),
         )
+
+
+def _filed(path: Path) -> Pulled | None:
+    """What a file asks for; None where there is none."""
+    at = None
+    try:
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        return Pulled(form=KillForm.HALT, reason=f"the file {path} cannot be read: {error}", by=FILE_NAME, at=at)
+    return replace(_read(text), at=at)
+
+
+def _leave(path: Path, there: Path) -> None:
+    """Leave a file to another account as it is, unless a harder one lies there."""
+    pulled, present = _filed(path), _filed(there)
+    if pulled is None or (present is not None and present.hardness > pulled.hardness):
+        return
+    draft = there.with_name(f"{there.name}.{os.getpid()}.draft")
+    try:
+        shutil.copy2(path, draft)  # with when it was pulled
+        draft.replace(there)
+    except OSError:
+        there.touch()  # as in ``pull``
+        draft.unlink(missing_ok=True)
 
 
 def _read(text: str) -> Pulled:

@@ -40,6 +40,8 @@ from bursar.trading.mandate import Step
 NUMBERED = frozenset({"tap", "cancel"})
 #: The command that whoever runs several accounts carries out.
 SWITCH = "switch"
+#: The command that a kill which is pulled after it makes void.
+REARM = "rearm"
 
 
 def received(engine: Engine, command: Command) -> Step:
@@ -69,6 +71,15 @@ def obey(engine: Engine, command: Command) -> Step:
     effects = _EFFECTS.get(command.name, _unknown)(engine, command, cause)
     cancels = tuple(each.order_id for each in effects if isinstance(each, CancelRequested))
     return Step(events=(*came.events, *effects), cancels=cancels)
+
+
+def outdated(engine: Engine, command: Command) -> Step:
+    """What becomes of a re-arming that was asked for before the kill switch was pulled: it takes no kill back."""
+    came = received(engine, command)
+    if not came.events:
+        return came
+    why = "the kill switch was pulled after this was asked for; ask again if it is still meant"
+    return Step(events=(*came.events, _not_rearmed(engine, command, came.events[0].event_id, why)))
 
 
 def ordered(
@@ -112,15 +123,17 @@ def _rearm(engine: Engine, command: Command, cause: str) -> tuple[Event, ...]:
     ) or ("" if reason else "say why it may trade again: what happened, and what changed")
     if not refusal:
         return (_changed(engine, TradingState.ACTIVE, reason, command.by, cause),)
-    return (
-        RearmRefused(
-            event_id=engine.ids.new("g"),
-            at=engine.market.at,
-            causes=(cause,),
-            account=engine.mandate.account,
-            reason=refusal,
-            by=command.by,
-        ),
+    return (_not_rearmed(engine, command, cause, refusal),)
+
+
+def _not_rearmed(engine: Engine, command: Command, cause: str, why: str) -> RearmRefused:
+    return RearmRefused(
+        event_id=engine.ids.new("g"),
+        at=engine.market.at,
+        causes=(cause,),
+        account=engine.mandate.account,
+        reason=why,
+        by=command.by,
     )
 
 
@@ -197,7 +210,7 @@ def _changed(engine: Engine, state: TradingState, reason: str, by: str, cause: s
 
 _EFFECTS: dict[str, Callable[[Engine, Command, str], tuple[Event, ...]]] = {
     "kill": _kill,
-    "rearm": _rearm,
+    REARM: _rearm,
     "tap": _tap,
     "cancel": _cancel,
     "adopt": _adopt,

@@ -12,15 +12,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from bursar.adapters.memory_people import changed
 from bursar.adapters.store.people import StorePasses, StorePeople
 from bursar.config import Given, Settings, build
 from bursar.config.settings import Store
 from bursar.desk import cli, service
-from bursar.desk.guard.beginning import before, begin
+from bursar.desk.guard.beginning import before, begin, move
 from bursar.desk.guard.guard import Guard
 from bursar.desk.opening import Opening
 from bursar.domain import events as e
-from bursar.domain.people import Role
+from bursar.domain.people import Person, Role
 from bursar.errors import AwayError
 from bursar.runtime import shared
 from tests.desk.api.world import Ask, send
@@ -40,9 +41,9 @@ def named(folder: Path) -> Store:
 
 
 @contextmanager
-def guard_of(home: Path, store: Store) -> Iterator[Guard]:
+def guard_of(home: Path, store: Store, now: datetime = NOW) -> Iterator[Guard]:
     with shared.opened(home, store) as tables:
-        yield Guard(StorePeople(tables), StorePasses(tables), lambda: NOW, passwords=CHEAP)
+        yield Guard(StorePeople(tables), StorePasses(tables), lambda: now, passwords=CHEAP)
 
 
 def somebody(guard: Guard, name: str, role: Role = Role.TRADER) -> tuple[str, str]:
@@ -84,7 +85,7 @@ def test_into_a_database_that_knows_somebody_they_are_brought_by_a_person_who_as
     with guard_of(tmp_path, HERE) as guard:
         somebody(guard, "ann", Role.VIEWER)
         somebody(guard, "bob")
-    with guard_of(tmp_path, store) as guard:
+    with guard_of(tmp_path, store, NOW + timedelta(days=1)) as guard:
         somebody(guard, "ann", Role.ADMIN)
         begun = begin(tmp_path, store, guard)
         assert (begun.password, begun.events) == ("", ())
@@ -98,6 +99,87 @@ def test_into_a_database_that_knows_somebody_they_are_brought_by_a_person_who_as
         assert [(each.name, each.role) for each in guard.people.all()] == [("ann", Role.ADMIN), ("bob", Role.TRADER)]
         assert old is not None
         assert [each.name for each in old.people.all()] == ["ann"], "of the same name, and not the same for all we know"
+
+
+def test_a_token_that_came_along_opens_nothing_where_it_came_from_whoever_gets_the_name(tmp_path: Path) -> None:
+    store = named(tmp_path)
+    with guard_of(tmp_path, HERE) as guard:
+        token, session = somebody(guard, "admin", Role.ADMIN)
+    with guard_of(tmp_path, store) as guard:
+        begin(tmp_path, store, guard)
+        caller = guard.caller(session)
+        assert caller is not None
+        for each in guard.passes_of("admin"):
+            guard.revoke(caller, "admin", each.pass_id)
+    with guard_of(tmp_path, HERE) as guard:  # no database is named any more
+        assert begin(tmp_path, HERE, guard).password, "another admin is made"
+        assert (guard.caller(token), guard.caller(session)) == (None, None)
+
+
+class CutError(Exception):
+    """The process dies here."""
+
+
+def test_whoever_a_move_that_was_cut_short_brought_along_does_not_come_back_once_they_are_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = named(tmp_path)
+    with guard_of(tmp_path, HERE) as guard:
+        somebody(guard, "ann", Role.ADMIN)
+        token, _ = somebody(guard, "bob")
+
+    def cut(people: StorePeople, person: Person) -> None:
+        if person.name == "bob":
+            raise CutError
+        removed(people, person)
+
+    removed = StorePeople.remove
+    with guard_of(tmp_path, store) as guard:
+        with monkeypatch.context() as dying:
+            dying.setattr(StorePeople, "remove", cut)
+            with pytest.raises(CutError):
+                begin(tmp_path, store, guard)
+        assert guard.caller(token) is not None, "found in both places"
+        begin(tmp_path, store, guard)
+        guard.remove("bob", by="ann")
+        with before(tmp_path, store) as old:
+            assert old is not None
+            assert move(old, guard, by="ann") == ((), ())
+        assert guard.caller(token) is None
+
+
+def test_what_a_move_that_was_cut_short_left_lets_nobody_in_under_the_name_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = named(tmp_path)
+    with guard_of(tmp_path, HERE) as guard:
+        token, session = somebody(guard, "admin", Role.ADMIN)
+
+    def cut(people: StorePeople, person: Person) -> Person:
+        raise CutError
+
+    def taken(people: StorePeople, person: Person) -> Person:
+        raise changed(person)
+
+    with guard_of(tmp_path, store) as guard:
+        with monkeypatch.context() as dying:
+            dying.setattr(StorePeople, "keep", cut)
+            with pytest.raises(CutError):
+                begin(tmp_path, store, guard)
+        with monkeypatch.context() as racing, before(tmp_path, store) as old:
+            racing.setattr(StorePeople, "keep", taken)
+            assert old is not None
+            assert move(old, guard, by="first start") == ((), ()), "another home brought its admin a moment before"
+        assert guard.passes_of("admin") == ()
+    (tmp_path / "another").mkdir()
+    theirs = named(tmp_path / "another")
+    with guard_of(tmp_path, theirs) as guard:
+        with monkeypatch.context() as dying:
+            dying.setattr(StorePeople, "keep", cut)
+            with pytest.raises(CutError):
+                begin(tmp_path, theirs, guard)
+        guard.add("admin", Role.VIEWER, by="test")
+        assert (guard.caller(token), guard.caller(session)) == (None, None)
 
 
 def test_where_no_other_database_is_named_nothing_is_asked(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.desk.api.parts import Told
 from bursar.desk.api.problems import Problem
 from bursar.desk.desk import Desk
 from bursar.desk.guard.roles import Caller
+from bursar.errors import InputError
 from bursar.ports import Command
 
 #: How long an answer is kept for who asks again, and how many are.
@@ -108,7 +110,7 @@ async def send(
     said = {**command.kept, "command": command.command_id}
     if whatever:
         await desk.note_whatever(caller.user, name, said)
-        with suppress(OSError):
+        with suppress(OSError, InputError, SQLAlchemyError):
             await asyncio.to_thread(desk.commands.send, command)
     else:
         await desk.note(caller.user, name, said)

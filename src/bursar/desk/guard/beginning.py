@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from bursar.adapters.store.database import connect, migrate, sqlite_url
@@ -18,6 +19,9 @@ from bursar.adapters.store.people import StorePasses, StorePeople
 from bursar.config.settings import Store
 from bursar.desk.guard.guard import Guard
 from bursar.domain.events import Event
+from bursar.domain.people import Pass, Person
+from bursar.errors import AwayError, InputError
+from bursar.ports import Passes
 from bursar.runtime.shared import STORE_NAME, database_of
 
 
@@ -55,6 +59,8 @@ def begin(home: Path, store: Store, guard: Guard) -> Begun:
     """
     with before(home, store) as old:
         waiting = left_behind(old, guard)
+        if old is not None:
+            _finish(old, guard)
         if old is not None and waiting and not guard.people.all():
             names, events = move(old, guard, by="first start")
             return Begun(events=events, says=(f"{_list(names)} came along from {STORE_NAME} into the database",))
@@ -94,15 +100,48 @@ def move(old: Before, guard: Guard, *, by: str) -> tuple[tuple[str, ...], tuple[
 
     A name that the database knows is somebody else's for all that we know, and stays where it is.
     """
-    waiting = left_behind(old, guard)
-    for name in waiting:
-        person = old.people.find(name)
-        assert person is not None, "they were found a moment ago"
-        for each in old.passes.of(name):
-            guard.passes.keep(each)
+    _finish(old, guard)
+    moved = tuple(name for name in left_behind(old, guard) if _moved(old, guard, name))
+    return moved, tuple(guard.moved(name, by) for name in moved)
+
+
+def _moved(old: Before, guard: Guard, name: str) -> bool:
+    """Move somebody; False where another was let in under that name a moment ago, to whom nothing of theirs comes."""
+    person = old.people.find(name)
+    assert person is not None, "they were found a moment ago"
+    theirs = old.passes.of(name)
+    brought = {each.pass_id for each in theirs}
+    _end(guard.passes, [each for each in guard.passes.of(name) if each.pass_id not in brought], guard.now())
+    for each in theirs:
+        guard.passes.keep(each)
+    try:
         guard.people.keep(replace(person, version=0))
-        old.people.remove(person)
-    return waiting, tuple(guard.moved(name, by) for name in waiting)
+    except AwayError:
+        raise
+    except InputError:
+        _end(guard.passes, theirs, guard.now())
+        return False
+    _let_go(old, person, guard.now())
+    return True
+
+
+def _finish(old: Before, guard: Guard) -> None:
+    """Let go of those whom a move that was cut short had brought along: they are not to come back from here."""
+    for person in old.people.all():
+        known = guard.people.find(person.name)
+        if known is not None and known.made_at == person.made_at:
+            _let_go(old, person, guard.now())
+
+
+def _let_go(old: Before, person: Person, now: datetime) -> None:
+    """Forget somebody, and let what they came with open nothing there: another may get the name."""
+    _end(old.passes, old.passes.of(person.name), now)
+    old.people.remove(person)
+
+
+def _end(passes: Passes, ended: Sequence[Pass], now: datetime) -> None:
+    for each in ended:
+        passes.revoke(each.pass_id, now)
 
 
 def _list(names: Sequence[str]) -> str:

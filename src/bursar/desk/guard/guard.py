@@ -240,9 +240,14 @@ class Guard:
     # ------------------------------------------------------------ others
 
     def add(self, name: str, role: Role, *, by: str) -> tuple[str, tuple[Event, ...]]:
-        """Let somebody in; returns the password that they use once and then change."""
+        """Let somebody in; returns the password that they use once and then change.
+
+        What was left of one who had the name before lets nobody in.
+        """
         name, password = person_name(name), new_password()
         hashed = self._passwords.hashed(password)
+        if self.people.find(name) is None:
+            self._end_all(name)
         self.people.keep(Person(name=name, role=role, password=hashed, made_at=self.now(), must_change=True))
         return password, (self._changed("person_added", name, by, role.word),)
 
