@@ -231,6 +231,14 @@ def test_half_days_and_holidays_are_those_of_the_exchange(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.parametrize("exchange", ["XNYS", "XASX", "XETR", "XLON"])
+def test_the_first_day_of_a_demo_is_a_day_of_its_exchange(tmp_path: Path, exchange: str) -> None:
+    settings = settings_of(market__exchange=exchange, market__source="synthetic", costs__commission_basis_points="5")
+    library = open_library(settings, tmp_path, seed=7, last=settings.demo.first_day)
+    _, (session,) = library.sessions(settings.demo.first_day, 1)
+    assert session.day == settings.demo.first_day
+
+
 # ---------------------------------------------------------------- what is refused
 
 

@@ -88,6 +88,7 @@ OF_THE_EXCHANGE = (
     "account.base_currency",
     "costs.commission_basis_points",
     "costs.commission_minimum",
+    "demo.first_day",
 )
 
 
@@ -478,7 +479,11 @@ class Demo(Section):
     """What ``bursar demo`` runs when the command line does not say."""
 
     days: Count = setting(20, "Trading days.", "1 to 2,520", ge=1, le=2520)
-    first_day: date = setting(date(2022, 1, 3), "First trading day.", "a day, such as 2022-01-03")
+    first_day: date = setting(
+        date(2022, 1, 3),
+        "First trading day; where nothing is said, a day later outside of the United States, as some were shut.",
+        "a day, such as 2022-01-03",
+    )
     seed: Count = setting(7, "Seed of everything that is simulated.", "0 to 4,294,967,295", ge=0, le=4_294_967_295)
 
 

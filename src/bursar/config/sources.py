@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ def _as_the_exchange_has_it(tree: dict[str, dict[str, Any]]) -> None:
     if here is None:
         return  # it is refused with the others
     charged = here.commission or Commission(basis_points=ZERO)  # which is refused, unless somebody said another
-    usual = (here.zone, (here.market,), here.currency, charged.basis_points, charged.minimum)
+    first = date(2022, 1, 3) if here.market == VENUES[HOME].market else date(2022, 1, 4)
+    usual = (here.zone, (here.market,), here.currency, charged.basis_points, charged.minimum, first)
     for key, value in zip(OF_THE_EXCHANGE, usual, strict=True):
         section, name = key.split(".")
         tree.setdefault(section, {}).setdefault(name, value)
