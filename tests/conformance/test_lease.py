@@ -209,6 +209,19 @@ def test_a_command_that_names_an_account_is_there_for_that_one_alone(commands: C
 
 
 @pytest.mark.parametrize("made", [sqlite, postgresql], ids=lambda made: made.__name__)
+def test_a_command_that_was_sent_before_there_was_a_key_is_taken_with_it(
+    made: Callable[[Path], Iterator[Pair]], tmp_path: Path
+) -> None:
+    for _, inbox in made(tmp_path):
+        assert isinstance(inbox, StoreCommands)
+        keyed = StoreCommands(inbox._engine, Cipher.from_text(new_key()))
+        said = replace(HALT, account=U)
+        inbox.send(said)
+        assert keyed.take("DU9000002") == ()
+        assert keyed.take(U) == (said,)
+
+
+@pytest.mark.parametrize("made", [sqlite, postgresql], ids=lambda made: made.__name__)
 def test_what_a_later_holder_claimed_an_earlier_one_gets_no_more(
     made: Callable[[Path], Iterator[Pair]], tmp_path: Path
 ) -> None:

@@ -154,3 +154,8 @@ def test_each_accounts_own_limits_are_those_that_are_shown(
     code, out, _ = run("risk", "--json", "--config", str(settings))
     assert code == 0
     assert json.loads(out)["portfolios"][0]["limits"]["position_weight"]["used"] == pytest.approx(1.25)
+    account = two().events[0].account  # type: ignore[attr-defined]  # it begins with the account
+    settings.write_text(f'[accounts.its]\naccount_id = "{account}"\n[accounts.its.risk]\nposition_weight_max = 0.25\n')
+    code, out, _ = run("risk", "--json", "--config", str(settings))
+    assert code == 0
+    assert json.loads(out)["portfolios"][0]["limits"]["position_weight"]["limit"] == 0.25, "of the file that was named"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from bursar.desk.web import paint
 from bursar.domain.events import AccountSwitched, Event, Mode
 from bursar.errors import InputError
 from bursar.runtime.account import JOURNAL_NAME, folder_of
+from bursar.runtime.seats import _owed
 from tests.desk.api.world import NOW, Ask, Known, app_on, send
 
 Written = Callable[[str], tuple[Settings, Path]]
@@ -130,11 +133,29 @@ def test_whoever_starts_at_an_account_that_was_left_goes_on_in_the_one_that_it_w
     assert (found.name, found.left) == ("second", "practice")
     assert "practice was left for second: bursar switch practice leads back" in list(lines(found, settings))
 
-    back = switched("DU2234567", "DU1234567", 2)
+    back = replace(switched("DU2234567", "DU1234567", 2), at=NOW + timedelta(seconds=1))
     keeps(tmp_path, "DU2234567", left, back)
+    assert len(accounts) == 3
+    assert traded(asked, accounts, tmp_path, None) == asked, "left and come back to, which it does not know yet"
+    second = Served(name="second", profile=accounts["second"])
+    assert traded(second, accounts, tmp_path, None) == replace(asked, left="second")
     keeps(tmp_path, "DU1234567", back)
     assert traded(asked, accounts, tmp_path, None) == asked
 
     keeps(tmp_path, "DU1234567", replace(left, event_id="switch/3", to="DU3234567"))
     with pytest.raises(InputError, match=r"DU3234567, which bursar\.toml does not name"):
         traded(asked, accounts, tmp_path, None)
+
+
+def test_of_several_accounts_that_were_left_for_one_the_change_that_it_does_not_know_is_owed_to_it(
+    tmp_path: Path,
+) -> None:
+    long_ago, lately = switched("DU1", "DU3", 1), replace(switched("DU2", "DU3", 2), at=NOW + timedelta(days=1))
+    keeps(tmp_path, "DU1", long_ago)
+    keeps(tmp_path, "DU2", lately)
+    keeps(tmp_path, "DU3", long_ago)
+    with closing(SQLiteJournal(folder_of(tmp_path, "DU3") / JOURNAL_NAME)) as journal:
+        assert _owed(tmp_path, "DU3", journal, None) == lately
+    with closing(SQLiteJournal(tmp_path / "new.sqlite")) as journal:
+        assert _owed(tmp_path, "DU3", journal, None) == lately, "of two that it does not know the later one"
+        assert _owed(tmp_path, "DU4", journal, None) is None

@@ -79,7 +79,7 @@ def _of_the_broker(desk: Desk) -> Iterator[Metric]:
         ("line_changes", "Times that the line went or came.", "line_changed"),
         ("account_switches", "Changes of the account that is traded.", "account_switched"),
         ("account_switches_refused", "Changes of account that were refused.", "switch_refused"),
-        ("orders_rejected", "Orders that the gate or the broker rejected.", "order_rejected"),
+        ("orders_rejected", "Orders that the broker rejected; what the gate stops is no order yet.", "order_rejected"),
         ("orders_canceled", "Orders that were canceled.", "order_canceled"),
         ("orders_amended", "Changes of working orders that were asked for.", "amend_requested"),
         ("breaks_found", "Differences from the broker's account that were found.", "break_found"),

@@ -22,6 +22,7 @@ from bursar.adapters.store.sealing import Cipher
 from bursar.config import Settings
 from bursar.config.accounts import AccountProfile, all_accounts, set_up
 from bursar.desk.traded import left_for
+from bursar.domain.events import AccountSwitched
 from bursar.errors import InputError
 from bursar.runtime.account import JOURNAL_NAME, folder_of
 from bursar.runtime.door import admit, mode_of
@@ -103,16 +104,25 @@ def traded(asked: Served, accounts: Mapping[str, AccountProfile], home: Path, ci
 
     Raises InputError where it was left for one that bursar.toml does not name any more.
     """
-    found = asked
-    for _ in accounts:
-        end = last(found.journal(home), cipher)
-        left = left_for(found.account, end.event) if end else None
-        if left is None:
-            break
-        names = [name for name, profile in accounts.items() if profile.account_id == left.to]
-        if not names:
-            raise InputError(
-                f"{found.account} was left for {left.to}, which bursar.toml does not name; add it under [accounts.NAME]"
-            )
-        found = Served(name=names[0], profile=accounts[names[0]], left=asked.name if names[0] != asked.name else "")
-    return found
+    found, followed = asked, list[AccountSwitched]()
+    while (left := _left(found, home, cipher)) is not None and left not in followed:
+        followed.append(left)
+        found = _left_for(asked, left, accounts)
+    if left is None:
+        return found
+    # Each was left for another, since whoever came back to one died before that knew it: the last change counts.
+    return _left_for(asked, max(reversed(followed), key=lambda each: each.at), accounts)
+
+
+def _left(served: Served, home: Path, cipher: Cipher | None) -> AccountSwitched | None:
+    end = last(served.journal(home), cipher)
+    return left_for(served.account, end.event) if end else None
+
+
+def _left_for(asked: Served, left: AccountSwitched, accounts: Mapping[str, AccountProfile]) -> Served:
+    names = [name for name, profile in accounts.items() if profile.account_id == left.to]
+    if not names:
+        raise InputError(
+            f"{left.account} was left for {left.to}, which bursar.toml does not name; add it under [accounts.NAME]"
+        )
+    return Served(name=names[0], profile=accounts[names[0]], left=asked.name if names[0] != asked.name else "")

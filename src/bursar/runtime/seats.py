@@ -168,17 +168,18 @@ class AccountSeat(Seat):
 
 
 def _owed(home: Path, account: str, journal: Journal, cipher: Cipher | None) -> AccountSwitched | None:
-    """The change that another account was left by for this one, where this one does not know it yet.
+    """The latest change that another account was left by for this one, where this one does not know it yet.
 
     Whoever carried it out died between the two journals.
     """
     known = {recorded.event.event_id for recorded in journal.read()}
+    owed: list[AccountSwitched] = []
     for path in sorted(runs.folder_of(home, "_").parent.glob(f"*/{runs.JOURNAL_NAME}")):
         end = last(path, cipher)
         left = end.event if end else None
         if isinstance(left, AccountSwitched) and left.account == path.parent.name and left.to == account:
-            return left if left.event_id not in known else None
-    return None
+            owed += [left] if left.event_id not in known else []
+    return max(owed, key=lambda each: each.at, default=None)
 
 
 async def _line(account: Account, journal: Journal, every_seconds: float) -> Line:

@@ -131,7 +131,8 @@ class StoreCommands:
         """
         free = CommandRow.done_at.is_(None) & (CommandRow.fence <= self._fence)
         if account:
-            free &= CommandRow.account.in_(["", text_sealed(self._cipher, account, ACCOUNT)])
+            # In clear as well: whoever sends may not know yet that there is a key.
+            free &= CommandRow.account.in_(["", account, text_sealed(self._cipher, account, ACCOUNT)])
         claim = update(CommandRow).where(free).values(claimed_by=self._holder, fence=self._fence, claimed_at=func.now())
         columns = (CommandRow.number, CommandRow.command_id, CommandRow.name, CommandRow.arguments, CommandRow.sender)
         with explained(self._engine), self._engine.connect() as connection:

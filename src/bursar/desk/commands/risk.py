@@ -47,7 +47,7 @@ def risk(
 
     settings = settings_of(config, {})
     book, simulated = books.opened(recorded.event for recorded in records(journal, settings))
-    limits = {each.account_id: each.limits() for each in all_accounts(settings).values()}
+    limits = {each.account_id: each.limits() for each in all_accounts(settings, config).values()}
     found = []
     for page in books.pages(book, account, portfolio):
         returns, why = _returns(settings, risk_page.held(page), book.at)
