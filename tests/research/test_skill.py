@@ -6,15 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bursar.adapters.history import Facts, MemoryHistory, closes_known_at
 from bursar.domain.views import View
 from bursar.errors import InputError
 from bursar.ports import Panel
+from bursar.research.record import Record
 from bursar.research.skill import (
     CREDIT,
     Standing,
@@ -68,6 +71,26 @@ def test_a_view_is_settled_from_the_close_before_its_day() -> None:
     (found,) = settle([formed(2)], CLOSES)
     assert found.realized == pytest.approx(0.21)
     assert (found.day, found.confidence, found.right) == (date(2022, 1, 2), 0.6, True)
+
+
+def test_a_morning_in_sydney_is_settled_from_the_close_before_it_and_not_from_one_that_was_over() -> None:
+    # 09:00 of the 3rd in Sydney is 22:00 of the 2nd in UTC. The close of the 2nd, 110, is known by then: two sessions
+    # on stands 100. From the close of the 1st it would be +21 %, of which 10 % had been made when it was formed.
+    morning = replace(formed(2), known_at=datetime(2022, 1, 2, 22, 0, tzinfo=UTC))
+    (found,) = settle([morning], CLOSES, zone=ZoneInfo("Australia/Sydney"))
+    assert found.realized == pytest.approx(100 / 110 - 1)
+    assert found.day == date(2022, 1, 3)
+
+
+def test_a_record_settles_by_the_days_of_its_exchange() -> None:
+    sydney, kept = ZoneInfo("Australia/Sydney"), Record()
+    morning = replace(formed(2), known_at=datetime(2022, 1, 2, 22, 0, tzinfo=UTC))
+    kept.note(morning)
+    known_at = closes_known_at([datetime(2022, 1, day, 6, 0, tzinfo=UTC) for day in range(1, 11)])
+    history = MemoryHistory({"close": Facts(CLOSES, known_at)})
+    found = kept.learned(history, ("ACME",), (morning.analyst,), datetime(2022, 1, 10, tzinfo=UTC), sydney)
+    assert found.scorecards[morning.analyst].votes == 1
+    assert found.scorecards[morning.analyst].hit_rate == 0.0, "from 110 to 100; by the days of UTC, from 100 to 121"
 
 
 def test_cash_is_taken_off() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import numpy as np
 
@@ -44,20 +44,22 @@ class Record:
     """Views that wait for their time, and votes whose time has come."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[date, int], list[View]] = {}
+        self._waiting: dict[tuple[datetime, int], list[View]] = {}
         self._votes: list[Vote] = []
         self._learned: tuple[date, tuple[str, ...], Learned] | None = None
 
     def note(self, view: View) -> None:
         """Take note of a view that was journalled."""
-        self._waiting.setdefault((view.known_at.date(), view.horizon_days), []).append(view)
+        self._waiting.setdefault((view.known_at, view.horizon_days), []).append(view)
 
-    def learned(self, history: History, symbols: Sequence[str], analysts: Sequence[str], at: datetime) -> Learned:
-        """What is known of ``analysts`` in the week of ``at``."""
+    def learned(
+        self, history: History, symbols: Sequence[str], analysts: Sequence[str], at: datetime, zone: tzinfo = UTC
+    ) -> Learned:
+        """What is known of ``analysts`` in the week of ``at``. zone: of the exchange, whose days the closes are of."""
         monday = at.date() - timedelta(days=at.weekday())
         if self._learned is not None and self._learned[:2] == (monday, tuple(analysts)):
             return self._learned[2]
-        self._settle(history, symbols, monday)
+        self._settle(history, symbols, monday, zone)
         votes = self._votes = [vote for vote in self._votes if monday - vote.day <= WINDOW]
         # Sums depend on their order in the last bit, and a program that started again settled in another one.
         votes.sort(key=lambda vote: (vote.day, vote.analyst, vote.symbol, vote.horizon_days))
@@ -67,16 +69,17 @@ class Record:
         self._learned = monday, tuple(analysts), learned
         return learned
 
-    def _settle(self, history: History, symbols: Sequence[str], monday: date) -> None:
+    def _settle(self, history: History, symbols: Sequence[str], monday: date, zone: tzinfo) -> None:
         if not self._waiting:
             return
-        first = min(day for day, _ in self._waiting)
+        first = min(formed for formed, _ in self._waiting).astimezone(zone).date()
         known_at = datetime.combine(monday, time(), tzinfo=UTC)
         if known_at.date() <= first:
             return
         closes = history.asof(symbols, "close", known_at, (monday - first).days + BEFORE)
         for key in sorted(self._waiting):
-            day, horizon = key
-            last = int(np.searchsorted(closes.dates, np.datetime64(day), side="left")) - 1
+            formed, horizon = key
+            day = np.datetime64(formed.astimezone(zone).date())
+            last = int(np.searchsorted(closes.dates, day, side="left")) - 1
             if last + horizon < len(closes.dates):
-                self._votes += settle(self._waiting.pop(key), closes)
+                self._votes += settle(self._waiting.pop(key), closes, zone=zone)

@@ -30,7 +30,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -141,18 +141,20 @@ class Standing:
     uniqueness: float
 
 
-def settle(views: Iterable[View], closes: Panel, cash_rate: float = 0.0) -> tuple[Vote, ...]:
+def settle(views: Iterable[View], closes: Panel, cash_rate: float = 0.0, zone: tzinfo = UTC) -> tuple[Vote, ...]:
     """The votes among ``views`` whose horizon lies within ``closes``; the others wait.
 
     The return runs from the last close before the view's day to the close ``horizon_days`` later, less
     ``cash_rate`` (a year, as a fraction) over that time. A view without a sign, a missing close, or a return of
     exactly zero settles nothing.
+
+    zone  of the exchange, whose days the closes are of: a morning in Sydney is an evening in UTC, of the day before
     """
     votes = []
     places = {symbol: place for place, symbol in enumerate(closes.symbols)}
     lasts: dict[date, int] = {}
     for view in views:
-        day, place = view.known_at.date(), places.get(view.symbol)
+        day, place = view.known_at.astimezone(zone).date(), places.get(view.symbol)
         if place is None or view.expected_excess_return == 0.0:
             continue
         if day not in lasts:

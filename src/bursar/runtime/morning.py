@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from bursar.adapters.memory import MemorySignals
 from bursar.domain.committee import Seating
@@ -173,7 +174,7 @@ class Morning:
         market = engine.market
         symbols = tuple(sorted(market.instruments))
         names = [seat.analyst for seat in self.seats]
-        learned = self._record.learned(self.history, symbols, names, market.at)
+        learned = self._record.learned(self.history, symbols, names, market.at, ZoneInfo(market.session.zone))
         purse = _purse(engine)
         papers = Papers(
             positions=purse.positions,
