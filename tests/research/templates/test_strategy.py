@@ -369,6 +369,8 @@ def test_a_blend_means_to_hold_over_earnings_as_its_parts_do_and_as_a_whole_wher
     mixed = Blend(parts=((bold, 0.5), (meek, 0.5)))
     assert meant_over_earnings(mixed) == {"volatility_expansion"}
     assert meant_over_earnings(Blend(parts=((bold, 1.0),))) == {"volatility_expansion", "blend"}
+    namesake = TemplateStrategy(template=replace(bold.template, name="blend"))
+    assert meant_over_earnings(Blend(parts=((namesake, 0.5), (meek, 0.5)))) == frozenset()
 
 
 def test_what_a_source_lacks_is_left_out_of_what_is_known() -> None:

@@ -40,7 +40,8 @@ class Blend:
     def over_earnings(self) -> frozenset[str]:
         """The parts that mean to hold over earnings; and the whole, where all of them do."""
         meant = frozenset().union(*(meant_over_earnings(part) for part, _ in self.parts))
-        return meant | {self.name} if meant >= {part.name for part, _ in self.parts} else meant
+        # A part of its name speaks for itself alone, and orders do not say which of the two it was.
+        return meant | {self.name} if meant >= {part.name for part, _ in self.parts} else meant - {self.name}
 
     def decide(self, market: MarketView, views: Sequence[View], holdings: Holdings) -> Targets:
         told: list[Bound] = []
