@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -32,7 +35,7 @@ from bursar.errors import AwayError, DataError
 from bursar.ports import Recorded
 from bursar.runtime.switch import Switch
 from tests.builders import ACCOUNT, CLOSE, OPEN, instrument
-from tests.desk.api.world import NOW, Ask, Known, app_on, desk_on, events, journal_of, send
+from tests.desk.api.world import NOW, Ask, Known, answer, app_on, desk_on, events, journal_of, send
 from tests.desk.guard.test_guard import CHEAP, OWN
 
 FULL = OSError(28, "No space left on device")
@@ -147,6 +150,26 @@ def test_a_kill_goes_on_without_its_inbox(tmp_path: Path, error: Exception) -> N
     (killed,) = send(app_on(desk), KILL)
     assert killed.status_code == 202
     assert Switch(tmp_path).asked() is not None
+
+
+def test_a_kill_waits_for_no_thread_that_others_have(tmp_path: Path) -> None:
+    app, free = app_on(desk_on(tmp_path)), threading.Event()
+
+    async def live() -> int:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(threads := ThreadPoolExecutor(1))
+        threads.submit(free.wait)  # as a search for a portfolio, or a database that does not answer
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8005") as client:
+            killing = asyncio.create_task(answer(client, KILL, "admin"))
+            try:
+                async with asyncio.timeout(10):
+                    while Switch(tmp_path).asked() is None:  # noqa: ASYNC110  # a file
+                        await asyncio.sleep(0.01)
+            finally:
+                free.set()
+            return (await killing).status_code
+
+    assert asyncio.run(live()) == 202
 
 
 # ---------------------------------------------------------------- databases

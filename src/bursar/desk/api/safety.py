@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
@@ -68,9 +67,9 @@ async def kill(
             raise Problem(422, "a value cannot be used", "everything goes with flatten")
         said = {"form": asked.form, "reason": asked.reason, "everything": "yes" if asked.everything else "no"}
         if desk.home is not None:
-            # The file is there before anything else can fail: a kill waits for nobody.
+            # The file is there before anything else can fail: a kill waits for nobody, nor for a thread of theirs.
             pulled = Pulled(form=KillForm(asked.form), reason=asked.reason, by=caller.user, everything=asked.everything)
-            await asyncio.to_thread(Switch(desk.home).pull, pulled)
+            Switch(desk.home).pull(pulled)
         return await send(
             desk, caller, "kill", said, f"{caller.user} {idempotency_key}", whatever=desk.home is not None
         )
