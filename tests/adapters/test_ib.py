@@ -239,6 +239,12 @@ class Listed:
         return [self.details]
 
 
+def replace_contract(listed: Listed, **said: Any) -> ib_async.Contract:
+    """The share that is listed, as something else."""
+    assert listed.details.contract is not None
+    return ib_async.Contract(**(listed.details.contract.nonDefaults() | said))
+
+
 def test_a_share_abroad_is_asked_for_on_its_own_exchange_and_refused_where_it_is_priced_in_pence() -> None:
     azn = {"AZN": Instrument(symbol="AZN", currency="GBP", exchange="XLON")}
     pounds, pence, contracts = Listed(1), Listed(100), Contracts(azn)
@@ -248,6 +254,9 @@ def test_a_share_abroad_is_asked_for_on_its_own_exchange_and_refused_where_it_is
         "SMART",
     )
     assert contracts["AZN"].conId == 7
+    ours, theirs = replace_contract(pounds, conId=7), replace_contract(pounds, conId=8, currency="USD")
+    assert [contracts.symbol(each) for each in (ours, theirs)] == ["AZN", "AZN in USD"]
+    assert contracts.symbol(replace_contract(pounds, conId=9)) == "AZN", "in the same money: its number was changed"
     with pytest.raises(DataError, match="prices of AZN in 100 parts of one GBP, in which nothing is traded here"):
         asyncio.run(Contracts(azn).look_up(pence))  # type: ignore[arg-type]  # likewise
 

@@ -328,5 +328,12 @@ class Contracts:
         return self._contracts[symbol]
 
     def symbol(self, contract: ib_async.Contract) -> str:
-        """Our symbol for what the broker names; its own words for what we do not trade."""
-        return self._symbols.get(contract.conId, contract.localSymbol or contract.symbol)
+        """Our symbol for what the broker names; its own words for what we do not trade.
+
+        A share abroad that is called like one of ours is not ours: its prices are in other money.
+        """
+        if contract.conId in self._symbols:
+            return self._symbols[contract.conId]
+        name = contract.localSymbol or contract.symbol
+        ours = self.instruments.get(name)
+        return f"{name} in {contract.currency}" if ours and contract.currency not in ("", ours.currency) else name
