@@ -18,7 +18,7 @@ import ib_async
 import pytest
 
 from bursar.adapters.clock import ReplayClock
-from bursar.adapters.ib import IBBroker, IBFeed, connect
+from bursar.adapters.ib import IBBroker, IBFeed, _strange, connect
 from bursar.adapters.ib_connection import Address, Contracts
 from bursar.adapters.simulated import SimulatedBroker, SimulatedFeed
 from bursar.domain.events import Event, Filled, OrderAccepted, OrderCanceled, OrderExpired, OrderPlaced, OrderRejected
@@ -239,10 +239,9 @@ class Listed:
         return [self.details]
 
 
-def replace_contract(listed: Listed, **said: Any) -> ib_async.Contract:
+def share(**said: Any) -> ib_async.Contract:
     """The share that is listed, as something else."""
-    assert listed.details.contract is not None
-    return ib_async.Contract(**(listed.details.contract.nonDefaults() | said))
+    return ib_async.Contract(**({"secType": "STK", "symbol": "AZN", "currency": "GBP"} | said))
 
 
 def test_a_share_abroad_is_asked_for_on_its_own_exchange_and_refused_where_it_is_priced_in_pence() -> None:
@@ -254,11 +253,36 @@ def test_a_share_abroad_is_asked_for_on_its_own_exchange_and_refused_where_it_is
         "SMART",
     )
     assert contracts["AZN"].conId == 7
-    ours, theirs = replace_contract(pounds, conId=7), replace_contract(pounds, conId=8, currency="USD")
+    ours, theirs = share(conId=7), share(conId=8, currency="USD")
     assert [contracts.symbol(each) for each in (ours, theirs)] == ["AZN", "AZN in USD"]
-    assert contracts.symbol(replace_contract(pounds, conId=9)) == "AZN", "in the same money: its number was changed"
+    assert contracts.symbol(share(conId=9)) == "AZN", "in the same money: its number was changed"
     with pytest.raises(DataError, match="prices of AZN in 100 parts of one GBP, in which nothing is traded here"):
         asyncio.run(Contracts(azn).look_up(pence))  # type: ignore[arg-type]  # likewise
+
+
+@pytest.mark.parametrize(
+    ("traded", "kind", "multiplier"),
+    [
+        ({"secType": "STK", "symbol": "TSLA"}, "stock", 1),
+        ({"secType": "CASH", "symbol": "EUR"}, "currency", 1),
+        ({"secType": "FUT", "symbol": "MES", "multiplier": "5"}, "future", 5),
+        ({"secType": "WAR", "symbol": "W", "multiplier": ""}, "stock", 1),
+        ({"secType": "OPT", "symbol": "SPY", "multiplier": "100"}, "stock", 100),  # without what makes it one
+        (
+            {"secType": "OPT", "symbol": "SPY", "multiplier": "100", "strike": 400.0, "right": "P"}
+            | {"lastTradeDateOrContractMonth": "20220121"},
+            "option",
+            100,
+        ),
+    ],
+)
+def test_what_is_traded_by_hand_and_none_of_ours_is_listed_before_it_is_booked(
+    traded: dict[str, Any], kind: str, multiplier: int
+) -> None:
+    contract = ib_async.Contract(currency="USD", conId=8, **traded)
+    found = _strange(contract, "by hand")
+    assert (found.symbol, found.kind.value, int(found.multiplier)) == ("by hand", kind, multiplier)
+    assert (found.currency, found.company) == ("USD", "SPY" if kind == "option" else "by hand")
 
 
 # ---------------------------------------------------------------- the same as in process

@@ -21,6 +21,7 @@ from bursar.domain.events import (
     Event,
     FillCorrected,
     Filled,
+    InstrumentListed,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -82,6 +83,7 @@ def executed(made: Reporter, execution_id: str = "e1", order_id: str = ID, symbo
         side="BOT",
         quantity=D("10.0"),
         price=D("101.1"),
+        strange=None if symbol == "AAA" else Instrument(symbol=symbol),
     )
 
 
@@ -101,6 +103,19 @@ def test_the_first_status_with_a_perm_id_accepts_and_later_ones_say_nothing() ->
 
 def test_an_order_that_was_filled_before_it_was_heard_of_is_accepted_too() -> None:
     assert kinds(stands(reporter(), "Filled")) == [OrderAccepted]
+
+
+def test_what_is_none_of_our_instruments_is_listed_once_before_its_first_fill_and_can_be_booked() -> None:
+    made = reporter()
+    executed(made, "e1", "", "TSLA")
+    executed(made, "e2", "", "TSLA")
+    first = list(made.charged("e1", amount=D(1), currency="USD"))
+    assert kinds(first) == [InstrumentListed, Filled]
+    assert kinds(list(made.charged("e2", amount=D(1), currency="USD"))) == [Filled]
+    again = reporter()
+    again.recover(first)
+    executed(again, "e3", "", "TSLA")
+    assert kinds(list(again.charged("e3", amount=D(1), currency="USD"))) == [Filled]
 
 
 def test_a_fill_is_an_execution_with_its_commission_and_never_a_status() -> None:
@@ -191,7 +206,7 @@ def test_what_ends_when_its_time_was_over_has_expired(
 def test_a_trade_that_was_not_ours_has_no_order_and_goes_to_the_portfolio_that_takes_such() -> None:
     made = reporter()
     executed(made, order_id="", symbol="ZZZ")
-    (filled,) = made.charged("e1", amount=D(1), currency="USD")
+    *_, filled = made.charged("e1", amount=D(1), currency="USD")
     assert isinstance(filled, Filled)
     assert (filled.order_id, filled.causes, filled.portfolio, filled.strategy) == ("", (), "rest", "")
     assert (filled.quantity, filled.price) == (D("10.0"), D("101.1"))

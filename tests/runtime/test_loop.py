@@ -20,6 +20,7 @@ from bursar.domain.events import (
     Deposited,
     Event,
     FillCorrected,
+    Filled,
     InstrumentListed,
     OrderAccepted,
     OrderPlaced,
@@ -27,8 +28,10 @@ from bursar.domain.events import (
     PositionAdopted,
     TaskFinished,
 )
+from bursar.domain.instruments import Instrument
 from bursar.domain.market import Slice
-from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
+from bursar.domain.money import Money
+from bursar.domain.orders import ApprovedOrder, Order, OrderStatus, Side
 from bursar.errors import BrokerError
 from bursar.ports import Panel
 from bursar.runtime.loop import Loop
@@ -236,3 +239,37 @@ def test_a_cancellation_of_what_the_broker_does_not_know_is_refused_in_the_journ
     broker.refusal = BrokerError("the line is gone", retryable=True)
     with pytest.raises(BrokerError, match="line"):
         run(broker, before=before)
+
+
+class Strange(Scripted):
+    """A broker at which somebody buys by hand what nobody here trades."""
+
+    told = False
+
+    def reports(self) -> tuple[Event, ...]:
+        if self.told:
+            return ()
+        self.told = True
+        listed = InstrumentListed(event_id="instrument/TSLA", at=OPEN, instrument=Instrument(symbol="TSLA"))
+        bought = Filled(
+            event_id="f-1",
+            at=OPEN,
+            order_id="",
+            execution_id="1",
+            account=ACCOUNT,
+            portfolio="main",
+            symbol="TSLA",
+            side=Side.BUY,
+            quantity=Decimal(1),
+            price=Decimal(10),
+            commission=Money(Decimal(0), "USD"),
+            settles_on=SESSION.day,
+        )
+        return listed, bought
+
+
+def test_what_is_bought_by_hand_and_traded_by_nobody_stops_no_loop_nor_the_next_one() -> None:
+    events = run(Strange([{"TSLA": 1}]))
+    assert "filled" in [event.kind for event in events]
+    again = run(Scripted([{"TSLA": 1}]), before=[event for event in events if event not in BEGINNING])
+    assert again[-1].at >= events[-1].at

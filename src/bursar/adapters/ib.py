@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -24,7 +24,7 @@ from bursar.adapters.reports import STATUSES, Reporter, exact
 from bursar.adapters.tickets import ticket
 from bursar.domain.accounts import AccountSnapshot, BrokerExecution, BrokerOrder, BrokerPosition, Preview
 from bursar.domain.events import Event
-from bursar.domain.instruments import Instrument
+from bursar.domain.instruments import Instrument, InstrumentKind, OptionRight
 from bursar.domain.market import Quote, Slice
 from bursar.domain.orders import ApprovedOrder, Order, OrderStatus
 from bursar.domain.sessions import Session
@@ -294,6 +294,7 @@ class IBBroker:
                 side=execution.side,
                 quantity=_decimal(execution.shares),
                 price=_decimal(execution.price),
+                strange=None if symbol in self.contracts.instruments else _strange(contract, symbol),
             )
             return ()
 
@@ -416,6 +417,11 @@ class IBBroker:
             quantity=exact(quantity, instrument.lot) if instrument else quantity,
             average_cost=_decimal(held.avgCost),
         )
+
+
+#: IBKR's kinds of securities; of others the price times the multiplier is what was paid, as of shares.
+_KINDS = {"OPT": InstrumentKind.OPTION, "FUT": InstrumentKind.FUTURE, "CASH": InstrumentKind.CURRENCY}
+_SMALL = Decimal("0.000001")
 
 
 class IBFeed:
@@ -543,3 +549,26 @@ def _price(value: float, tick: Decimal) -> Decimal | None:
 
 def _size(value: float) -> Decimal:
     return exact(_decimal(value), SHARE) if value > 0 else Decimal(0)
+
+
+def _strange(contract: ib_async.Contract, symbol: str) -> Instrument:
+    """What somebody traded by hand and is none of ours, as far as its contract tells it; in steps as small as any."""
+    plain = Instrument(
+        symbol=symbol,
+        currency=contract.currency,
+        multiplier=Decimal(contract.multiplier or 1),
+        tick=_SMALL,
+        lot=_SMALL,
+        contract_id=contract.conId,
+    )
+    kind = _KINDS.get(contract.secType, InstrumentKind.STOCK)
+    if kind is not InstrumentKind.OPTION:
+        return replace(plain, kind=kind)
+    try:
+        expiry = date.fromisoformat(contract.lastTradeDateOrContractMonth[:8])
+    except ValueError:
+        return plain
+    right = OptionRight.CALL if contract.right.startswith("C") else OptionRight.PUT
+    return replace(
+        plain, kind=kind, underlying=contract.symbol, expiry=expiry, strike=_decimal(contract.strike), right=right
+    )

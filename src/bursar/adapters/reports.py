@@ -19,7 +19,7 @@ No error but REJECTIONS ends an order: after 10349, 161 or 10148 ("cancelled" to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -33,6 +33,7 @@ from bursar.domain.events import (
     Event,
     FillCorrected,
     Filled,
+    InstrumentListed,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -120,6 +121,7 @@ class Reporter:
         self._known: dict[str, _Known] = {}
         self._booked: dict[str, str] = {}
         self._waiting: dict[str, _Execution] = {}
+        self._listed: set[str] = set(instruments)
 
     # ------------------------------------------------------------ what we did
 
@@ -137,6 +139,8 @@ class Reporter:
                     self._book(execution_id, order_id, quantity)
                 case FillCorrected(execution_id=execution_id):
                     self._book(execution_id, "", Decimal(0))
+                case InstrumentListed(instrument=instrument):
+                    self._listed.add(instrument.symbol)
                 case _:
                     self._took(event)
 
@@ -246,15 +250,18 @@ class Reporter:
         side: str,
         quantity: Decimal,
         price: Decimal,
+        strange: Instrument | None = None,
     ) -> None:
         """execDetails; ``side`` is BOT or SLD. It becomes an event with its commission.
+
+        strange  what was traded, where it may be none of our instruments: traded by hand it must be listed first
 
         An execution that was corrected since, or is booked already, is not taken in.
         """
         root = execution_root(execution_id)
         if root in self._booked and correction_number(self._booked[root]) >= correction_number(execution_id):
             return
-        self._waiting[execution_id] = _Execution(order_id, at, account, symbol, side, quantity, price)
+        self._waiting[execution_id] = _Execution(order_id, at, account, symbol, side, quantity, price, strange)
 
     @property
     def waiting(self) -> frozenset[str]:
@@ -305,9 +312,16 @@ class Reporter:
             strategy=known.order.strategy if known else "",
             traded_on=traded_on,
         )
-        return (filled,)
+        return (*self._listing(execution), filled)
 
     # ------------------------------------------------------------ inside
+
+    def _listing(self, execution: _Execution) -> Iterator[InstrumentListed]:
+        """The word that what was traded can be booked, where nobody gave it yet. No book begins again without it."""
+        if execution.strange is not None and execution.symbol not in self._listed:
+            self._listed.add(execution.symbol)
+            name = f"instrument/{execution.symbol}"
+            yield InstrumentListed(event_id=name, at=execution.at, instrument=execution.strange)
 
     def _book(self, execution_id: str, order_id: str, quantity: Decimal) -> None:
         """Remember that an execution, or a revision of one, is in the journal."""
@@ -393,6 +407,7 @@ class _Execution:
     side: str
     quantity: Decimal
     price: Decimal
+    strange: Instrument | None = None
 
 
 def _stands_as(wish: Order, quantity: Decimal | None, limit_price: Decimal | None, aux_price: Decimal | None) -> bool:
