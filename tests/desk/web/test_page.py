@@ -232,9 +232,11 @@ def reads_well(page: Any, part: str = "body") -> None:
         assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in grave]
         wide = "part => [document.documentElement, ...document.querySelectorAll(part + ' .scroll')]"
         over = page.evaluate(
-            f"part => ({wide})(part).filter(each => each.scrollWidth > each.clientWidth + 1).length", part
+            f"part => ({wide})(part).filter(each => each.scrollWidth > each.clientWidth + 1)"
+            ".map(each => `${each.scrollWidth} in ${each.clientWidth}: ${each.innerText.slice(0, 600)}`)",
+            part,
         )
-        assert not over, "nothing hangs over"
+        assert over == [], f"nothing hangs over at {width}"
         box = page.locator(part).first.bounding_box()
         assert box is not None, "it is seen"
         assert box["x"] >= 0

@@ -322,7 +322,7 @@ def _canceling(order: Mapping[str, Any]) -> str:
     return (
         f"<button type='button' class='cancel{' stays' if stays else ''}' data-order='{text(order['order_id'])}' "
         f"aria-label='{'Why order' if stays else 'Cancel order'} {text(about)}{' stays' if stays else ''}'>"
-        f"{'Stays: why?' if stays else 'Cancel…'}</button>"
+        f"{'Stays…' if stays else 'Cancel…'}</button>"
     )
 
 
