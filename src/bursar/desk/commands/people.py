@@ -107,8 +107,8 @@ def move() -> None:
     from bursar.desk.guard import beginning
     from bursar.desk.guard.kept import kept
 
-    place, store = home(), settings_of(None, {}).store
-    with kept(place, store) as there, beginning.before(place, store) as old:
+    place, settings = home(), settings_of(None, {})
+    with kept(place, settings.store) as there, beginning.before(place, settings.store) as old:
         names, events = beginning.move(old, there.guard, by=getpass.getuser()) if old else ((), ())
         asyncio.run(there.notes.append(events))
     typer.echo(f"moved into the database: {', '.join(names)}" if names else "nobody was left to be moved")
