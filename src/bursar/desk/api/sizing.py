@@ -61,7 +61,7 @@ class Signal(Asked):
     """What is known of one signal."""
 
     symbol: Annotated[str, Field(max_length=64)] = Field(default="", examples=["AAPL"])
-    price: Positive = Field(examples=[150.0])
+    price: Annotated[Number, Field(ge=1e-6, le=1e12)] = Field(examples=[150.0])
     confidence: Share | None = Field(default=None, examples=[0.7])
     volatility: Positive | None = Field(default=None, description="Annualized.", examples=[0.3])
     win_probability: Share | None = Field(default=None, examples=[0.55])
